@@ -1,0 +1,113 @@
+"""The vocabulary: what each array of the method holds, defined once and checked at the public edge.
+
+| name     | dtype   | shape     | holds                                                                  |
+|----------|---------|-----------|------------------------------------------------------------------------|
+| Image    | uint8   | (H, W, 3) | sRGB                                                                   |
+| Saliency | float32 | (H, W)    | [0, 1], over the whole image                                           |
+| Seeds    | uint8   | (H, W)    | BACKGROUND, FOREGROUND or UNKNOWN; also truth, where UNKNOWN is void    |
+| Unary    | float64 | (H, W, 2) | nats; the last axis is the label, background first                     |
+| Pairwise | float64 | (4, H, W) | nats; planes are the neighbors right, down, down-right, down-left      |
+| Mask     | bool    | (H, W)    | True on the object                                                     |
+"""
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image: TypeAlias = NDArray[np.uint8]
+Saliency: TypeAlias = NDArray[np.float32]
+Seeds: TypeAlias = NDArray[np.uint8]
+Unary: TypeAlias = NDArray[np.float64]
+Pairwise: TypeAlias = NDArray[np.float64]
+Mask: TypeAlias = NDArray[np.bool_]
+
+BACKGROUND, FOREGROUND, UNKNOWN = 0, 1, 255
+
+NEIGHBORS = ((0, 1), (1, 0), (1, 1), (1, -1))
+"""(dy, dx) of each plane of a Pairwise: half of the 8 neighbors, each pair of pixels named once."""
+
+
+class Box(NamedTuple):
+    """A rectangle in pixels of the upright photo; x1 and y1 are exclusive."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+
+class Point(NamedTuple):
+    """A pixel of the upright photo."""
+
+    x: int
+    y: int
+
+
+def check_image(image: object, argument: str = "image") -> Image:
+    """The image itself, known to be a non-empty uint8 (H, W, 3) array; TypeError or ValueError otherwise."""
+    return _check(image, np.uint8, (None, None, 3), argument, "wsseg.read_image brings any photo to this form")
+
+
+def check_saliency(saliency: object, argument: str = "saliency") -> Saliency:
+    """The map itself, known to be float32 (H, W) in [0, 1]."""
+    array = _check(saliency, np.float32, (None, None), argument, "divide the map by its maximum")
+    if not (array.min() >= 0 and array.max() <= 1):
+        raise ValueError(
+            f"{argument} must lie in [0, 1], got [{array.min()}, {array.max()}]; divide the map by its maximum"
+        )
+    return array
+
+
+def check_seeds(seeds: object, argument: str = "seeds") -> Seeds:
+    """The seeds themselves, known to be uint8 (H, W) of BACKGROUND, FOREGROUND and UNKNOWN."""
+    array = _check(seeds, np.uint8, (None, None), argument, "start from numpy.full(shape, UNKNOWN, numpy.uint8)")
+    values = np.flatnonzero(np.bincount(array.ravel(), minlength=256))
+    if strange := sorted({int(value) for value in values} - {BACKGROUND, FOREGROUND, UNKNOWN}):
+        raise ValueError(f"{argument} must hold 0, 1 and 255 only, got {strange}; map other values to these")
+    return array
+
+
+def check_mask(mask: object, argument: str = "mask") -> Mask:
+    """The mask itself, known to be bool (H, W)."""
+    return _check(mask, np.bool_, (None, None), argument, "compare with a threshold, as in `soft >= 0.5`")
+
+
+def check_unary(unary: object, argument: str = "unary") -> Unary:
+    """The costs themselves, known to be float64 (H, W, 2), finite and not negative."""
+    return _check_costs(
+        _check(unary, np.float64, (None, None, 2), argument, "stack the costs of both labels"), argument
+    )
+
+
+def check_pairwise(pairwise: object, shape: tuple[int, ...], argument: str = "pairwise") -> Pairwise:
+    """The costs themselves, known to be float64 (4, *shape), finite and not negative."""
+    array = _check(pairwise, np.float64, (4, *shape), argument, "take both from one image")
+    return _check_costs(array, argument)
+
+
+def check_same_size(first: NDArray[Any], second: NDArray[Any], arguments: str) -> None:
+    """ValueError unless both arrays have the same height and width."""
+    if first.shape[:2] != second.shape[:2]:
+        raise ValueError(
+            f"{arguments} must have one height and width, got {first.shape[:2]} and {second.shape[:2]}; resize one"
+        )
+
+
+def _check(array: object, dtype: type, shape: tuple[int | None, ...], argument: str, remedy: str) -> NDArray[Any]:
+    wanted = f"{np.dtype(dtype).name} array of shape ({', '.join('any' if n is None else str(n) for n in shape)})"
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{argument} must be a {wanted}, got {type(array).__name__}; {remedy}")
+    fits = array.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
+    if array.dtype != dtype or not fits or array.size == 0:
+        raise ValueError(f"{argument} must be a non-empty {wanted}, got {array.dtype} {array.shape}; {remedy}")
+    return array
+
+
+def _check_costs(costs: NDArray[np.float64], argument: str) -> NDArray[np.float64]:
+    if not (costs.min() >= 0 and costs.max() < np.inf):
+        raise ValueError(
+            f"{argument} must be finite and not negative, got [{costs.min()}, {costs.max()}]; "
+            "subtract each pixel's minimum from its costs and clip infinite ones"
+        )
+    return costs

@@ -1,0 +1,118 @@
+"""Every number of the method, written once; a named recipe is a value of them all.
+
+`simonyan2013` follows Simonyan, Vedaldi, Zisserman 2013 (arXiv 1312.6034), section 3.2, where the paper gives a number,
+and GrabCut (Rother, Kolmogorov, Blake 2004) where it does not. The numbers of `default` were measured with
+`benchmarks/accuracy.py`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import partial
+from inspect import signature
+from types import MappingProxyType
+from typing import Any, Final, Literal, TypeAlias, TypeVar
+
+Result = TypeVar("Result")
+
+Stage: TypeAlias = Literal["saliency", "seeds", "mixtures", "energy", "mask"]
+"""The part of the method that a number belongs to."""
+
+MAX_PIXELS: Final = 100_000_000
+"""A photo of more pixels than this is refused unless the caller allows more."""
+
+METHODS: Final = ("gradient", "smoothgrad")
+"""The names of the saliency methods; `wsseg.saliency.METHODS` holds the functions."""
+
+
+def _number(stage: Stage, default: float, help: str, low: float = 0, high: float = float("inf")) -> Any:
+    return field(default=default, metadata={"stage": stage, "help": help, "low": low, "high": high})
+
+
+def _choice(stage: Stage, default: str, help: str, choices: tuple[str, ...]) -> Any:
+    return field(default=default, metadata={"stage": stage, "help": help, "choices": choices})
+
+
+def _switch(stage: Stage, default: bool, help: str) -> Any:
+    return field(default=default, metadata={"stage": stage, "help": help})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All numbers of one way to make a mask; ValueError names a number out of its range."""
+
+    method: str = _choice("saliency", "smoothgrad", "saliency method", METHODS)
+    mirror: bool = _switch("saliency", True, "average the map with that of the mirror image")
+    crops: bool = _switch("saliency", False, "average the map over five crops and the whole photo")
+    samples: int = _number("saliency", 8, "noisy copies of the photo, for smoothgrad", 1, 256)
+    noise: float = _number("saliency", 0.15, "their noise, in standard deviations per input range", 0, 1)
+    blur: float = _number("saliency", 0.04, "sigma that blurs the map, per long side of the photo", 0, 1)
+    random_state: int = _number("saliency", 0, "seed of everything random", 0, 2**32 - 1)
+    foreground_quantile: float = _number("seeds", 0.85, "pixels of higher saliency rank seed the object", 0, 1)
+    background_quantile: float = _number(
+        "seeds", 0.50, "pixels of at most this saliency rank seed the background", 0, 1
+    )
+    hard_seeds: bool = _switch("seeds", False, "the cut must keep the seeds; otherwise they only start the mixtures")
+    border: float = _number("seeds", 0.02, "width of the border presumed background, per side of the photo", 0, 0.5)
+    components: int = _number("mixtures", 5, "Gaussians in each mixture", 1, 64)
+    color_samples: int = _number("mixtures", 3000, "pixels that a mixture is fitted to", 64)
+    refits: int = _number("mixtures", 3, "times that both mixtures are fitted anew to the mask", 0, 100)
+    refit_side: int = _number(
+        "mixtures", 256, "long side, in pixels, of the photo that the mixtures are learned from", 16
+    )
+    color_limit: float = _number("energy", 12.0, "largest say of a pixel's color, in nats")
+    prior: float = _number("energy", 4.0, "weight of the saliency's log-odds beside the colors")
+    smoothness: float = _number("energy", 50.0, "weight of the contrast between neighbors, GrabCut's gamma, in nats")
+    working_side: int = _number("mask", 640, "long side, in pixels, above which the cut works on a smaller photo", 16)
+    largest: bool = _switch("mask", True, "keep the largest component of the mask only")
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            _check_number(item.name, getattr(self, item.name), type(item.default), item.metadata)
+        if self.background_quantile > self.foreground_quantile:
+            raise ValueError(
+                f"background_quantile must be at most foreground_quantile, got {self.background_quantile} and "
+                f"{self.foreground_quantile}; lower the first"
+            )
+
+    def bind(self, stage: Callable[..., Result]) -> Callable[..., Result]:
+        """The stage with every number that it asks for, as a required keyword, filled in by name."""
+        wanted = [item for item in signature(stage).parameters.values() if item.kind is item.KEYWORD_ONLY]
+        return partial(stage, **{item.name: getattr(self, item.name) for item in wanted if item.default is item.empty})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every number by its name, fit for JSON."""
+        return asdict(self)
+
+
+def _check_number(name: str, value: object, kind: type, metadata: Mapping[str, Any]) -> None:
+    if not isinstance(value, (int, float) if kind is float else kind) or isinstance(value, bool) is not (kind is bool):
+        raise TypeError(f"{name} must be {kind.__name__}, got {value!r}; {metadata['help']}")
+    if value not in (choices := metadata.get("choices", (value,))):
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}; choose one of these")
+    low, high = metadata.get("low"), metadata.get("high")
+    if low is not None and high is not None and not low <= value <= high:
+        raise ValueError(f"{name} must lie in [{low:g}, {high:g}], got {value}; {metadata['help']}")
+
+
+RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
+    {
+        "default": Recipe(),
+        "simonyan2013": Recipe(
+            method="gradient",
+            blur=0.0,
+            foreground_quantile=0.95,
+            background_quantile=0.30,
+            hard_seeds=True,
+            refits=0,
+            prior=0.0,
+            border=0.0,
+        ),
+    }
+)
+
+
+def recipe_named(name: str) -> Recipe:
+    """The named recipe; ValueError lists the names when there is none so called."""
+    if name not in RECIPES:
+        raise ValueError(f"recipe must be one of {', '.join(RECIPES)}, got {name!r}; or pass a wsseg.Recipe")
+    return RECIPES[name]
