@@ -1,0 +1,22 @@
+"""What several test files share: photos, and how hypothesis runs."""
+
+from importlib import resources
+
+import cv2
+import pytest
+from hypothesis import settings
+
+from wsseg.arrays import Image
+
+settings.register_profile("wsseg", deadline=None, max_examples=50)  # A busy machine is no failure.
+settings.load_profile("wsseg")
+
+
+@pytest.fixture(scope="session", params=["chelsea", "coffee", "astronaut"])
+def photo(request: pytest.FixtureRequest) -> Image:
+    """A photo that scikit-image ships, about 150 pixels wide; read-only."""
+    with resources.as_file(resources.files("skimage") / "data" / f"{request.param}.png") as path:
+        image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    small = image[::4, ::4].copy()
+    small.setflags(write=False)
+    return small
