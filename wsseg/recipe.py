@@ -90,8 +90,9 @@ def _check_number(name: str, value: object, kind: type, metadata: Mapping[str, A
     if value not in (choices := metadata.get("choices", (value,))):
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}; choose one of these")
     low, high = metadata.get("low"), metadata.get("high")
-    if low is not None and high is not None and not low <= value <= high:
-        raise ValueError(f"{name} must lie in [{low:g}, {high:g}], got {value}; {metadata['help']}")
+    if low is not None and high is not None and (not low <= value <= high or value == float("inf")):
+        interval = f"[{low:g}, {high:g}]".replace("inf]", "inf)")
+        raise ValueError(f"{name} must lie in {interval}, got {value}; {metadata['help']}")
 
 
 RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(

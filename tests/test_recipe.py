@@ -1,0 +1,166 @@
+"""Each number of the method: described, ranged, checked, frozen, and handed to the stage that asks for it."""
+
+import json
+from dataclasses import FrozenInstanceError, fields, replace
+from functools import partial
+from typing import Any, get_args
+
+import pytest
+
+from wsseg.recipe import METHODS, RECIPES, Recipe, Stage, recipe_named
+
+NUMBERS = {item.name: item for item in fields(Recipe)}
+RANGED = {name: item.metadata for name, item in NUMBERS.items() if "low" in item.metadata}
+INFINITY = float("inf")
+
+
+def kind_of(name: str) -> type:
+    return type(NUMBERS[name].default)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_each_number_is_described_and_ranged(name: str) -> None:
+    item = NUMBERS[name]
+    assert item.kw_only
+    assert item.type is kind_of(name)
+    assert item.metadata["stage"] in get_args(Stage)
+    assert item.metadata["help"].strip()
+    assert not item.metadata["help"].endswith(".")
+    expected = {bool: set(), str: {"choices"}}.get(kind_of(name), {"low", "high"})
+    assert set(item.metadata) - {"stage", "help"} == expected
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_another_type_is_a_type_error(name: str) -> None:
+    item, kind = NUMBERS[name], kind_of(name)
+    strange: list[Any] = [None, "3", [1], 1j, True, 1, 0.5]
+    accepted = {bool: (bool,), str: (str,), int: (int,), float: (int, float)}[kind]
+    for value in strange:
+        if type(value) in accepted:
+            continue
+        with pytest.raises(TypeError, match=f"^{name} must be {kind.__name__}, got .*; {item.metadata['help']}"):
+            Recipe(**{name: value})
+
+
+@pytest.mark.parametrize("name", RANGED)
+def test_the_ends_of_a_range_are_in_it(name: str) -> None:
+    free = {"foreground_quantile": 1.0, "background_quantile": 0.0}
+    for end in (RANGED[name]["low"], RANGED[name]["high"]):
+        if end < INFINITY:
+            assert getattr(Recipe(**free | {name: end}), name) == end
+
+
+@pytest.mark.parametrize("name", RANGED)
+def test_outside_its_range_a_number_is_refused_by_name(name: str) -> None:
+    step = 1 if kind_of(name) is int else 1e-9
+    outside = [RANGED[name]["low"] - step, -INFINITY, INFINITY, float("nan")]
+    outside += [RANGED[name]["high"] + step] if RANGED[name]["high"] < INFINITY else []
+    for value in outside:
+        error = TypeError if kind_of(name) is int and isinstance(value, float) else ValueError
+        with pytest.raises(error, match=rf"^{name} must .*, got {value}; {RANGED[name]['help']}"):
+            Recipe(**{name: value})
+
+
+def test_an_open_range_is_written_as_one() -> None:
+    with pytest.raises(ValueError, match=r"^color_limit must lie in \[0, inf\), got inf; "):
+        Recipe(color_limit=INFINITY)
+    with pytest.raises(ValueError, match=r"^border must lie in \[0, 0\.5\], got 0\.6; "):
+        Recipe(border=0.6)
+
+
+@pytest.mark.parametrize("name", RANGED)
+def test_a_range_holds_its_default(name: str) -> None:
+    assert RANGED[name]["low"] <= NUMBERS[name].default <= RANGED[name]["high"]
+
+
+def test_an_integer_is_a_float() -> None:
+    assert Recipe(prior=3).prior == 3
+
+
+def test_an_unknown_method_is_refused_with_the_choices() -> None:
+    with pytest.raises(ValueError, match=f"^method must be one of {', '.join(METHODS)}, got 'magic'; choose"):
+        Recipe(method="magic")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_each_method_is_accepted(method: str) -> None:
+    assert Recipe(method=method).method == method
+
+
+def test_the_quantiles_may_meet_but_not_cross() -> None:
+    assert Recipe(foreground_quantile=0.4, background_quantile=0.4)
+    with pytest.raises(ValueError, match=r"^background_quantile must be at most .*, got 0\.5 and 0\.4; lower"):
+        Recipe(foreground_quantile=0.4, background_quantile=0.5)
+
+
+def test_an_unknown_number_is_no_recipe() -> None:
+    with pytest.raises(TypeError, match="smootness"):
+        Recipe(**{"smootness": 3})
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_recipe_is_frozen(name: str) -> None:
+    recipe = Recipe()
+    with pytest.raises(FrozenInstanceError):
+        setattr(recipe, name, getattr(recipe, name))
+
+
+def test_equal_recipes_are_one() -> None:
+    assert len({Recipe(), Recipe(prior=4.0), Recipe(prior=5.0)}) == 2
+
+
+def stage(first: int, second: int = 2, *, prior: float, components: int, rounds: int = 7) -> tuple[Any, ...]:
+    return first, second, prior, components, rounds
+
+
+def test_bind_fills_the_required_keywords_and_nothing_else() -> None:
+    bound = Recipe(prior=1.5, components=3).bind(stage)
+    assert isinstance(bound, partial)
+    assert bound.keywords == {"prior": 1.5, "components": 3}
+    assert bound(1) == (1, 2, 1.5, 3, 7)
+    assert bound(1, 4, rounds=9, prior=0.0) == (1, 4, 0.0, 3, 9)
+
+
+def test_bind_leaves_a_default_alone_even_of_a_known_name() -> None:
+    def tuned(*, prior: float = 99.0) -> float:
+        return prior
+
+    assert Recipe().bind(tuned)() == 99.0
+
+
+def test_bind_names_a_number_that_no_recipe_has() -> None:
+    def hungry(*, appetite: float) -> float:
+        return appetite
+
+    with pytest.raises(AttributeError, match="'Recipe' .* 'appetite'"):
+        Recipe().bind(hungry)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_comes_back_from_json(name: str) -> None:
+    recipe = RECIPES[name]
+    numbers = json.loads(json.dumps(recipe.as_dict(), allow_nan=False))
+    assert list(numbers) == list(NUMBERS)
+    assert Recipe(**numbers) == recipe
+
+
+def test_the_paper_s_numbers() -> None:
+    paper = recipe_named("simonyan2013")
+    assert (paper.method, paper.foreground_quantile, paper.background_quantile) == ("gradient", 0.95, 0.30)
+    assert paper.hard_seeds and paper.largest and paper.mirror
+    assert (paper.components, paper.smoothness) == (5, 50)
+    assert (paper.prior, paper.refits, paper.border, paper.blur) == (0, 0, 0, 0)
+
+
+def test_the_default_recipe_is_the_defaults() -> None:
+    assert recipe_named("default") == Recipe()
+
+
+def test_named_recipes_cannot_be_changed() -> None:
+    with pytest.raises(TypeError):
+        RECIPES["mine"] = replace(Recipe(), prior=1.0)
+
+
+def test_an_unknown_name_lists_the_known() -> None:
+    with pytest.raises(ValueError, match="^recipe must be one of default, simonyan2013, got 'fast'; or pass"):
+        recipe_named("fast")
