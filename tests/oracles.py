@@ -1,0 +1,110 @@
+"""The formulas of the method, slow and obvious, written from the papers; the tests hold the library to them."""
+
+import math
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
+"""(dy, dx) of right, down, down-right and down-left."""
+
+
+def neighboring_pairs(height: int, width: int) -> Iterator[tuple[int, tuple[int, int], tuple[int, int]]]:
+    """(plane, p, q) of each pair of 8-neighbors, once."""
+    for y, x in product(range(height), range(width)):
+        for plane, (dy, dx) in enumerate(DIRECTIONS):
+            if y + dy < height and 0 <= x + dx < width:
+                yield plane, (y, x), (y + dy, x + dx)
+
+
+def energy(mask: Any, unary: Any, pairwise: Any) -> float:
+    """E(A) = sum_p R_p(A_p) + sum_pq B_pq [A_p != A_q]: Boykov, Jolly 2001, equations 1 to 3."""
+    total = 0.0
+    for y, x in np.ndindex(*mask.shape):
+        total += unary[y, x, int(mask[y, x])]
+    for plane, p, q in neighboring_pairs(*mask.shape):
+        total += pairwise[plane, *p] if mask[p] != mask[q] else 0
+    return total
+
+
+def labelings(height: int, width: int) -> Iterator[Any]:
+    """Every mask of that size: 512 of 3x3."""
+    for labels in product([False, True], repeat=height * width):
+        yield np.array(labels).reshape(height, width)
+
+
+def cheapest_labelings(unary: Any, pairwise: Any) -> tuple[float, list[Any]]:
+    """The least energy of all labelings, and all those that reach it."""
+    energies = [(energy(mask, unary, pairwise), mask) for mask in labelings(*unary.shape[:2])]
+    least = min(cost for cost, _ in energies)
+    return least, [mask for cost, mask in energies if cost == least]
+
+
+def contrast(image: Any, gamma: float) -> Any:
+    """V_mn = gamma / dis(m, n) exp(-beta ||z_m - z_n||^2), beta = 1 / (2 <||z_m - z_n||^2>), over 8 neighbors.
+
+    GrabCut (Rother, Kolmogorov, Blake 2004), equations 4, 5 and 11.
+    """
+    height, width, _ = image.shape
+    squares = {}
+    for plane, p, q in neighboring_pairs(height, width):
+        squares[plane, p, q] = sum((int(a) - int(b)) ** 2 for a, b in zip(image[p], image[q], strict=True))
+    expectation = sum(squares.values()) / max(len(squares), 1)
+    beta = 1 / (2 * expectation) if expectation else 0
+    planes = np.zeros((4, height, width))
+    for (plane, p, q), square in squares.items():
+        planes[plane, *p] = gamma / math.dist(p, q) * math.exp(-beta * square)
+    return planes
+
+
+def hard_cost(pairwise: Any) -> float:
+    """K = 1 + max_p sum_q B_pq: Boykov, Jolly 2001, section 2."""
+    sums = np.zeros(pairwise.shape[1:])
+    for plane, p, q in neighboring_pairs(*sums.shape):
+        sums[p] += pairwise[plane, *p]
+        sums[q] += pairwise[plane, *p]
+    return 1 + float(sums.max())
+
+
+def quantile_labels(saliency: Any, foreground_quantile: float, background_quantile: float) -> Any:
+    """0, 1 or 255 by the share of pixels that a pixel outranks: Simonyan, Vedaldi, Zisserman 2013, section 3.2."""
+    labels = np.full(saliency.shape, 255)
+    for place, value in np.ndenumerate(saliency):
+        outranked = int((saliency < value).sum())
+        if outranked > 0 and outranked >= foreground_quantile * saliency.size:
+            labels[place] = 1
+        if outranked == 0 or outranked < background_quantile * saliency.size:
+            labels[place] = 0
+    return labels
+
+
+def log_gaussian(sample: Any, mean: Any, covariance: Any) -> float:
+    """ln N(x; mu, Sigma), by determinant and inverse."""
+    offset = sample - mean
+    quadratic = offset @ np.linalg.inv(covariance) @ offset
+    return -0.5 * float(quadratic + math.log(np.linalg.det(covariance)) + len(mean) * math.log(2 * math.pi))
+
+
+def log_mixture(sample: Any, weights: Any, means: Any, covariances: Any) -> float:
+    """ln sum_k w_k N(x; mu_k, Sigma_k)."""
+    parts = zip(weights, means, covariances, strict=True)
+    return math.log(sum(weight * math.exp(log_gaussian(sample, *gaussian)) for weight, *gaussian in parts))
+
+
+def em_round(samples: Any, sample_weights: Any, mixture: tuple[Any, Any, Any], variance: float) -> tuple[Any, Any, Any]:
+    """One round of expectation and maximization (Dempster, Laird, Rubin 1977), `variance` added to each diagonal."""
+    weights, means, covariances = mixture
+    dimensions = samples.shape[1]
+    shares = np.zeros((len(samples), len(weights)))
+    for n, k in np.ndindex(*shares.shape):
+        joint = weights[k] * math.exp(log_gaussian(samples[n], means[k], covariances[k]))
+        shares[n, k] = sample_weights[n] * joint / math.exp(log_mixture(samples[n], *mixture))
+    masses = [sum(shares[:, k]) for k in range(len(weights))]
+    new_means = [sum(shares[n, k] * samples[n] for n in range(len(samples))) / masses[k] for k in range(len(weights))]
+    scatters = np.zeros((len(weights), dimensions, dimensions))
+    for n, k in np.ndindex(*shares.shape):
+        scatters[k] += shares[n, k] * np.outer(samples[n] - new_means[k], samples[n] - new_means[k])
+    new_covariances = [scatters[k] / masses[k] + variance * np.eye(dimensions) for k in range(len(weights))]
+    return np.array(masses) / sum(masses), np.array(new_means), np.array(new_covariances)
