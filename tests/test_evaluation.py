@@ -1,0 +1,209 @@
+"""Folders of masks against folders of truths: who is paired with whom, and what is said of the rest."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from wsseg.arrays import FOREGROUND, UNKNOWN
+from wsseg.evaluation import Evaluation, evaluate
+from wsseg.metrics import SCORES, scores
+
+PERFECT = {"iou": 1, "dice": 1, "precision": 1, "recall": 1, "accuracy": 1, "mae": 0}
+TRUTH = np.array([[255, 255, 0], [0, 0, 0]], np.uint8)
+HALF = np.array([[255, 0, 0], [0, 0, 0]], np.uint8)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """Two folders, of masks and truths, each with `a` and `sub/b`; `a` is right and `sub/b` finds half the object."""
+    masks, truths = tmp_path / "found", tmp_path / "truths"
+    put(masks / "a.png", TRUTH)
+    put(masks / "sub" / "b.png", HALF)
+    for name in ("a.png", "sub/b.bmp"):
+        put(truths / name, TRUTH)
+    return masks, truths
+
+
+def put(path: Path, levels: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(levels, np.uint8)).save(path)
+
+
+def compared(folders: tuple[Path, Path], **options: Any) -> Evaluation:
+    return evaluate(*folders, **{"void": None, "missing": "error", **options})
+
+
+def test_files_are_paired_by_their_path_without_suffix(folders: tuple[Path, Path]) -> None:
+    evaluation = compared(folders)
+    assert evaluation.problems == ()
+    assert evaluation.photos == {"a": PERFECT, "sub/b": scores(HALF == 255, (TRUTH == 255).astype(np.uint8))}
+    assert evaluation.photos["sub/b"]["iou"] == 0.5
+
+
+def test_the_mean_is_over_photos(folders: tuple[Path, Path]) -> None:
+    mean = compared(folders).mean
+    assert mean is not None
+    assert list(mean) == list(SCORES)
+    assert (mean["iou"], mean["precision"], mean["recall"]) == (0.75, 1, 0.75)
+    assert mean["accuracy"] == pytest.approx((1 + 5 / 6) / 2)
+
+
+def test_paths_may_be_strings(folders: tuple[Path, Path]) -> None:
+    masks, truths = folders
+    assert evaluate(str(masks), str(truths), void=None, missing="error") == compared(folders)
+
+
+def test_dots_in_a_name_are_part_of_it(folders: tuple[Path, Path]) -> None:
+    put(folders[0] / "c.v1.png", TRUTH)
+    put(folders[1] / "c.v1.tif", TRUTH)
+    assert list(compared(folders).photos) == ["a", "c.v1", "sub/b"]
+
+
+def test_soft_masks_keep_their_softness(folders: tuple[Path, Path]) -> None:
+    put(folders[0] / "a.png", [[204, 204, 51], [51, 0, 0]])
+    photo = compared(folders).photos["a"]
+    assert photo == {**PERFECT, "mae": pytest.approx(4 * 0.2 / 6)}
+
+
+def test_every_problem_is_listed_and_there_is_no_mean(folders: tuple[Path, Path]) -> None:
+    masks, truths = folders
+    put(truths / "missing.png", TRUTH)
+    put(masks / "extra.png", TRUTH)
+    put(masks / "size.png", TRUTH.T)
+    put(truths / "size.png", TRUTH)
+    put(masks / "value.png", TRUTH)
+    put(truths / "value.png", TRUTH // 2)
+    put(truths / "broken.png", TRUTH)
+    (masks / "broken.png").write_bytes(b"no picture")
+    evaluation = compared(folders)
+    assert list(evaluation.photos) == ["a", "sub/b"]
+    assert evaluation.mean is None
+    broken, extra, missing, size, value = evaluation.problems
+    assert broken.startswith(f"broken: {masks / 'broken.png'} must")
+    assert extra == "extra: truth must be one file, got none; add it, or leave the photo out"
+    assert missing == "missing: mask must be one file, got none; add it, or leave the photo out"
+    assert size.startswith("size: mask and truth must have one height and width, got (3, 2) and (2, 3)")
+    assert value.startswith(f"value: {truths / 'value.png'} must")
+    assert "127" in value
+
+
+def test_a_missing_mask_may_count_as_an_empty_one(folders: tuple[Path, Path]) -> None:
+    put(folders[1] / "c.png", TRUTH)
+    evaluation = compared(folders, missing="zero")
+    assert evaluation.photos["c"] == scores(np.zeros(TRUTH.shape, bool), (TRUTH == 255).astype(np.uint8))
+    assert evaluation.mean is not None
+    assert evaluation.mean["iou"] == pytest.approx((1 + 0.5 + 0) / 3)
+
+
+def test_only_a_missing_mask_may_count_as_an_empty_one(folders: tuple[Path, Path]) -> None:
+    masks, truths = folders
+    put(masks / "extra.png", TRUTH)
+    put(masks / "size.png", TRUTH.T)
+    put(truths / "size.png", TRUTH)
+    put(truths / "twice.png", TRUTH)
+    put(masks / "twice.png", TRUTH)
+    put(masks / "twice.bmp", TRUTH)
+    names = [problem.partition(":")[0] for problem in compared(folders, missing="zero").problems]
+    assert names == ["extra", "size", "twice"]
+
+
+@pytest.mark.parametrize(("side", "kind"), [(0, "mask"), (1, "truth")])
+def test_two_files_of_one_name_are_a_problem_not_a_choice(folders: tuple[Path, Path], side: int, kind: str) -> None:
+    put(folders[side] / "a.gif", TRUTH)
+    (problem,) = compared(folders).problems
+    assert problem == f"a: {kind} must be one file, got a.gif and a.png; keep one of them"
+
+
+def test_the_void_value_never_counts(folders: tuple[Path, Path]) -> None:
+    put(folders[1] / "a.png", np.where(TRUTH > 0, 1, [[0, 0, 255]]))
+    put(folders[0] / "a.png", np.where(TRUTH > 0, 255, [[0, 0, 255]]))
+    (problem,) = compared(folders).problems
+    assert "255" in problem
+    put(folders[1] / "sub" / "b.bmp", TRUTH // 255)
+    evaluation = compared(folders, void=255)
+    assert evaluation.photos["a"] == PERFECT
+    assert evaluation.photos["sub/b"]["iou"] == 0.5
+
+
+def test_the_truth_is_read_with_void_as_unknown(folders: tuple[Path, Path]) -> None:
+    levels = np.array([[128, 255, 0], [0, 0, 128]], np.uint8)
+    put(folders[1] / "a.png", levels)
+    seeds = np.where(levels == 128, UNKNOWN, levels // 255 * FOREGROUND).astype(np.uint8)
+    assert compared(folders, void=128).photos["a"] == scores(TRUTH == 255, seeds)
+
+
+def test_the_folder_of_a_run_stands_for_its_masks(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    masks, truths = folders
+    run = tmp_path / "run"
+    run.mkdir()
+    put(run / "overlays" / "a.png", TRUTH)
+    masks.rename(run / "masks")
+    evaluation = compared((run, truths))
+    assert evaluation.masks == run / "masks"
+    assert evaluation == compared((run / "masks", truths))
+    assert list(evaluation.photos) == ["a", "sub/b"]
+
+
+def test_a_folder_called_masks_in_both_is_a_folder_like_any_other(folders: tuple[Path, Path]) -> None:
+    for folder in folders:
+        put(folder / "masks" / "c.png", TRUTH)
+    evaluation = compared(folders)
+    assert evaluation.masks == folders[0]
+    assert list(evaluation.photos) == ["a", "masks/c", "sub/b"]
+
+
+def test_other_files_are_passed_over(folders: tuple[Path, Path]) -> None:
+    for folder in folders:
+        (folder / "notes.txt").write_text("not a picture")
+        (folder / ".a.png").write_bytes(b"not a picture")
+    assert compared(folders).problems == ()
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_folder_must_be_one_and_hold_pictures(folders: tuple[Path, Path], side: int, tmp_path: Path) -> None:
+    argument = ("masks", "truths")[side]
+    for wrong in (tmp_path / "nowhere", folders[side] / "a.png"):
+        pair = (wrong, folders[1]) if side == 0 else (folders[0], wrong)
+        with pytest.raises(ValueError, match=f"^{argument} must be a folder, got {wrong};"):
+            compared(pair)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(ValueError, match=f"{empty} must .* got none"):
+        compared((empty, folders[1]) if side == 0 else (folders[0], empty), missing="zero")
+
+
+def test_missing_must_be_known(folders: tuple[Path, Path]) -> None:
+    with pytest.raises(ValueError, match="missing must be one of error, zero, got 'skip'"):
+        compared(folders, missing="skip")
+
+
+def test_progress_goes_through_every_name_once(folders: tuple[Path, Path]) -> None:
+    put(folders[0] / "extra.png", TRUTH)
+    seen: list[str] = []
+
+    def track(names: Sequence[str]) -> Sequence[str]:
+        seen.extend(names)
+        return names
+
+    compared(folders, track=track)
+    assert seen == ["a", "extra", "sub/b"]
+
+
+def test_json_holds_the_mean_and_the_photos(folders: tuple[Path, Path]) -> None:
+    evaluation = compared(folders)
+    assert json.loads(json.dumps(evaluation.as_json())) == {"mean": evaluation.mean, "photos": evaluation.photos}
+
+
+def test_json_with_problems_has_no_mean_and_names_them(folders: tuple[Path, Path]) -> None:
+    put(folders[0] / "extra.png", TRUTH)
+    evaluation = compared(folders)
+    assert json.loads(json.dumps(evaluation.as_json())) == {
+        "mean": None,
+        "photos": evaluation.photos,
+        "problems": list(evaluation.problems),
+    }
