@@ -1,0 +1,253 @@
+"""The article's map and SmoothGrad, against networks whose gradient is known and against slow, obvious versions."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from wsseg.arrays import Image
+from wsseg.categories import Target
+from wsseg.classifier import Classifier, Preprocessing, load_classifier
+from wsseg.recipe import METHODS as NAMES
+from wsseg.recipe import Recipe
+from wsseg.saliency import METHODS, gradient, saliency_from_classifier, saliency_from_map, smoothgrad
+from wsseg.saliency.gradient import BATCH, score_gradient
+
+SIDE = 14
+"""Of the networks' input: 16 when crops are taken."""
+
+ONE = Target((1,), "class 1")
+SEVERAL = Target((0, 2), "class 0|class 2")
+SMOOTH = {"mirror": True, "crops": False, "samples": 3, "noise": 0.2, "random_state": 0}
+
+
+class Linear(nn.Module):
+    """Three scores, each a weighted sum of the input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(1)
+        self.weight = nn.Parameter(torch.randn(3, 3, SIDE, SIDE, generator=generator))
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        return torch.einsum("nchw,kchw->nk", batch, self.weight)
+
+
+def small_net() -> nn.Sequential:
+    """Convolution, batch norm, in-place ReLU and dropout, in training mode as it comes."""
+    torch.manual_seed(2)
+    body = (nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(inplace=True), nn.Dropout(0.5))
+    return nn.Sequential(*body, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(32, 3))
+
+
+def classifier_of(model: nn.Module) -> Classifier:
+    return load_classifier(model, preprocessing=Preprocessing((SIDE, SIDE), (0.5,) * 3, (0.25,) * 3))
+
+
+@pytest.fixture(params=[Linear, small_net], ids=["linear", "small net"])
+def classifier(request: pytest.FixtureRequest) -> Classifier:
+    return classifier_of(request.param())
+
+
+@pytest.fixture
+def image() -> Image:
+    """Taller than wide, and larger than the input."""
+    return np.random.default_rng(3).integers(0, 256, (40, 30, 3), np.uint8)
+
+
+def slow_gradient(classifier: Classifier, view: torch.Tensor, target: Target) -> torch.Tensor:
+    """The article's map of one view, by a backward pass of its own."""
+    view = view.clone().requires_grad_()
+    with classifier.frozen():
+        torch.logsumexp(classifier.scores(view)[0, list(target.indices)], dim=0).backward()
+    assert view.grad is not None
+    return view.grad[0].abs().max(dim=0).values
+
+
+class TestGradient:
+    @pytest.mark.parametrize("index", range(3))
+    def test_of_a_linear_network_it_is_the_weights(self, image: Image, index: int) -> None:
+        model = Linear()
+        found = gradient(classifier_of(model), image, Target((index,), "one"), mirror=False, crops=False)
+        torch.testing.assert_close(found, model.weight[index].abs().amax(0).detach())
+
+    def test_of_several_classes_the_likelier_counts_more(self, image: Image) -> None:
+        model = Linear()
+        classifier = classifier_of(model)
+        found = gradient(classifier, image, SEVERAL, mirror=False, crops=False)
+        shares = classifier.scores(classifier.preprocess(image))[0, [0, 2]].softmax(0)
+        mixed = torch.einsum("k,kchw->chw", shares, model.weight[[0, 2]])
+        torch.testing.assert_close(found, mixed.abs().amax(0).detach())
+
+    def test_the_score_is_not_normalized(self, image: Image) -> None:
+        """Adding to all scores a function of the photo changes every probability's gradient, not so the score's."""
+
+        class Coupled(Linear):
+            def forward(self, batch: torch.Tensor) -> torch.Tensor:
+                scores = super().forward(batch)
+                return torch.cat([scores[:, :1] * 7, scores[:, 1:]], dim=1)
+
+        plain, coupled = (
+            gradient(classifier_of(m), image, ONE, mirror=False, crops=False) for m in (Linear(), Coupled())
+        )
+        torch.testing.assert_close(plain, coupled)
+
+    @pytest.mark.parametrize("target", [ONE, SEVERAL], ids=lambda target: target.category)
+    def test_it_is_the_slow_version_s(self, classifier: Classifier, image: Image, target: Target) -> None:
+        found = gradient(classifier, image, target, mirror=False, crops=False)
+        torch.testing.assert_close(found, slow_gradient(classifier, classifier.preprocess(image), target))
+
+    def test_the_mirror_image_s_map_is_turned_back(self, classifier: Classifier, image: Image) -> None:
+        view = classifier.preprocess(image)
+        both = slow_gradient(classifier, view, ONE) + slow_gradient(classifier, view.flip(3), ONE).flip(1)
+        torch.testing.assert_close(gradient(classifier, image, ONE, mirror=True, crops=False), both / 2)
+
+    def test_averaged_over_the_mirror_it_mirrors(self, classifier: Classifier, image: Image) -> None:
+        found, mirrored = (
+            gradient(classifier, photo, ONE, mirror=True, crops=True) for photo in (image, image[:, ::-1])
+        )
+        torch.testing.assert_close(found, mirrored.flip(1), rtol=1e-3, atol=1e-5)
+
+    @pytest.mark.parametrize("mirror", [False, True])
+    def test_crops_are_put_back_where_they_lie(self, classifier: Classifier, image: Image, mirror: bool) -> None:
+        canvas = classifier.preprocess(image, (16, 16))
+        total, count = torch.zeros(16, 16), torch.zeros(16, 16)
+        for y, x in ((0, 0), (0, 2), (2, 0), (2, 2), (1, 1)):
+            crop = canvas[:, :, y : y + SIDE, x : x + SIDE]
+            maps = [slow_gradient(classifier, crop, ONE)]
+            if mirror:
+                maps.append(slow_gradient(classifier, crop.flip(3), ONE).flip(1))
+            total[y : y + SIDE, x : x + SIDE] += sum(maps) / len(maps)
+            count[y : y + SIDE, x : x + SIDE] += 1
+        assert count.min() == 1
+        torch.testing.assert_close(gradient(classifier, image, ONE, mirror=mirror, crops=True), total / count)
+
+
+class TestSmoothGrad:
+    def test_one_copy_without_noise_is_the_gradient(self, classifier: Classifier, image: Image) -> None:
+        one = smoothgrad(classifier, image, ONE, **SMOOTH | {"samples": 1, "noise": 0.0})
+        assert torch.equal(one, gradient(classifier, image, ONE, mirror=True, crops=False))
+
+    @pytest.mark.parametrize("samples", [3, BATCH + 1])
+    def test_it_is_the_slow_version_s(self, classifier: Classifier, image: Image, samples: int) -> None:
+        view = classifier.preprocess(image)
+        generator = torch.Generator().manual_seed(5)
+        noise = 0.2 * (view.max() - view.min()) * torch.randn((samples, *view.shape[1:]), generator=generator)
+        maps = [slow_gradient(classifier, view + one, ONE) for one in noise]
+        changes = {"mirror": False, "samples": samples, "random_state": 5}
+        found = smoothgrad(classifier, image, ONE, **SMOOTH | changes)
+        torch.testing.assert_close(found, torch.stack(maps).mean(0), rtol=1e-4, atol=1e-6)
+
+    def test_only_the_random_state_makes_it_differ(self, image: Image) -> None:
+        classifier = classifier_of(small_net())
+        first, again, other = (smoothgrad(classifier, image, ONE, **SMOOTH | {"random_state": n}) for n in (0, 0, 1))
+        assert torch.equal(first, again)
+        assert not torch.equal(first, other)
+
+
+class TestTheNetwork:
+    @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+    def test_it_comes_back_as_it_was_given(self, image: Image, method: Callable[..., torch.Tensor]) -> None:
+        model = small_net()
+        model[0].weight.requires_grad_(False)
+        before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        threads = torch.get_num_threads()
+        Recipe(samples=2).bind(method)(classifier_of(model), image, ONE)
+        assert all(module.training for module in model.modules())
+        assert [parameter.requires_grad for parameter in model.parameters()] == [False] + [True] * 5
+        assert all(parameter.grad is None for parameter in model.parameters())
+        assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+        assert not any(module._forward_hooks or module._backward_hooks for module in model.modules())
+        assert torch.get_num_threads() == threads
+
+    @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+    def test_the_caller_s_modes_do_not_matter(self, image: Image, mode: Callable[[], Any]) -> None:
+        classifier = classifier_of(small_net())
+        expected = gradient(classifier, image, ONE, mirror=True, crops=False)
+        with mode():
+            assert torch.equal(gradient(classifier, image, ONE, mirror=True, crops=False), expected)
+
+    def test_nor_does_the_number_of_threads(self, image: Image) -> None:
+        classifier = classifier_of(small_net())
+        threads = torch.get_num_threads()
+        try:
+            found = []
+            for count in (1, 2):
+                torch.set_num_threads(count)
+                found.append(smoothgrad(classifier, image, ONE, **SMOOTH))
+        finally:
+            torch.set_num_threads(threads)
+        assert torch.equal(*found)
+
+    def test_a_gradient_that_is_not_finite_is_refused(self, image: Image) -> None:
+        class Root(Linear):
+            def forward(self, batch: torch.Tensor) -> torch.Tensor:
+                return super().forward((batch - batch).sqrt())  # Of infinite slope at 0.
+
+        with pytest.raises(ValueError, match="^coarse must be finite"):
+            saliency_from_classifier(classifier_of(Root()), image, ONE, Recipe(method="gradient"))
+
+
+class TestMap:
+    @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (5, 7), (30, 40)])
+    def test_it_has_the_photo_s_size_and_reaches_one(self, size: tuple[int, int]) -> None:
+        coarse = np.random.default_rng(0).random((6, 6), np.float32)
+        saliency = saliency_from_map(coarse, size, blur=0.05)
+        assert saliency.shape == size
+        assert saliency.dtype == np.float32
+        assert saliency.max() == 1
+        assert saliency.min() >= 0
+
+    def test_without_blur_at_its_own_size_it_is_only_scaled(self) -> None:
+        coarse = np.random.default_rng(0).random((6, 8), np.float32)
+        np.testing.assert_array_equal(saliency_from_map(coarse, (6, 8), blur=0.0), coarse / coarse.max())
+
+    def test_zeros_stay_zeros(self) -> None:
+        assert not saliency_from_map(np.zeros((4, 4), np.float32), (8, 8), blur=0.1).any()
+
+    def test_the_blur_is_round_in_the_photo(self) -> None:
+        """Its deviation is the same in pixels of the photo along both sides, whatever the map's shape."""
+        coarse = np.zeros((101, 101), np.float32)
+        coarse[50, 50] = 1
+        saliency = saliency_from_map(coarse, (101, 202), blur=0.05)
+        rows, columns = (saliency.sum(axis=axis, dtype=float) for axis in (1, 0))
+        deviations = [
+            np.sqrt(
+                np.average((np.arange(len(line)) - np.average(np.arange(len(line)), weights=line)) ** 2, weights=line)
+            )
+            for line in (rows, columns)
+        ]
+        assert deviations == pytest.approx([10.1, 10.1], rel=0.05)
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf])
+    def test_what_is_not_finite_is_refused(self, value: float) -> None:
+        with pytest.raises(ValueError, match="must be finite"):
+            saliency_from_map(np.full((3, 3), value, np.float32), (3, 3), blur=0.0)
+
+    @pytest.mark.parametrize(("y", "x"), [(0, 0), (0, 1), (1, 0), (1, 1)])
+    def test_it_lies_over_the_whole_photo_not_over_its_center(self, image: Image, y: int, x: int) -> None:
+        model = Linear()
+        with torch.no_grad():
+            model.weight.zero_()
+            model.weight[:, :, -3 if y else 0, -3 if x else 0] = 1
+        recipe = Recipe(method="gradient", mirror=False, blur=0.0)
+        saliency = saliency_from_classifier(classifier_of(model), image, ONE, recipe)
+        peak = np.unravel_index(saliency.argmax(), saliency.shape)
+        assert abs(peak[0] / 40 - (11.5 if y else 0.5) / SIDE) < 0.1
+        assert abs(peak[1] / 30 - (11.5 if x else 0.5) / SIDE) < 0.1
+
+
+def test_every_method_has_a_name_in_the_recipe() -> None:
+    assert tuple(METHODS) == NAMES
+
+
+def test_slopes_are_of_each_photo_alone(image: Image) -> None:
+    classifier = classifier_of(small_net())
+    views = torch.cat([classifier.preprocess(image), classifier.preprocess(image[::-1])])
+    with classifier.frozen():
+        together = score_gradient(classifier, views, ONE)
+        apart = [score_gradient(classifier, view[None], ONE) for view in views]
+    torch.testing.assert_close(together, torch.cat(apart))

@@ -1,0 +1,47 @@
+"""Where the classifier looks: maps over the whole photo, float32 in [0, 1]."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import cv2
+import numpy as np
+import torch
+
+from wsseg.arrays import Image, Saliency
+from wsseg.categories import Target
+from wsseg.classifier import Classifier
+from wsseg.recipe import Recipe
+from wsseg.saliency.gradient import gradient, smoothgrad
+
+__all__ = ["METHODS", "gradient", "saliency_from_classifier", "saliency_from_map", "smoothgrad"]
+
+METHODS: Final[Mapping[str, Callable[..., torch.Tensor]]] = MappingProxyType(
+    {"gradient": gradient, "smoothgrad": smoothgrad}
+)
+"""Saliency methods by name: (classifier, image, target, *, numbers of the recipe) -> map at the network's size."""
+
+
+def saliency_from_classifier(classifier: Classifier, image: Image, target: Target, recipe: Recipe) -> Saliency:
+    """The recipe's map of what speaks for the target, over the whole photo."""
+    return saliency_from_map(
+        recipe.bind(METHODS[recipe.method])(classifier, image, target).numpy(), image.shape[:2], blur=recipe.blur
+    )
+
+
+def saliency_from_map(coarse: Saliency, size: tuple[int, ...], *, blur: float) -> Saliency:
+    """A map that is not negative, at any size, blurred, resized to (height, width) and divided by its maximum.
+
+    `blur` is the sigma per long side of the photo. A map of zeros stays one; ValueError for NaN and infinity.
+    """
+    if not np.isfinite(coarse).all():
+        raise ValueError(
+            "coarse must be finite, got NaN or infinity; the classifier's gradient overflows on this photo"
+        )
+    (rows, columns), (height, width) = coarse.shape, size
+    sigma = blur * max(height, width)
+    if sigma > 0:
+        sigmas = {"sigmaX": sigma * columns / width, "sigmaY": sigma * rows / height}
+        coarse = np.asarray(cv2.GaussianBlur(coarse, (0, 0), **sigmas), np.float32)
+    saliency = np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    return np.asarray(saliency / max(saliency.max(), np.finfo(np.float32).tiny))
