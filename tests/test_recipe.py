@@ -106,7 +106,7 @@ def test_a_recipe_is_frozen(name: str) -> None:
 
 
 def test_equal_recipes_are_one() -> None:
-    assert len({Recipe(), Recipe(prior=4.0), Recipe(prior=5.0)}) == 2
+    assert len({Recipe(), Recipe(prior=Recipe().prior), Recipe(prior=5.0)}) == 2
 
 
 def stage(first: int, second: int = 2, *, prior: float, components: int, rounds: int = 7) -> tuple[Any, ...]:

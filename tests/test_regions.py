@@ -43,8 +43,11 @@ def test_of_equals_the_first_in_reading_order_is_kept() -> None:
 
 
 def test_the_largest_is_kept_wherever_it_lies() -> None:
-    found = largest_component(mask_of("##.#", "...#", ".#.#"))
-    np.testing.assert_array_equal(found, mask_of("...#", "...#", "...#"))
+    tall, expected = mask_of("##.#", "...#", ".#.#"), mask_of("...#", "...#", "...#")
+    np.testing.assert_array_equal(largest_component(tall), expected)
+    np.testing.assert_array_equal(largest_component(tall.T), expected.T)
+    block = mask_of("#.##", "#...", "#.##", "#.##", "#.##")
+    np.testing.assert_array_equal(largest_component(block), mask_of("....", "....", "..##", "..##", "..##"))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (4, 5)])

@@ -42,10 +42,10 @@ class Recipe:
 
     method: str = _choice("saliency", "smoothgrad", "saliency method", METHODS)
     mirror: bool = _switch("saliency", True, "average the map with that of the mirror image")
-    crops: bool = _switch("saliency", False, "average the map over five crops and the whole photo")
-    samples: int = _number("saliency", 8, "noisy copies of the photo, for smoothgrad", 1, 256)
+    crops: bool = _switch("saliency", False, "average the map over five crops, the corners and the center")
+    samples: int = _number("saliency", 4, "noisy copies of the photo, for smoothgrad", 1, 256)
     noise: float = _number("saliency", 0.15, "their noise, in standard deviations per input range", 0, 1)
-    blur: float = _number("saliency", 0.04, "sigma that blurs the map, per long side of the photo", 0, 1)
+    blur: float = _number("saliency", 0.025, "sigma that blurs the map, per long side of the photo", 0, 1)
     random_state: int = _number("saliency", 0, "seed of everything random", 0, 2**32 - 1)
     foreground_quantile: float = _number("seeds", 0.85, "pixels of higher saliency rank seed the object", 0, 1)
     background_quantile: float = _number(
@@ -57,11 +57,11 @@ class Recipe:
     color_samples: int = _number("mixtures", 3000, "pixels that a mixture is fitted to", 64)
     refits: int = _number("mixtures", 3, "times that both mixtures are fitted anew to the mask", 0, 100)
     refit_side: int = _number(
-        "mixtures", 256, "long side, in pixels, of the photo that the mixtures are learned from", 16
+        "mixtures", 160, "long side, in pixels, of the photo that the mixtures are learned from", 16
     )
     color_limit: float = _number("energy", 12.0, "largest say of a pixel's color, in nats")
-    prior: float = _number("energy", 4.0, "weight of the saliency's log-odds beside the colors")
-    smoothness: float = _number("energy", 50.0, "weight of the contrast between neighbors, GrabCut's gamma, in nats")
+    prior: float = _number("energy", 2.0, "weight of the saliency's log-odds beside the colors")
+    smoothness: float = _number("energy", 20.0, "weight of the contrast between neighbors, GrabCut's gamma, in nats")
     working_side: int = _number("mask", 640, "long side, in pixels, above which the cut works on a smaller photo", 16)
     largest: bool = _switch("mask", True, "keep the largest component of the mask only")
 
@@ -107,6 +107,7 @@ RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
             refits=0,
             prior=0.0,
             border=0.0,
+            smoothness=50.0,
         ),
     }
 )
