@@ -1,0 +1,171 @@
+"""From a map to a mask: the laws of the whole labeling, on photos and on what is hardly one."""
+
+from dataclasses import fields, replace
+
+import cv2
+import numpy as np
+import pytest
+
+from wsseg.arrays import BACKGROUND, FOREGROUND, Image, Saliency
+from wsseg.labeling import Labeling, label
+from wsseg.recipe import RECIPES, Recipe
+from wsseg.seeds import seeds_from_saliency
+
+EVERY_RECIPE = pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+
+
+def blob(height: int, width: int) -> Saliency:
+    """A map with its peak in the middle, as float32 in [0, 1]."""
+    y, x = np.mgrid[:height, :width]
+    squares = ((y + 0.5) / height - 0.5) ** 2 + ((x + 0.5) / width - 0.5) ** 2
+    return np.exp(-squares / 0.04).astype(np.float32)
+
+
+def disc(side: int = 64) -> tuple[Image, np.ndarray]:
+    """A noisy orange disc on noisy blue, and where it is."""
+    y, x = np.mgrid[:side, :side]
+    inside = np.hypot(y - side / 2, x - side / 2) < side * 0.3
+    colors = np.where(inside[..., None], (230, 140, 40), (40, 80, 160))
+    noise = np.random.default_rng(0).normal(0, 12, colors.shape)
+    return (colors + noise).clip(0, 255).astype(np.uint8), inside
+
+
+def labeled(recipe: Recipe, side: int = 64) -> Labeling:
+    return label(disc(side)[0], blob(side, side), recipe)
+
+
+@EVERY_RECIPE
+def test_a_disc_is_found_to_the_pixel(recipe: Recipe) -> None:
+    found = labeled(recipe)
+    inside = disc()[1]
+    assert (found.mask & inside).sum() / (found.mask | inside).sum() > 0.99
+    assert found.energy > 0
+    assert found.doubts == ()
+
+
+@EVERY_RECIPE
+def test_the_seeds_are_those_of_the_whole_map(recipe: Recipe) -> None:
+    expected = recipe.bind(seeds_from_saliency)(blob(64, 64))
+    np.testing.assert_array_equal(labeled(recipe).seeds, expected)
+
+
+def test_hard_seeds_are_never_contradicted() -> None:
+    recipe = replace(RECIPES["simonyan2013"], largest=False)
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (40, 50, 3), np.uint8)
+    found = label(image, cv2.GaussianBlur(rng.random((40, 50), np.float32), (0, 0), 2), recipe)
+    assert found.mask[found.seeds == FOREGROUND].all()
+    assert not found.mask[found.seeds == BACKGROUND].any()
+
+
+def test_the_border_is_background_unless_it_is_salient() -> None:
+    image, saliency = disc()[0], blob(64, 64)
+    image[:, 60:] = image[32, 32]
+    found = label(image, saliency, replace(RECIPES["default"], border=0.05, largest=False))
+    assert not found.mask[:, -3:].any()
+    saliency[20:40, 60:] = 1
+    assert label(image, saliency, replace(RECIPES["default"], border=0.05, largest=False)).mask[30, -1]
+
+
+def test_one_component_is_kept_unless_all_are_wanted() -> None:
+    image, _ = disc(96)
+    image[4:14, 40:52] = image[48, 48]
+    saliency = blob(96, 96)
+    saliency[4:14, 40:52] = 0.9
+    one, all_of_them = (
+        label(image, saliency, replace(RECIPES["default"], largest=largest)) for largest in (True, False)
+    )
+    assert not one.mask[9, 45]
+    assert all_of_them.mask[9, 45]
+    assert one.mask[48, 48]
+    assert one.energy == all_of_them.energy
+
+
+def test_a_larger_photo_has_the_smaller_one_s_mask_enlarged() -> None:
+    recipe = replace(RECIPES["default"], working_side=64)
+    image = cv2.resize(disc()[0], (256, 256), interpolation=cv2.INTER_NEAREST)
+    found = label(image, blob(256, 256), recipe)
+    assert found.mask.shape == (256, 256)
+    inside = cv2.resize(disc()[1].astype(np.uint8), (256, 256), interpolation=cv2.INTER_NEAREST) > 0
+    assert (found.mask & inside).sum() / (found.mask | inside).sum() > 0.97
+    # No staircase: some of the outline runs between the small photo's pixels.
+    coarse = cv2.resize(found.mask[2::4, 2::4].astype(np.uint8), (256, 256), interpolation=cv2.INTER_NEAREST)
+    assert (coarse != found.mask).any()
+
+
+CHANGES = {
+    "foreground_quantile": 0.99,
+    "background_quantile": 0.05,
+    "hard_seeds": True,
+    "border": 0.4,
+    "components": 1,
+    "color_samples": 64,
+    "refits": 0,
+    "refit_side": 16,
+    "color_limit": 0.5,
+    "prior": 0.0,
+    "smoothness": 300.0,
+    "working_side": 24,
+    "random_state": 7,
+}
+
+
+def test_every_number_of_the_labeling_is_tried() -> None:
+    looking = {item.name for item in fields(Recipe) if item.metadata["stage"] == "saliency"} - {"random_state"}
+    assert CHANGES.keys() == {item.name for item in fields(Recipe)} - looking - {"largest"}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_no_number_is_ignored(photo: Image, name: str) -> None:
+    saliency = blob(*photo.shape[:2])
+    saliency[:, -12:] = 0.7
+    before, after = (
+        label(photo, saliency, recipe) for recipe in (Recipe(), replace(Recipe(), **{name: CHANGES[name]}))
+    )
+    assert before.energy != after.energy or (before.mask != after.mask).any()
+
+
+@EVERY_RECIPE
+def test_a_map_without_rank_shows_no_object(recipe: Recipe, photo: Image) -> None:
+    for level in (0, 1):
+        found = label(photo, np.full(photo.shape[:2], level, np.float32), recipe)
+        assert not found.mask.any()
+        assert found.energy == 0
+        assert found.doubts == ("no part of the photo is more salient than the rest",)
+
+
+@EVERY_RECIPE
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (1, 40), (40, 1), (2, 2), (3, 500)])
+@pytest.mark.parametrize("flat", [True, False])
+def test_hardly_a_photo_is_labeled_all_the_same(recipe: Recipe, shape: tuple[int, int], flat: bool) -> None:
+    rng = np.random.default_rng(0)
+    image = np.full((*shape, 3), 90, np.uint8) if flat else rng.integers(0, 256, (*shape, 3), np.uint8)
+    saliency = rng.random(shape, np.float32)
+    found = label(image, saliency / saliency.max(), recipe)
+    assert found.mask.shape == shape
+    assert found.mask.dtype == np.bool_
+    assert np.isfinite(found.energy)
+    assert found.doubts or found.mask.any()
+
+
+def test_an_empty_and_a_full_mask_are_doubted() -> None:
+    image, saliency = np.zeros((20, 20, 3), np.uint8), blob(20, 20)
+    empty = label(image, saliency, replace(Recipe(), smoothness=1e6))
+    assert not empty.mask.any()
+    assert empty.doubts == ("the cheapest cut keeps no pixel of the object",)
+    full = label(image, np.maximum(saliency, 0.9), replace(Recipe(), border=0.0, smoothness=1e6))
+    assert full.mask.all()
+    assert full.doubts == ("the mask is the whole photo",)
+
+
+def test_nothing_that_is_given_is_changed(photo: Image) -> None:
+    saliency = blob(*photo.shape[:2])
+    saliency.setflags(write=False)
+    first, again = label(photo, saliency, Recipe()), label(photo, saliency, Recipe())
+    assert first.mask.tobytes() == again.mask.tobytes()
+    assert first.energy == again.energy
+
+
+def test_a_map_of_another_size_is_refused(photo: Image) -> None:
+    with pytest.raises(ValueError, match="^image and saliency must have one height and width"):
+        label(photo, blob(9, 9), Recipe())
