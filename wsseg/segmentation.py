@@ -1,0 +1,180 @@
+"""The stages in order: from a photo to its mask, and to the evidence for it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from os import PathLike
+from types import MappingProxyType
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsseg.arrays import BACKGROUND, FOREGROUND, Box, Image, Mask, Saliency, Seeds
+from wsseg.categories import Target
+from wsseg.classifier import EMBEDDED, Classifier, load_classifier
+from wsseg.files import PhotoSource, read_photo, write_picture
+from wsseg.labeling import label
+from wsseg.pictures import cutout, heatmap, overlay, strip
+from wsseg.recipe import MAX_PIXELS, Recipe, recipe_named
+from wsseg.saliency import saliency_from_classifier
+
+Status: TypeAlias = Literal["ok", "weak", "no object"]
+
+
+@dataclass(frozen=True, eq=False)
+class Sighting:
+    """Where the classifier looks in a photo, for one target."""
+
+    image: Image
+    """The upright photo."""
+    target: Target
+    """The class indices, and their names."""
+    probability: float
+    """The classifier's, that the photo shows the target."""
+    saliency: Saliency
+    reasons: tuple[str, ...]
+    """Short sentences on what to know before trusting this."""
+
+    @property
+    def category(self) -> str:
+        """The target's name."""
+        return self.target.category
+
+    def heatmap(self) -> Image:
+        """The saliency in colors."""
+        return heatmap(self.saliency)
+
+    def strip(self) -> Image:
+        """The photo beside its heatmap."""
+        return strip(self.image, self.heatmap())
+
+    def save(self, path: str | PathLike[str], picture: str = "mask") -> None:
+        """Writes one of `PICTURES` as a PNG; folders are made, an earlier file is replaced."""
+        possible = [name for name in PICTURES if isinstance(self, PICTURES[name].of)]
+        if picture not in possible:
+            raise ValueError(f"picture must be one of {', '.join(possible)}, got {picture!r}; choose one of these")
+        write_picture(path, PICTURES[picture].draw(self))
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation(Sighting):
+    """A mask, and the evidence for it."""
+
+    mask: Mask
+    """All False when the status is `no object`."""
+    seeds: Seeds
+    """What the two mixtures were first fitted to."""
+    energy: float
+    """Of the cut's labeling, in nats, at the size that the cut worked at."""
+    status: Status
+
+    @property
+    def box(self) -> Box | None:
+        """The tightest box around the mask; None when it is empty."""
+        rows, columns = np.flatnonzero(self.mask.any(axis=1)), np.flatnonzero(self.mask.any(axis=0))
+        if not len(rows):
+            return None
+        return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+
+    def cutout(self) -> NDArray[np.uint8]:
+        """The object alone, (H, W, 4), transparent elsewhere."""
+        return cutout(self.image, self.mask)
+
+    def overlay(self) -> Image:
+        """The photo with the object outlined and the rest dimmed."""
+        return overlay(self.image, self.mask)
+
+    def strip(self) -> Image:
+        """Photo, heatmap, seeds and overlay, side by side."""
+        return strip(self.image, self.heatmap(), _seed_levels(self.seeds), self.overlay())
+
+
+class Picture(NamedTuple):
+    """One thing to draw of a result, and the folder of a run where it goes."""
+
+    folder: str
+    of: type[Sighting]
+    draw: Callable[[Any], NDArray[np.uint8]]
+
+
+PICTURES: Final[Mapping[str, Picture]] = MappingProxyType(
+    {
+        "mask": Picture("masks", Segmentation, lambda result: result.mask * np.uint8(255)),
+        "cutout": Picture("cutouts", Segmentation, lambda result: result.cutout()),
+        "overlay": Picture("overlays", Segmentation, lambda result: result.overlay()),
+        "seeds": Picture("seeds", Segmentation, lambda result: _seed_levels(result.seeds)),
+        "saliency": Picture("saliency", Sighting, lambda result: result.heatmap()),
+        "strip": Picture("strips", Sighting, lambda result: result.strip()),
+    }
+)
+"""What can be drawn of a result, by name."""
+
+
+class Segmenter:
+    """A classifier and a recipe, ready for any number of photos.
+
+    `classifier` is a Classifier, or a name that `load_classifier` takes; `recipe` is a Recipe or the name of one.
+    """
+
+    def __init__(self, classifier: Classifier | str = EMBEDDED, recipe: Recipe | str = "default") -> None:
+        self.classifier = load_classifier(classifier) if isinstance(classifier, str) else classifier
+        self.recipe = recipe_named(recipe) if isinstance(recipe, str) else recipe
+
+    def sight(
+        self, source: PhotoSource, target: int | str | Target | None = None, *, max_pixels: int = MAX_PIXELS
+    ) -> Sighting:
+        """Where the classifier looks for the target, an index, wnid or name; None asks for its own first choice.
+
+        Errors as `read_photo` for the photo, as `Categories.resolve` for the target.
+        """
+        photo = read_photo(source, max_pixels=max_pixels)
+        probabilities = self.classifier.probabilities(photo.image)
+        chosen = self.classifier.target(probabilities, target)
+        saliency = saliency_from_classifier(self.classifier, photo.image, chosen, self.recipe)
+        probability = float(probabilities[list(chosen.indices)].sum())
+        return Sighting(photo.image, chosen, probability, saliency, photo.notes)
+
+    def segment(
+        self, source: PhotoSource, target: int | str | Target | None = None, *, max_pixels: int = MAX_PIXELS
+    ) -> Segmentation:
+        """The mask of what the classifier sees, or of the target, with the evidence; errors as `sight`."""
+        sighting = self.sight(source, target, max_pixels=max_pixels)
+        labeling = label(sighting.image, sighting.saliency, self.recipe)
+        doubts = (*labeling.doubts, *self._doubts(sighting))
+        status: Status = "no object" if not labeling.mask.any() else "weak" if doubts else "ok"
+        return Segmentation(
+            image=sighting.image,
+            target=sighting.target,
+            probability=sighting.probability,
+            saliency=sighting.saliency,
+            reasons=(*doubts, *sighting.reasons),
+            mask=labeling.mask,
+            seeds=labeling.seeds,
+            energy=labeling.energy,
+            status=status,
+        )
+
+    def _doubts(self, sighting: Sighting) -> tuple[str, ...]:
+        """A class less likely than by chance is one that the classifier does not see."""
+        chance = len(sighting.target.indices) / len(self.classifier.categories)
+        if sighting.probability >= chance:
+            return ()
+        return (f"the classifier does not see {sighting.category}: probability {sighting.probability:.2g}",)
+
+
+def segment(
+    photo: PhotoSource,
+    target: int | str | Target | None = None,
+    *,
+    classifier: Classifier | str = EMBEDDED,
+    recipe: Recipe | str = "default",
+) -> Segmentation:
+    """The mask of one photo, with the evidence; a `Segmenter` keeps the network for further ones."""
+    return Segmenter(classifier, recipe).segment(photo, target)
+
+
+def _seed_levels(seeds: Seeds) -> NDArray[np.uint8]:
+    """Seeds as on disk: background 0, unknown 128, object 255."""
+    levels = np.full(256, 128, np.uint8)
+    levels[[BACKGROUND, FOREGROUND]] = 0, 255
+    return levels[seeds]
