@@ -1,0 +1,70 @@
+"""A folder at a time: one bad photo never stops the rest, and is never hidden."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final
+
+from wsseg.files import Source, replacing
+from wsseg.segmentation import PICTURES, Sighting
+
+RUN: Final = "run.json"
+"""The file that tells a folder of a run: what made it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of one photo."""
+
+    source: Source
+    result: Sighting | None
+    """None when the photo failed."""
+    error: str
+    """What failed, empty when nothing did."""
+    seconds: float
+
+
+def claim(out: Path, made_by: Mapping[str, Any], *, force: bool) -> None:
+    """Makes the folder of a run and writes down there what makes it.
+
+    FileExistsError when `out` holds anything that no run made, unless `force`; nothing in it is deleted.
+    """
+    if out.exists() and not out.is_dir():
+        raise FileExistsError(f"out must be a folder, got the file {out}; name another")
+    if not force and out.is_dir() and any(out.iterdir()) and not (out / RUN).is_file():
+        raise FileExistsError(f"out must be new, empty or of an earlier run, got {out}; name another or use --force")
+    out.mkdir(parents=True, exist_ok=True)
+    with replacing(out / RUN) as file:
+        file.write(json.dumps(made_by, indent=2).encode())
+
+
+def process(
+    sources: Iterable[Source], see: Callable[[Path], Sighting], out: Path, pictures: Sequence[str]
+) -> Iterator[Outcome]:
+    """What `see` makes of each photo, its pictures written below `out`, in the order of the sources.
+
+    A photo that cannot be read or seen has its error in the outcome; a folder that cannot be written ends it all.
+    """
+    for source in sources:
+        start = perf_counter()
+        result, error = _attempt(see, source.path)
+        if result is not None:
+            for picture in pictures:
+                result.save(out / PICTURES[picture].folder / source.name, picture)
+        yield Outcome(source=source, result=result, error=error, seconds=perf_counter() - start)
+
+
+def beside_outputs(sources: Iterable[Source], out: Path) -> list[Source]:
+    """The sources that are not themselves the pictures of a run into `out`, which may lie among the photos."""
+    made = [(out / picture.folder).resolve() for picture in PICTURES.values()]
+    return [source for source in sources if not any(source.path.resolve().is_relative_to(folder) for folder in made)]
+
+
+def _attempt(see: Callable[[Path], Sighting], path: Path) -> tuple[Sighting | None, str]:
+    try:
+        return see(path), ""
+    except (ValueError, MemoryError, RuntimeError) as error:
+        # ReadError is a ValueError; torch and OpenCV say RuntimeError when one photo is more than they can take.
+        return None, str(error) or type(error).__name__
