@@ -1,0 +1,267 @@
+"""The command line as a user meets it: what is written, what is said, and the exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import fields
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image as pillow
+
+from wsseg.cli import main
+from wsseg.recipe import RECIPES, Recipe
+
+QUICK = ("--samples", "1", "--no-mirror", "--working-side", "64")
+PROGRAM = (sys.executable, "-c", "from wsseg.cli import main; main()")
+
+
+class Ended(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command line in this process."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*words: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["wsseg", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Ended(ended.value.code or 0, *capsys.readouterr())  # type: ignore[arg-type]  # An int, or None.
+
+    return call
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of a cat, and below it a cup of coffee."""
+    folder = tmp_path / "photos"
+    (folder / "sub").mkdir(parents=True)
+    for name, file in (("chelsea", "cat.jpg"), ("coffee", "sub/cup.png")):
+        with resources.as_file(resources.files("skimage") / "data" / f"{name}.png") as path:
+            pillow.open(path).reduce(2).save(folder / file)
+    return folder
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def mask_at(path: Path) -> np.ndarray:
+    with pillow.open(path) as picture:
+        assert picture.mode == "L"
+        return np.array(picture)
+
+
+class TestSegment:
+    def test_a_folder_gives_a_mask_each_by_relative_name(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        ended = run("segment", photos, "-o", tmp_path / "out", *QUICK)
+        assert ended.code == 0, ended.err
+        assert files_in(tmp_path / "out") == ["masks/cat.png", "masks/sub/cup.png", "run.json"]
+        mask = mask_at(tmp_path / "out/masks/cat.png")
+        assert mask.shape == (150, 226)
+        assert set(np.unique(mask)) == {0, 255}
+        assert "Egyptian cat" in ended.out
+        assert "2 of 2 photos done" in ended.err
+
+    def test_all_pictures_on_request(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        kinds = "mask,cutout,overlay,seeds,saliency,strip"
+        assert run("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--write", kinds, *QUICK).code == 0
+        folders = ("cutouts", "masks", "overlays", "saliency", "seeds", "strips")
+        assert files_in(tmp_path / "out") == [*(f"{folder}/cat.png" for folder in folders[:3]), "run.json"] + [
+            f"{folder}/cat.png" for folder in folders[3:]
+        ]
+        with pillow.open(tmp_path / "out/cutouts/cat.png") as cutout:
+            alpha = np.array(cutout.getchannel("A"))
+        np.testing.assert_array_equal(alpha, mask_at(tmp_path / "out/masks/cat.png"))
+
+    def test_a_bad_photo_is_named_and_the_rest_go_on(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        (photos / "bad.jpg").write_text("no picture")
+        ended = run("segment", photos, "-o", tmp_path / "out", *QUICK)
+        assert ended.code == 1
+        assert f"{photos}/bad.jpg" in ended.err
+        assert "2 of 3 photos done" in ended.err
+        assert files_in(tmp_path / "out/masks") == ["cat.png", "sub/cup.png"]
+
+    def test_photos_over_max_pixels_are_refused(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        ended = run("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--max-pixels", 1000, *QUICK)
+        assert ended.code == 1
+        assert "must have at most 1000 pixels" in ended.err
+
+    def test_photos_that_share_a_stem_keep_their_whole_name(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        pillow.open(photos / "cat.jpg").save(photos / "cat.png")
+        assert run("segment", photos, "-o", tmp_path / "out", *QUICK).code == 0
+        assert files_in(tmp_path / "out/masks") == ["cat.jpg.png", "cat.png.png", "sub/cup.png"]
+
+    def test_a_folder_that_no_run_made_is_refused(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        ended = run("segment", photos / "cat.jpg", "-o", tmp_path, *QUICK)
+        assert ended.code == 2
+        assert f"out must be new, empty or of an earlier run, got {tmp_path}" in ended.err
+        assert run("segment", photos / "cat.jpg", "-o", tmp_path, "--force", *QUICK).code == 0
+        assert run("segment", photos / "cat.jpg", "-o", tmp_path, *QUICK).code == 0
+
+    def test_its_own_pictures_are_no_photos(self, run: Run, photos: Path) -> None:
+        out = photos / "out"
+        assert run("segment", photos, "-o", out, *QUICK).code == 0
+        assert "2 of 2 photos done" in run("segment", photos, "-o", out, *QUICK).err
+        assert files_in(out / "masks") == ["cat.png", "sub/cup.png"]
+
+    def test_the_target_may_be_named(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        ended = run("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--target", "tiger_cat|TABBY", *QUICK)
+        assert ended.code == 0
+        assert "tiger cat|tabby" in ended.out
+
+    def test_an_unknown_target_is_refused_before_any_work(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        ended = run("segment", photos, "-o", tmp_path / "out", "--target", "egyptian cot")
+        assert ended.code == 2
+        assert "Egyptian cat" in ended.err
+        assert not (tmp_path / "out").exists()
+
+    def test_a_class_that_the_network_does_not_see_is_not_ok(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        ended = run("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--target", "espresso", *QUICK)
+        assert ended.code == 0
+        assert "ok" not in ended.out
+        assert "does not see espresso" in ended.out
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            (("--write", "mask,poster"), "write must name some of mask,cutout"),
+            (("--recipe", "best"), "recipe must be one of default, simonyan2013, got 'best'"),
+            (("--components", "0"), "components must lie in"),
+            (("--classifier", "resnet5"), "resnet50"),
+        ],
+    )
+    def test_what_cannot_run_says_why(
+        self, run: Run, photos: Path, tmp_path: Path, words: tuple[str, ...], message: str
+    ) -> None:
+        ended = run("segment", photos, "-o", tmp_path / "out", *words)
+        assert ended.code == 2
+        assert message in ended.err
+        assert not (tmp_path / "out").exists()
+
+    def test_a_path_of_nothing_is_refused(self, run: Run, tmp_path: Path) -> None:
+        ended = run("segment", tmp_path / "none", "-o", tmp_path / "out")
+        assert ended.code == 2
+        assert str(tmp_path / "none") in ended.err
+
+    def test_the_run_says_what_made_it(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        words = ("--recipe", "simonyan2013", "--no-mirror", "--components", "3")
+        assert run("segment", photos / "cat.jpg", "-o", tmp_path / "out", *words).code == 0
+        made_by = json.loads((tmp_path / "out/run.json").read_text())
+        assert made_by["recipe"] == RECIPES["simonyan2013"].as_dict() | {"mirror": False, "components": 3}
+        assert made_by["classifier"]["name"] == "efficientnet_lite0"
+        assert len(made_by["classifier"]["sha256"]) == 64
+
+    @pytest.mark.slow
+    def test_an_interrupt_ends_it_with_130(self, photos: Path, tmp_path: Path) -> None:
+        words = ("segment", str(photos), "-o", str(tmp_path / "out"), "--samples", "256")
+        with subprocess.Popen([*PROGRAM, *words], stderr=subprocess.PIPE, env=os.environ) as program:
+            while not (tmp_path / "out/run.json").exists():
+                assert program.poll() is None
+                time.sleep(0.1)
+            program.send_signal(signal.SIGINT)
+            program.communicate(timeout=60)
+        assert program.returncode == 130
+        assert files_in(tmp_path / "out") == ["run.json"]
+
+
+class TestFlags:
+    @pytest.mark.parametrize("name", [item.name for item in fields(Recipe)])
+    def test_every_number_of_the_recipe_is_a_flag(self, run: Run, name: str) -> None:
+        assert f"--{name.replace('_', '-')} " in run("segment", "--help").out
+
+    def test_saliency_has_the_flags_of_its_stage_alone(self, run: Run) -> None:
+        shown = run("saliency", "--help").out
+        for item in fields(Recipe):
+            assert (f"--{item.name.replace('_', '-')} " in shown) == (item.metadata["stage"] == "saliency")
+
+    def test_the_version_is_told(self, run: Run) -> None:
+        import wsseg
+
+        assert run("--version").out == f"{wsseg.__version__}\n"
+
+
+class TestSaliency:
+    def test_a_heatmap_and_a_strip(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        words = ("--method", "gradient", "--target", "Egyptian cat")
+        assert run("saliency", photos, "-o", tmp_path / "out", *words).code == 0
+        names = ["saliency/cat.png", "saliency/sub/cup.png", "strips/cat.png", "strips/sub/cup.png"]
+        assert files_in(tmp_path / "out") == ["run.json", *names]
+        with pillow.open(tmp_path / "out/saliency/cat.png") as heatmap, pillow.open(photos / "cat.jpg") as photo:
+            assert heatmap.size == photo.size
+            assert np.array(heatmap)[..., 0].max() == 255
+        with pillow.open(tmp_path / "out/strips/cat.png") as strip:
+            assert strip.width > 2 * photo.width
+
+
+class TestEvaluate:
+    @pytest.fixture
+    def folders(self, tmp_path: Path) -> tuple[Path, Path]:
+        """Masks and truths of two photos: `a` agrees on half of the union, `b` in full but for the void."""
+        pairs: dict[str, tuple[Any, Any]] = {
+            "a": ([[255, 255], [0, 0]], [[255, 0], [0, 0]]),
+            "b": ([[255, 255], [0, 0]], [[255, 128], [0, 0]]),
+        }
+        for name, arrays in pairs.items():
+            for folder, array in zip(("masks", "truths"), arrays, strict=True):
+                (tmp_path / folder).mkdir(exist_ok=True)
+                pillow.fromarray(np.array(array, np.uint8)).save(tmp_path / folder / f"{name}.png")
+        return tmp_path / "masks", tmp_path / "truths"
+
+    def test_scores_of_each_photo_and_their_mean(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
+        ended = run("evaluate", *folders, "--void", 128, "--json", tmp_path / "scores.json")
+        assert ended.code == 0, ended.err
+        scores = json.loads((tmp_path / "scores.json").read_text())
+        assert scores["photos"]["a"]["iou"] == 0.5
+        assert scores["photos"]["b"]["iou"] == 1
+        assert scores["mean"]["iou"] == 0.75
+        assert list(scores["mean"]) == ["iou", "dice", "precision", "recall", "accuracy", "mae"]
+        assert "0.7500" in ended.out.splitlines()[-2]
+
+    def test_an_undeclared_value_is_named_and_there_is_no_mean(self, run: Run, folders: tuple[Path, Path]) -> None:
+        ended = run("evaluate", *folders)
+        assert ended.code == 1
+        assert "128" in ended.err
+        assert "mean" not in ended.out
+
+    def test_every_missing_and_extra_partner_is_listed(self, run: Run, folders: tuple[Path, Path]) -> None:
+        masks, truths = folders
+        (masks / "a.png").rename(masks / "c.png")
+        (truths / "b.png").rename(truths / "d.png")
+        ended = run("evaluate", masks, truths, "--void", 128)
+        assert ended.code == 1
+        for name in "abcd":
+            assert f"{name}: " in ended.err
+        assert "mean" not in ended.out
+
+    def test_a_missing_mask_may_count_as_empty(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
+        (folders[0] / "b.png").unlink()
+        words = ("--void", 128, "--missing", "zero", "--json", tmp_path / "scores.json")
+        assert run("evaluate", *folders, *words).code == 0
+        assert json.loads((tmp_path / "scores.json").read_text())["mean"]["iou"] == 0.25
+
+    def test_a_folder_that_is_not_there_cannot_be_scored(self, run: Run, folders: tuple[Path, Path]) -> None:
+        ended = run("evaluate", folders[0], folders[1] / "none")
+        assert ended.code == 2
+        assert "truths must be a folder" in ended.err
+
+    def test_the_masks_of_a_run_are_found(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        run("segment", photos, "-o", tmp_path / "out", *QUICK)
+        ended = run("evaluate", tmp_path / "out", tmp_path / "out/masks")
+        assert ended.code == 0
+        assert "1.0000" in ended.out

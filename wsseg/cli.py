@@ -1,0 +1,252 @@
+"""The command line: segment, saliency, evaluate. What is slow to load waits until a command needs it."""
+
+import inspect
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import Field, fields, replace
+from functools import partial, wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+import wsseg
+from wsseg.recipe import MAX_PIXELS, RECIPES, Recipe, Stage, recipe_named
+
+if TYPE_CHECKING:
+    from wsseg.batch import Outcome
+    from wsseg.evaluation import Evaluation
+    from wsseg.segmentation import Segmenter
+
+SOME_FAILED, CANNOT_RUN = 1, 2
+"""Exit codes, besides 0."""
+
+STYLES = {"ok": "", "weak": "yellow", "no object": "yellow"}
+"""How a line about a photo looks, by the status of its mask."""
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+answers, messages = Console(highlight=False), Console(stderr=True, highlight=False)
+
+Item = TypeVar("Item")
+Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Photos, folders, quoted patterns, .txt lists.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the pictures.")]
+Target = Annotated[str | None, typer.Option(help="Class index, wnid or name; several as one joined by |.")]
+Classifier = Annotated[str | None, typer.Option(help="Of torchvision, timm:NAME or NAME@FILE; else the embedded one.")]
+Pixels = Annotated[int, typer.Option("--max-pixels", min=1, help="Larger photos are refused.")]
+Force = Annotated[bool, typer.Option("--force", help="Use a folder that no earlier run made.")]
+
+
+def main() -> None:
+    """The program: what a user can mend is one sentence and exit code 2."""
+    try:
+        app()
+    except (ValueError, TypeError, OSError) as error:
+        messages.print(Text(f"error: {error}", "red"), soft_wrap=True)
+        sys.exit(CANNOT_RUN)
+
+
+def recipe_flags(*stages: Stage) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A decorator that gives a command its `recipe` by --recipe NAME and a flag for each number of those stages."""
+    numbers = [item for item in fields(Recipe) if item.metadata["stage"] in stages]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def run(**given: Any) -> None:  # What typer passes, by the names in the signature below.
+            changes = {item.name: given.pop(item.name) for item in numbers}
+            changes = {name: value for name, value in changes.items() if value is not None}
+            command(**given | {"recipe": replace(recipe_named(given["recipe"]), **changes)})
+
+        own = inspect.signature(command)
+        named = [_recipe_option() if name == "recipe" else item for name, item in own.parameters.items()]
+        # typer reads the signature; mypy knows of none on a function.
+        run.__signature__ = own.replace(parameters=[*named, *map(_flag, numbers)])  # type: ignore[attr-defined]
+        return run
+
+    return decorate
+
+
+def _recipe_option() -> inspect.Parameter:
+    annotation = Annotated[str, typer.Option("--recipe", help=f"One of {', '.join(RECIPES)}.")]
+    return inspect.Parameter("recipe", inspect.Parameter.KEYWORD_ONLY, default="default", annotation=annotation)
+
+
+def _flag(item: Field[Any]) -> inspect.Parameter:
+    """The flag of a recipe's number, which leaves the recipe's own value when it is not given."""
+    kind = type(item.default)
+    help_text = item.metadata["help"]
+    option = typer.Option(
+        help=f"{help_text[:1].upper()}{help_text[1:]}.",
+        show_default=False,
+        rich_help_panel=f"Recipe: {item.metadata['stage']}",
+    )
+    return inspect.Parameter(
+        item.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
+    )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        answers.print(wsseg.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Object masks from nothing but an image classifier."""
+
+
+@app.command()
+@recipe_flags("saliency", "seeds", "mixtures", "energy", "mask")
+def segment(
+    *,
+    paths: Paths,
+    out: Out,
+    target: Target = None,
+    classifier: Classifier = None,
+    write: Annotated[str, typer.Option(help="Of mask, cutout, overlay, seeds, saliency, strip.")] = "mask",
+    max_pixels: Pixels = MAX_PIXELS,
+    force: Force = False,
+    recipe: Recipe,
+) -> None:
+    """Write a mask of what each photo shows into OUT/masks, and other pictures beside."""
+    from wsseg.segmentation import PICTURES
+
+    pictures = tuple(dict.fromkeys(write.split(",")))
+    if strange := [picture for picture in pictures if picture not in PICTURES]:
+        raise ValueError(f"write must name some of {','.join(PICTURES)}, got {strange[0]!r}; separate them by commas")
+    _run("segment", paths, out, target, classifier, pictures, max_pixels, force, recipe)
+
+
+@app.command()
+@recipe_flags("saliency")
+def saliency(
+    *,
+    paths: Paths,
+    out: Out,
+    target: Target = None,
+    classifier: Classifier = None,
+    max_pixels: Pixels = MAX_PIXELS,
+    force: Force = False,
+    recipe: Recipe,
+) -> None:
+    """Write a heatmap of where the classifier looks into OUT/saliency, and photo beside heatmap into OUT/strips."""
+    _run("sight", paths, out, target, classifier, ("saliency", "strip"), max_pixels, force, recipe)
+
+
+@app.command()
+def evaluate(
+    masks: Annotated[Path, typer.Argument(help="Folder of masks, or of a run.")],
+    truths: Annotated[Path, typer.Argument(help="Folder of truths, of the same relative names.")],
+    *,
+    void: Annotated[int | None, typer.Option(min=0, help="Value in the truths that never counts.")] = None,
+    missing: Annotated[
+        Literal["error", "zero"], typer.Option(help="A truth without a mask: an error, or an empty mask.")
+    ] = "error",
+    json_file: Annotated[Path | None, typer.Option("--json", help="File for the scores.")] = None,
+) -> None:
+    """Compare masks with truths: IoU, Dice, precision, recall, accuracy and mean absolute error."""
+    from wsseg.evaluation import evaluate as evaluation_of
+
+    with _progress("evaluating") as track:
+        evaluation = evaluation_of(masks, truths, void=void, missing=missing, track=track)
+    if json_file:
+        json_file.write_text(json.dumps(evaluation.as_json(), indent=1))
+    _print_scores(evaluation)
+    for problem in evaluation.problems:
+        _complain(problem)
+    if evaluation.problems:
+        _complain(f"no mean: {len(evaluation.problems)} photos could not be scored")
+        raise typer.Exit(SOME_FAILED)
+
+
+def _run(
+    act: Literal["segment", "sight"],
+    paths: Sequence[Path],
+    out: Path,
+    target: str | None,
+    classifier: str | None,
+    pictures: Sequence[str],
+    max_pixels: int,
+    force: bool,
+    recipe: Recipe,
+) -> None:
+    """What `segment` and `saliency` share: every photo through the segmenter, a line for each, and how it ended."""
+    from wsseg.batch import beside_outputs, claim, process
+    from wsseg.classifier import EMBEDDED
+    from wsseg.files import find_photos
+    from wsseg.segmentation import PICTURES, Segmenter
+
+    sources = beside_outputs(find_photos(paths), out)
+    segmenter = Segmenter(classifier or EMBEDDED, recipe)
+    chosen = target and segmenter.classifier.categories.resolve(target)
+    claim(out, _made_by(segmenter), force=force)
+    see = partial(getattr(segmenter, act), target=chosen, max_pixels=max_pixels)
+    failures = 0
+    with _progress("segmenting" if act == "segment" else "looking") as track:
+        for outcome in process(track(sources), see, out, pictures):
+            failures += outcome.result is None
+            _print_outcome(outcome)
+    folders = ", ".join(str(out / PICTURES[picture].folder) for picture in pictures)
+    messages.print(f"{len(sources) - failures} of {len(sources)} photos done: {folders}", soft_wrap=True, markup=False)
+    if failures:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _made_by(segmenter: "Segmenter") -> dict[str, Any]:
+    classifier = segmenter.classifier
+    return {
+        "wsseg": wsseg.__version__,
+        "classifier": {"name": classifier.name, "sha256": classifier.digest},
+        "recipe": segmenter.recipe.as_dict(),
+    }
+
+
+def _print_outcome(outcome: "Outcome") -> None:
+    result = outcome.result
+    if result is None:
+        _complain(f"{outcome.source.path}: {outcome.error}")
+        return
+    status = getattr(result, "status", "ok")
+    words = [str(outcome.source.path), f"{result.category} {result.probability:.2f}", status, *result.reasons]
+    answers.print(Text("  ".join(words), STYLES[status]), soft_wrap=True)
+
+
+def _print_scores(evaluation: "Evaluation") -> None:
+    from wsseg.metrics import SCORES
+
+    table = Table("photo", *SCORES, title=str(evaluation.masks))
+    rows = {**evaluation.photos, **({"mean": evaluation.mean} if evaluation.mean else {})}
+    for name, scores in rows.items():
+        table.add_row(Text(name), *(f"{scores[score]:.4f}" for score in SCORES), end_section=name != "mean")
+    answers.print(table)
+
+
+def _complain(text: str) -> None:
+    messages.print(Text(text, "red"), soft_wrap=True)
+
+
+class _Rate(ProgressColumn):
+    """Photos per second, as rich estimates it."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.1f}/s" if task.speed else "")
+
+
+@contextmanager
+def _progress(verb: str) -> Iterator[Callable[[Sequence[Item]], Iterator[Item]]]:
+    """What goes through a sequence while a bar on the terminal shows count, rate and time left."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    # What goes to a file must not pass through the terminal's live display.
+    bar = Progress(*columns, console=messages, disable=not messages.is_terminal, redirect_stdout=sys.stdout.isatty())
+    with bar:
+        yield lambda items: iter(bar.track(items, description=verb))
