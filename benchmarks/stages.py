@@ -1,0 +1,80 @@
+"""Seconds of each stage on photos of 500 x 375, on one core, beside cv2.grabCut on the same photos in the same run.
+
+    python benchmarks/stages.py --data DIR --recipe default --limit 20
+
+DIR as for accuracy.py. `labeling` is all that is not the network: seeds, mixtures, graph, cuts and tidying. The peer
+runs five iterations from a rectangle.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Annotated
+
+import cv2
+import numpy as np
+import typer
+from accuracy import samples_of
+from provenance import provenance
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+import wsseg
+from wsseg.arrays import Image
+from wsseg.cli import recipe_flags
+from wsseg.recipe import Recipe
+
+SIZE = (500, 375)
+RECTANGLE = (25, 19, 450, 337)
+"""5 % inside the photo: x, y, width, height."""
+
+
+def main(
+    *,
+    data: Annotated[Path, typer.Option(help="Folder of sets.")],
+    limit: Annotated[int, typer.Option(min=1, help="Photos of each set.")] = 10,
+    recipe: Recipe,
+) -> None:
+    """Print the median seconds of each stage, and the median of each photo's ratio to cv2.grabCut."""
+    cv2.setNumThreads(1)
+    segmenter = wsseg.Segmenter(recipe=recipe)
+    rows = []
+    for sample in track(list(samples_of(data, limit)), console=Console(stderr=True)):
+        image = cv2.resize(wsseg.read_image(sample.photo), SIZE, interpolation=cv2.INTER_AREA)
+        saliency = segmenter.sight(image).saliency
+        stages = (
+            partial(segmenter.sight, image),
+            partial(wsseg.label, image, saliency, segmenter.recipe),
+            partial(grabcut, image),
+        )
+        rows.append([seconds(stage) for stage in stages])
+    print(provenance())
+    Console().print(table_of(np.array(rows)))
+
+
+def seconds(stage: Callable[[], object]) -> float:
+    """How long one call takes."""
+    start = perf_counter()
+    stage()
+    return perf_counter() - start
+
+
+def grabcut(image: Image) -> None:
+    """The peer, on a mask of its own."""
+    labels = np.zeros(image.shape[:2], np.uint8)
+    cv2.grabCut(image, labels, RECTANGLE, np.zeros((1, 65)), np.zeros((1, 65)), 5, cv2.GC_INIT_WITH_RECT)
+
+
+def table_of(rows: np.ndarray) -> Table:
+    """A row for each stage."""
+    table = Table("stage", "median seconds", "per cv2.grabCut x5", title=f"{len(rows)} photos")
+    for name, column in zip(("network and saliency", "labeling", "cv2.grabCut x5"), rows.T, strict=True):
+        table.add_row(name, f"{median(column):.3f}", f"{median(column / rows[:, -1]):.3f}")
+    return table
+
+
+if __name__ == "__main__":
+    typer.run(recipe_flags("saliency", "seeds", "mixtures", "energy", "mask")(main))
