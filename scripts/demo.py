@@ -1,0 +1,44 @@
+"""Segments photos that scikit-image ships and shows what came out; started by `scripts/demo`."""
+
+import time
+from importlib import resources
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+import wsseg
+from wsseg.segmentation import PICTURES
+
+PHOTOS = ("chelsea.png", "coffee.png", "rocket.jpg", "astronaut.png", "camera.png", "motorcycle_left.png")
+FOLDER = Path(__file__).resolve().parents[1] / "demo"
+COLUMNS = ("photo", "category", "probability", "mask share", "status", "seconds")
+
+
+def main() -> None:
+    console = Console()
+    with console.status("loading the classifier"):
+        segmenter = wsseg.Segmenter()
+    table = Table(*COLUMNS)
+    for name in track(PHOTOS, "segmenting", console=console):
+        table.add_row(*row_of(segmenter, name))
+    console.print(table)
+    console.print("masks, cut-outs, overlays and strips are in", style="bold")
+    console.print(str(FOLDER), soft_wrap=True, highlight=False)
+
+
+def row_of(segmenter: wsseg.Segmenter, name: str) -> tuple[str, ...]:
+    """The photo's row in the table, its pictures saved."""
+    with resources.as_file(resources.files("skimage") / "data" / name) as path:
+        start = time.perf_counter()
+        result = segmenter.segment(path)
+        seconds = time.perf_counter() - start
+    stem, share = Path(name).stem, result.mask.mean()
+    for kind, picture in PICTURES.items():
+        result.save(FOLDER / picture.folder / f"{stem}.png", kind)
+    return stem, result.category, f"{result.probability:.2f}", f"{share:.0%}", result.status, f"{seconds:.1f}"
+
+
+if __name__ == "__main__":
+    main()

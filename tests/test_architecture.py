@@ -1,0 +1,129 @@
+"""The house's rules: data flows one way, each library has its door, and what is slow to load waits."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import wsseg
+
+ROOT = Path(wsseg.__file__).parent
+
+LAYERS = {
+    0: {"arrays", "recipe", "categories"},
+    1: {"classifier", "seeds", "mixture", "regions", "metrics", "files", "pictures"},
+    2: {"saliency", "energy"},
+    3: {"cut"},
+    4: {"labeling"},
+    5: {"segmentation"},
+    6: {"batch", "evaluation"},
+    7: {"__init__"},
+    8: {"cli"},
+}
+LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names}
+
+EVERYWHERE = set(LAYER_OF) - {"__init__"}
+NETWORK = {"classifier", "saliency"}
+DOORS = {
+    "numpy": EVERYWHERE - {"recipe", "categories", "cli"},
+    "cv2": EVERYWHERE,
+    "skimage": EVERYWHERE,
+    "torch": NETWORK,
+    "torchvision": NETWORK,
+    "timm": NETWORK,
+    "huggingface_hub": NETWORK,
+    "safetensors": NETWORK,
+    "maxflow": {"cut"},
+    "PIL": {"files", "pictures"},
+    "typer": {"cli"},
+    "rich": {"cli"},
+    "lazy_loader": {"__init__"},
+}
+
+FILES = {path: path.relative_to(ROOT).with_suffix("").parts[0] for path in sorted(ROOT.rglob("*.py"))}
+every_file = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """The full name of all that a file imports, wherever in the file: `wsseg.arrays.Image`."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def modules_after(statement: str) -> set[str]:
+    """The packages that a fresh interpreter holds after the statement."""
+    script = f"{statement}; import sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(run.stdout.split())
+
+
+def public_names() -> dict[str, str]:
+    """Each public name by the module that `__init__.pyi` takes it from."""
+    stub = ast.parse((ROOT / "__init__.pyi").read_text())
+    nodes = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
+    return {alias.name: node.module or alias.name for node in nodes for alias in node.names}
+
+
+def test_every_module_is_in_a_layer_and_every_layer_s_module_exists() -> None:
+    assert set(FILES.values()) == set(LAYER_OF)
+
+
+@every_file
+def test_a_module_imports_from_lower_layers_only(path: Path) -> None:
+    own = FILES[path]
+    for name in imports_of(path):
+        package, *inner = name.split(".")
+        module = inner[0] if inner and inner[0] in LAYER_OF else "__init__"
+        if package == "wsseg" and not module == own == "saliency":
+            assert LAYER_OF[module] < LAYER_OF[own], f"{own} imports {name}"
+
+
+@every_file
+def test_each_library_has_its_door(path: Path) -> None:
+    for name in imports_of(path):
+        library = name.partition(".")[0]
+        if library != "wsseg" and library not in sys.stdlib_module_names:
+            assert FILES[path] in DOORS.get(library, set()), f"{FILES[path]} imports {library}"
+
+
+@every_file
+def test_the_library_does_not_print(path: Path) -> None:
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    printed = [node.lineno for node in calls if isinstance(node.func, ast.Name) and node.func.id == "print"]
+    assert FILES[path] == "cli" or not printed
+
+
+@pytest.mark.parametrize("statement", ["import wsseg", "import wsseg.cli"])
+def test_what_is_slow_to_load_waits(statement: str) -> None:
+    slow = {"torch", "torchvision", "timm", "numpy", "cv2", "skimage", "PIL", "maxflow", "safetensors", "scipy"}
+    loaded = modules_after(statement)
+    assert "wsseg" in loaded
+    assert not loaded & slow
+
+
+def test_the_stages_load_no_network() -> None:
+    assert not modules_after("import wsseg.labeling, wsseg.metrics, wsseg.files") & {"torch", "torchvision", "timm"}
+
+
+def test_the_stub_is_the_list_of_public_names() -> None:
+    assert sorted(wsseg.__all__) == sorted(public_names())
+    assert set(wsseg.__all__) <= set(dir(wsseg))
+
+
+@pytest.mark.parametrize(("name", "module"), public_names().items())
+def test_every_public_name_is_what_its_module_defines(name: str, module: str) -> None:
+    defined = import_module(f"wsseg.{module}")
+    assert getattr(wsseg, name) is (defined if name == module else getattr(defined, name))
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="heatmaps"):
+        _ = wsseg.heatmaps

@@ -1,0 +1,64 @@
+"""What newcomers copy runs as it stands: the examples, and the README's code."""
+
+import os
+import re
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with the photos that the README speaks of."""
+    monkeypatch.chdir(tmp_path)
+    Path("photos").mkdir()
+    for name, files in {"chelsea": ("dog.jpg", "cat.jpg"), "coffee": ("photos/cup.jpg",)}.items():
+        data = (resources.files("skimage") / "data" / f"{name}.png").read_bytes()
+        for file in files:
+            Path(file).write_bytes(data)
+    return tmp_path
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+
+
+def run(*words: str) -> str:
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.run(words, check=True, capture_output=True, text=True, env=environment).stdout
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_the_example_runs(example: Path, folder: Path) -> None:
+    assert "Egyptian cat" in run(sys.executable, str(example))
+    assert (folder / "mask.png").is_file()
+
+
+def test_the_python_of_the_readme_runs(folder: Path) -> None:
+    names: dict[str, object] = {}
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), names)
+    assert (folder / "cutout.png").is_file()
+    assert names["mask"].any()  # type: ignore[attr-defined]  # A Mask, if the README is right.
+
+
+def test_the_commands_of_the_readme_run(folder: Path) -> None:
+    commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("wsseg ")]
+    assert len(commands) == 3
+    for command in commands:
+        if "truths/" in command:
+            (folder / "out/masks").rename(folder / "truths")
+            run("cp", "-r", "truths", "out/masks")
+        run("sh", "-c", command)
+    assert (folder / "scores.json").is_file()
+
+
+def test_the_scripts_of_the_readme_exist() -> None:
+    for script in re.findall(r"^(scripts/\w+)", "\n".join(blocks("sh")), re.MULTILINE):
+        assert os.access(ROOT / script, os.X_OK)
