@@ -148,7 +148,7 @@ def test_the_paper_s_numbers() -> None:
     paper = recipe_named("simonyan2013")
     assert (paper.method, paper.foreground_quantile, paper.background_quantile) == ("gradient", 0.95, 0.30)
     assert paper.hard_seeds and paper.largest and paper.mirror
-    assert (paper.components, paper.smoothness) == (5, 50)
+    assert (paper.components, paper.smoothness) == (Recipe().components, Recipe().smoothness)
     assert (paper.prior, paper.refits, paper.border, paper.blur) == (0, 0, 0, 0)
 
 

@@ -1,8 +1,7 @@
 """Every number of the method, written once; a named recipe is a value of them all.
 
-`simonyan2013` follows Simonyan, Vedaldi, Zisserman 2013 (arXiv 1312.6034), section 3.2, where the paper gives a number,
-and GrabCut (Rother, Kolmogorov, Blake 2004) where it does not. The numbers of `default` were measured with
-`benchmarks/accuracy.py`.
+`simonyan2013` follows Simonyan, Vedaldi, Zisserman 2013 (arXiv 1312.6034), section 3.2, where the paper gives a number.
+All others were measured with `benchmarks/accuracy.py`, beginning with GrabCut's (Rother, Kolmogorov, Blake 2004).
 """
 
 from collections.abc import Callable, Mapping
@@ -107,7 +106,6 @@ RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
             refits=0,
             prior=0.0,
             border=0.0,
-            smoothness=50.0,
         ),
     }
 )
