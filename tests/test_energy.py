@@ -24,7 +24,7 @@ from wsseg.energy import (
     unary_from_mixtures,
     unary_from_saliency,
 )
-from wsseg.mixture import Mixture, fit_mixture
+from wsseg.mixture import COLOR_VARIANCE, Mixture, fit_mixture
 
 SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, max_side=5)
 IMAGES = SHAPES.flatmap(lambda shape: hnp.arrays(np.uint8, (*shape, 3)))
@@ -72,7 +72,7 @@ class TestPalette:
     def test_a_photo_needs_far_fewer_colors_than_pixels(self, photo: Image) -> None:
         palette = palette_of(photo)
         assert len(palette.colors) < photo[..., 0].size / 2
-        assert np.abs(palette.colors[palette.entry] - photo).max() <= (QUANTIZATION - 1) / 2
+        assert np.abs(palette.colors[palette.entry] - photo).max() <= COLOR_VARIANCE**0.5 / 2
 
     def test_only_an_image_is_accepted(self) -> None:
         with pytest.raises(ValueError, match="^image must be a non-empty uint8"):
@@ -157,6 +157,12 @@ class TestMixtures:
         for side in (0, 1):
             assert len(first[side].weights) == 5
             np.testing.assert_array_equal(first[side].means, again[side].means)
+            assert not np.array_equal(first[side].means, other[side].means)
+
+    def test_the_random_state_chooses_the_pixels(self) -> None:
+        image, seeds = noise(20, 20, 3), np.repeat(np.array([[0], [1]], np.uint8), 10, axis=0).repeat(20, axis=1)
+        first, other = (self.fitted(image, seeds, random_state=state) for state in (1, 2))
+        for side in (0, 1):
             assert not np.array_equal(first[side].means, other[side].means)
 
     @pytest.mark.parametrize(("seeds", "missing"), [("##?", "background"), ("..?", "object"), ("???", "background")])

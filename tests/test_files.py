@@ -4,6 +4,7 @@ import io
 import os
 import struct
 import threading
+import time
 import unicodedata
 import warnings
 import zlib
@@ -175,9 +176,10 @@ def test_deep_colors_are_scaled_not_clipped(suffix: str) -> None:
     assert (image[..., 0] == 0).all()
 
 
-def test_integers_beyond_16_bits_are_refused() -> None:
-    with pytest.raises(ReadError, match=r"source must hold levels in \[0, 65535\], got \[0, 70000\]"):
-        read_image(encoded(PIL.Image.fromarray(np.array([[0, 70000]], np.int32)), "TIFF"))
+@pytest.mark.parametrize("levels", [[0, 65536], [-1, 65535]])
+def test_integers_beyond_16_bits_are_refused(levels: list[int]) -> None:
+    with pytest.raises(ReadError, match=rf"source must hold levels in \[0, 65535\], got \[{levels[0]}, {levels[1]}\]"):
+        read_image(encoded(PIL.Image.fromarray(np.array([levels], np.int32)), "TIFF"))
 
 
 def test_a_cmyk_jpeg_as_adobe_inverts_it() -> None:
@@ -300,6 +302,23 @@ def test_grey_photos_may_carry_a_color_profile() -> None:
     assert photo.notes == ()
 
 
+def linear_grey_profile() -> bytes:
+    """The smallest profile of greys: their levels are proportional to light."""
+    white = b"XYZ \0\0\0\0" + struct.pack(">3i", 0xF6D6, 0x10000, 0xD32D)
+    curve = b"curv\0\0\0\0" + struct.pack(">I", 0)
+    tags = struct.pack(">I", 2) + struct.pack(">4sII4sII", b"wtpt", 156, 20, b"kTRC", 176, 12)
+    head = struct.pack(">I4sI4s4s4s12s4s", 188, b"", 0x02100000, b"mntr", b"GRAY", b"XYZ ", b"", b"acsp")
+    return head.ljust(68, b"\0") + white[8:].ljust(60, b"\0") + tags + white + curve
+
+
+@pytest.mark.parametrize("mode", ["L", "LA"])
+def test_grey_profiles_are_followed(mode: str) -> None:
+    picture = PIL.Image.new("L", (4, 3), 55).convert(mode)
+    photo = read_photo(encoded(picture, "PNG", icc_profile=linear_grey_profile()))
+    assert photo.notes == ()
+    assert np.abs(photo.image.astype(int) - 128).max() <= 1
+
+
 def test_alpha_survives_a_color_profile() -> None:
     rgba = np.dstack([QUARTERS, np.zeros((32, 48), np.uint8)])
     assert (read_image(encoded(rgba, "PNG", icc_profile=profile_with(b"sRGB", b"test", swap=True))) == 255).all()
@@ -332,6 +351,11 @@ def test_of_many_frames_the_first_is_used_and_said_so(kind: str, options: dict[s
     photo = read_photo(encoded(QUARTERS, kind, save_all=True, append_images=others, **options))
     np.testing.assert_array_equal(photo.image, QUARTERS)
     assert photo.notes == (note,)
+
+
+def test_two_frames_are_many() -> None:
+    data = encoded(QUARTERS, "GIF", save_all=True, append_images=[PIL.Image.fromarray(255 - QUARTERS)])
+    assert read_photo(data).notes == ("only the first of 2 frames is used",)
 
 
 def test_the_second_picture_of_an_mpo_is_not_worth_a_note() -> None:
@@ -567,14 +591,29 @@ def test_warnings_of_others_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> No
     assert notes == []
 
 
-def test_threads_may_read_at_once() -> None:
-    data, images = encoded(QUARTERS, "PNG"), []
-    threads = [threading.Thread(target=lambda: images.append(read_image(data))) for _ in range(8)]
+def test_threads_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, images, limits = encoded(QUARTERS, "PNG"), [], []
+    load = ImageFile.ImageFile.load
+
+    def slowly(self: ImageFile.ImageFile) -> Any:
+        before = PIL.Image.MAX_IMAGE_PIXELS
+        time.sleep(0.01)
+        limits.append((before, PIL.Image.MAX_IMAGE_PIXELS))
+        return load(self)
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", slowly)
+
+    def read(max_pixels: int) -> None:
+        images.append(read_image(data, max_pixels=max_pixels))
+
+    threads = [threading.Thread(target=read, args=(10_000 + index,)) for index in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len(images) == 8 and all(np.array_equal(image, QUARTERS) for image in images)
+    assert all(before == after for before, after in limits)
+    assert {before for before, _ in limits} == set(range(10_000, 10_008))
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts open files as Linux does")
@@ -825,14 +864,24 @@ def names(sources: list[Source]) -> list[str]:
 
 
 def test_a_folder_is_searched_in_order(tmp_path: Path, put: Callable[..., Path]) -> None:
-    for name in ["b.JPG", "a.png", "sub/deep/c.tif", "sub/x.webp", "notes.txt", "read.me", "movie.mpg", "page.eps"]:
+    for name in [
+        "b.JPG",
+        "a.png",
+        "sub/deep/c.tif",
+        "sub/x.webp",
+        "notes.txt",
+        "read.me",
+        "movie.mpg",
+        "page.eps",
+        "z.mpo",
+    ]:
         put(f"in/{name}")
     for name in [".hidden.jpg", "._a.png", ".git/d.jpg", "sub/.cache/e.png"]:
         put(f"in/{name}")
     sources = find_photos([tmp_path / "in"])
-    assert names(sources) == ["a.png", "b.png", "sub/deep/c.png", "sub/x.png"]
+    assert names(sources) == ["a.png", "b.png", "sub/deep/c.png", "sub/x.png", "z.png"]
     assert [source.path for source in sources] == [
-        tmp_path / "in" / name for name in ["a.png", "b.JPG", "sub/deep/c.tif", "sub/x.webp"]
+        tmp_path / "in" / name for name in ["a.png", "b.JPG", "sub/deep/c.tif", "sub/x.webp", "z.mpo"]
     ]
     assert all(isinstance(source.name, PurePosixPath) for source in sources)
 

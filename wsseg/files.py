@@ -54,9 +54,6 @@ _UPRIGHT: Final[dict[object, pillow.Transpose]] = {
 _WIDE: Final = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
 """Pillow's modes of more than 8 bits, which its own `convert` would clip."""
 
-_STRAIGHT: Final = {"La": "LA", "RGBa": "RGBA"}
-"""The mode without premultiplied alpha of each mode with it."""
-
 _WHITE_16: Final = 65535
 
 _OBJECT_VALUES: Final = (1, 255, _WHITE_16)
@@ -296,7 +293,8 @@ def _check_unit(levels: NDArray[Any], name: str) -> None:
 
 def _without_alpha(picture: pillow.Image) -> tuple[pillow.Image, pillow.Image | None]:
     """The colors in one of the modes L, RGB, CMYK and LAB, and the alpha where there is one."""
-    picture = picture.convert(_STRAIGHT.get(picture.mode, picture.mode))
+    if picture.mode == "La":  # Premultiplied grey, which Pillow converts to nothing else.
+        picture = picture.convert("LA")
     if picture.has_transparency_data:
         full = picture.convert("LA" if picture.mode in ("1", "L", "LA") else "RGBA")
         return full.convert(full.mode.removesuffix("A")), full.getchannel("A")
