@@ -3,6 +3,7 @@
 import json
 from pathlib import Path, PurePosixPath
 
+import cv2
 import numpy as np
 import pytest
 
@@ -14,7 +15,12 @@ from wsseg.segmentation import Sighting
 
 def see(path: Path) -> Sighting:
     """A black photo; what is called bad, strange or huge fails, each in its way."""
-    errors = {"bad": ReadError("no picture"), "strange": RuntimeError("too odd"), "huge": MemoryError()}
+    errors = {
+        "bad": ReadError("no picture"),
+        "strange": RuntimeError("too odd"),
+        "huge": MemoryError(),
+        "vast": cv2.error("no room"),
+    }
     if path.stem in errors:
         raise errors[path.stem]
     image = np.zeros((4, 5, 3), np.uint8)
@@ -32,11 +38,11 @@ class TestProcess:
         assert files == ["saliency/a.png", "saliency/sub/b.png", "strips/a.png", "strips/sub/b.png"]
 
     def test_what_fails_is_told_and_the_rest_go_on(self, tmp_path: Path) -> None:
-        names = ("a.jpg", "bad.jpg", "strange.jpg", "huge.jpg", "z.jpg")
+        names = ("a.jpg", "bad.jpg", "strange.jpg", "huge.jpg", "vast.jpg", "z.jpg")
         outcomes = list(process(map(source, names), see, tmp_path, ("strip",)))
         assert [outcome.source.path.name for outcome in outcomes] == list(names)
-        assert [outcome.error for outcome in outcomes] == ["", "no picture", "too odd", "MemoryError", ""]
-        assert [outcome.result is None for outcome in outcomes] == [False, True, True, True, False]
+        assert [outcome.error for outcome in outcomes] == ["", "no picture", "too odd", "MemoryError", "no room", ""]
+        assert [outcome.result is None for outcome in outcomes] == [False, True, True, True, True, False]
         assert all(outcome.seconds > 0 for outcome in outcomes)
 
     def test_a_mistake_of_the_program_is_no_bad_photo(self, tmp_path: Path) -> None:

@@ -135,6 +135,13 @@ def test_a_map_without_rank_shows_no_object(recipe: Recipe, photo: Image) -> Non
 
 
 @EVERY_RECIPE
+def test_an_even_map_shows_no_object_in_a_large_photo_either(recipe: Recipe) -> None:
+    """Of ones, that is: made smaller they are averaged, to a little more than one."""
+    found = label(np.zeros((895, 1226, 3), np.uint8), np.ones((895, 1226), np.float32), recipe)
+    assert found.doubts == ("no part of the photo is more salient than the rest",)
+
+
+@EVERY_RECIPE
 @pytest.mark.parametrize("shape", [(1, 1), (1, 2), (1, 40), (40, 1), (2, 2), (3, 500)])
 @pytest.mark.parametrize("flat", [True, False])
 def test_hardly_a_photo_is_labeled_all_the_same(recipe: Recipe, shape: tuple[int, int], flat: bool) -> None:

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from oracles import em_round, log_mixture
 from sklearn.mixture import GaussianMixture
 
-from wsseg.mixture import COLOR_VARIANCE, GAIN, ROUNDS, Mixture, fit_mixture
+from wsseg.mixture import COLOR_VARIANCE, GAIN, ROUNDS, Floats, Mixture, fit_mixture
 
 LEVELS = hnp.arrays(np.float64, st.tuples(st.integers(1, 20), st.integers(1, 3)), elements=st.integers(0, 255))
 
@@ -226,8 +226,19 @@ def test_nothing_given_is_changed() -> None:
     fit_mixture(samples, components=3, random_state=0, sample_weights=weights).log_likelihood(samples)
 
 
-@pytest.mark.parametrize(("count", "weight"), [(0, 1.0), (3, 0.0), (3, np.nan)])
-def test_nothing_to_fit_is_refused(count: int, weight: float) -> None:
-    weights = np.full(count, weight)
-    with pytest.raises(ValueError, match=f"^samples must hold at least one of positive weight, got {count}; seed more"):
-        fit_mixture(np.zeros((count, 3)), components=2, random_state=0, sample_weights=weights)
+@pytest.mark.parametrize("count", [0, 3])
+def test_nothing_to_fit_is_refused(count: int) -> None:
+    with pytest.raises(ValueError, match=f"^samples must hold one of positive weight, got {count} without; seed more"):
+        fit_mixture(np.zeros((count, 3)), components=2, random_state=0, sample_weights=np.zeros(count))
+
+
+@pytest.mark.parametrize("samples", [np.zeros(3), np.full((3, 3), np.nan), np.full((3, 3), np.inf)])
+def test_samples_that_are_no_finite_table_are_refused(samples: Floats) -> None:
+    with pytest.raises(ValueError, match="^samples must be finite numbers"):
+        fit_mixture(samples, components=2, random_state=0)
+
+
+@pytest.mark.parametrize("weights", [np.ones(2), np.full(3, np.nan), np.array([1.0, 1.0, -1e-9])])
+def test_weights_that_weigh_nothing_are_refused(weights: Floats) -> None:
+    with pytest.raises(ValueError, match="^sample_weights must be 3 numbers"):
+        fit_mixture(np.zeros((3, 3)), components=2, random_state=0, sample_weights=weights)

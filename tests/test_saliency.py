@@ -1,6 +1,7 @@
 """The article's map and SmoothGrad, against networks whose gradient is known and against slow, obvious versions."""
 
 from collections.abc import Callable
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -163,6 +164,46 @@ class TestTheNetwork:
         assert not any(module._forward_hooks or module._backward_hooks for module in model.modules())
         assert torch.get_num_threads() == threads
 
+    def test_nor_does_a_failure_keep_it(self, image: Image) -> None:
+        class Failing(nn.Module):
+            """Fails in the second pass: the first is the check when it is loaded."""
+
+            def __init__(self) -> None:
+                super().__init__()
+                self.body, self.passes = small_net(), 0
+
+            def forward(self, batch: torch.Tensor) -> torch.Tensor:
+                self.passes += 1
+                if self.passes > 1:
+                    raise RuntimeError("no memory left")
+                return self.body(batch)
+
+        model = Failing()
+        threads = torch.get_num_threads()
+        torch.set_num_threads(threads + 1)
+        try:
+            with pytest.raises(RuntimeError, match="no memory left"):
+                smoothgrad(classifier_of(model), image, ONE, **SMOOTH)
+            assert torch.get_num_threads() == threads + 1
+        finally:
+            torch.set_num_threads(threads)
+        assert all(module.training for module in model.modules())
+        assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
+        assert torch.is_grad_enabled()
+
+    def test_it_sees_a_few_copies_at_a_time(self, image: Image) -> None:
+        sizes: list[int] = []
+
+        class Counting(Linear):
+            def forward(self, batch: torch.Tensor) -> torch.Tensor:
+                sizes.append(len(batch))
+                return super().forward(batch)
+
+        classifier = classifier_of(Counting())
+        sizes.clear()
+        smoothgrad(classifier, image, ONE, **SMOOTH | {"samples": BATCH + 1})
+        assert sizes == [BATCH, BATCH, 2]
+
     @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
     def test_the_caller_s_modes_do_not_matter(self, image: Image, mode: Callable[[], Any]) -> None:
         classifier = classifier_of(small_net())
@@ -208,6 +249,27 @@ class TestMap:
     def test_zeros_stay_zeros(self) -> None:
         assert not saliency_from_map(np.zeros((4, 4), np.float32), (8, 8), blur=0.1).any()
 
+    @pytest.mark.parametrize("value", [1e-30, 0.25, 1.0, 1e30])
+    def test_an_even_map_is_one_everywhere(self, value: float) -> None:
+        saliency = saliency_from_map(np.full((14, 14), value, np.float32), (30, 20), blur=0.1)
+        np.testing.assert_allclose(saliency, 1, rtol=1e-5)
+        assert saliency.max() == 1
+
+    @pytest.mark.parametrize("size", [(1, 30000), (30000, 1)])
+    def test_a_very_narrow_photo_is_even_across_and_takes_no_longer(self, size: tuple[int, int]) -> None:
+        """Across it the sigma is far more than the map, and so is OpenCV's kernel: minutes of work for a constant."""
+        coarse = np.random.default_rng(0).random((224, 224), np.float32)
+        coarse[:, 112:] += 1
+        coarse[112:] += 1
+        saliency = saliency_from_map(coarse, size, blur=0.05).ravel()
+        assert saliency[0] < 0.7 < 0.95 < saliency[-1]
+
+    def test_nothing_that_is_given_is_changed(self) -> None:
+        coarse = np.full((4, 4), 3, np.float32)
+        coarse.setflags(write=False)
+        for blur in (0.0, 0.1):
+            saliency_from_map(coarse, (4, 4), blur=blur)
+
     def test_the_blur_is_round_in_the_photo(self) -> None:
         """Its deviation is the same in pixels of the photo along both sides, whatever the map's shape."""
         coarse = np.zeros((101, 101), np.float32)
@@ -242,6 +304,42 @@ class TestMap:
 
 def test_every_method_has_a_name_in_the_recipe() -> None:
     assert tuple(METHODS) == NAMES
+
+
+CHANGES = {
+    "method": "gradient",
+    "mirror": False,
+    "crops": True,
+    "samples": 2,
+    "noise": 0.5,
+    "blur": 0.2,
+    "random_state": 7,
+}
+
+
+def test_every_number_of_the_map_is_tried() -> None:
+    assert CHANGES.keys() == {item.name for item in fields(Recipe) if item.metadata["stage"] == "saliency"}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_no_number_is_ignored(image: Image, name: str) -> None:
+    classifier = classifier_of(small_net())
+    before, after = (
+        saliency_from_classifier(classifier, image, ONE, recipe)
+        for recipe in (Recipe(), replace(Recipe(), **{name: CHANGES[name]}))
+    )
+    assert np.abs(before - after).max() > 1e-4
+
+
+@pytest.mark.parametrize("crops", [False, True])
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (40, 30)])
+def test_the_map_is_over_the_photo_and_leaves_it_alone(size: tuple[int, int], crops: bool) -> None:
+    photo = np.random.default_rng(4).integers(0, 256, (*size, 3), np.uint8)
+    photo.setflags(write=False)
+    saliency = saliency_from_classifier(classifier_of(small_net()), photo, ONE, Recipe(crops=crops))
+    assert saliency.shape == size
+    assert saliency.dtype == np.float32
+    assert 0 <= saliency.min() <= saliency.max() <= 1
 
 
 def test_slopes_are_of_each_photo_alone(image: Image) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
+import cv2
+
 from wsseg.files import Source, replacing
 from wsseg.segmentation import PICTURES, Sighting
 
@@ -65,6 +67,6 @@ def beside_outputs(sources: Iterable[Source], out: Path) -> list[Source]:
 def _attempt(see: Callable[[Path], Sighting], path: Path) -> tuple[Sighting | None, str]:
     try:
         return see(path), ""
-    except (ValueError, MemoryError, RuntimeError) as error:
-        # ReadError is a ValueError; torch and OpenCV say RuntimeError when one photo is more than they can take.
+    except (ValueError, MemoryError, RuntimeError, cv2.error) as error:
+        # ReadError is a ValueError; torch says RuntimeError, OpenCV its own, when one photo is more than they can take.
         return None, str(error) or type(error).__name__

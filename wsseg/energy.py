@@ -1,7 +1,7 @@
 """What a labeling costs: unary terms, which add, and the contrast between neighbors.
 
 E(L) = sum_p unary[p, L_p] + sum_pq pairwise[pq] [L_p != L_q], Boykov, Jolly 2001, equations 1 to 3; the contrast term
-with the constants of GrabCut (Rother, Kolmogorov, Blake 2004, equation 11).
+with the constants of GrabCut (Rother, Kolmogorov, Blake 2004, equations 4, 5 and 11).
 """
 
 from typing import NamedTuple
@@ -21,7 +21,12 @@ from wsseg.arrays import (
     Seeds,
     Unary,
     check_image,
+    check_mask,
+    check_pairwise,
+    check_saliency,
     check_same_size,
+    check_seeds,
+    check_unary,
 )
 from wsseg.mixture import Mixture, fit_mixture
 
@@ -56,7 +61,7 @@ def mixtures_from_seeds(
 
     ValueError when a side has no seed.
     """
-    check_same_size(image, seeds, "image and seeds")
+    check_same_size(check_image(image), check_seeds(seeds), "image and seeds")
     rng = np.random.default_rng(random_state)
     sides = [image[seeds == label] for label in (BACKGROUND, FOREGROUND)]
     if empty := [name for name, side in zip(("background", "object"), sides, strict=True) if not len(side)]:
@@ -76,7 +81,7 @@ def unary_from_mixtures(palette: Palette, background: Mixture, foreground: Mixtu
 
 def unary_from_saliency(saliency: Saliency, *, prior: float) -> Unary:
     """`prior` times the log-odds of the saliency, taken as the probability that a pixel is of the object."""
-    odds = saliency.astype(np.float64).clip(1 - CLEAREST_ODDS, CLEAREST_ODDS)
+    odds = check_saliency(saliency).astype(np.float64).clip(1 - CLEAREST_ODDS, CLEAREST_ODDS)
     return _unary_from_log_odds(prior * np.log(odds / (1 - odds)))
 
 
@@ -102,6 +107,8 @@ def clamp_to_seeds(unary: Unary, pairwise: Pairwise, seeds: Seeds) -> Unary:
 
     K = 1 + max_p sum_q pairwise[pq] (section 2): more than all the neighbors of any pixel together can pay.
     """
+    check_pairwise(pairwise, check_unary(unary).shape[:2])
+    check_same_size(unary, check_seeds(seeds), "unary and seeds")
     impossible = 1 + _sum_over_neighbors(pairwise).max()
     clamped = unary.copy()
     clamped[seeds == FOREGROUND] = (impossible, 0)
@@ -114,7 +121,7 @@ def border_seeds(seeds: Seeds, *, border: float) -> Seeds:
 
     `border` is the width per height and per width; unknown elsewhere.
     """
-    inner = tuple(slice(round(border * side), side - round(border * side)) for side in seeds.shape)
+    inner = tuple(slice(round(border * side), side - round(border * side)) for side in check_seeds(seeds).shape)
     edge = np.where(seeds == FOREGROUND, UNKNOWN, BACKGROUND).astype(np.uint8)
     edge[inner] = UNKNOWN
     return edge
@@ -122,6 +129,8 @@ def border_seeds(seeds: Seeds, *, border: float) -> Seeds:
 
 def energy_of(mask: Mask, unary: Unary, pairwise: Pairwise) -> float:
     """E(L) of the labeling, in nats."""
+    check_pairwise(pairwise, check_unary(unary).shape[:2])
+    check_same_size(check_mask(mask), unary, "mask and unary")
     total = float(np.where(mask, unary[..., FOREGROUND], unary[..., BACKGROUND]).sum())
     for plane, offset in zip(pairwise, NEIGHBORS, strict=True):
         here, there = _pairs(offset)

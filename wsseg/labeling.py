@@ -84,7 +84,8 @@ class _Scene(NamedTuple):
 
 
 def _scene(image: Image, saliency: Saliency, side: int, recipe: Recipe) -> _Scene:
-    image, saliency = _shrunk(image, side), _shrunk(saliency, side)
+    # OpenCV's averages of ones are rounded to a little more than one.
+    image, saliency = _shrunk(image, side), _shrunk(saliency, side).clip(max=1)
     seeds = recipe.bind(seeds_from_saliency)(saliency)
     return _Scene(
         image,

@@ -59,11 +59,10 @@ def fit_mixture(
     No round of EM lowers the (weighted) likelihood of the samples when `variance` is 0; a positive one, added to each
     feature's variance after the round, may cost a little of it. Only the ratios of `sample_weights` matter. Fewer
     distinct samples than components give fewer Gaussians; one gives the sample mean and covariance (plus `variance` on
-    its diagonal). ValueError when there is no sample, or no weight.
+    its diagonal). ValueError when there is no sample or no weight, and for what is not finite.
     """
     weights = np.ones(len(samples)) if sample_weights is None else sample_weights
-    if len(samples) == 0 or not weights.sum() > 0:
-        raise ValueError(f"samples must hold at least one of positive weight, got {len(samples)}; seed more pixels")
+    _check_samples(samples, weights)
     mixture = _maximize(samples, weights * _nearest(samples, weights, components, random_state), variance)
     likelihood = -np.inf
     for _ in range(rounds):
@@ -74,6 +73,18 @@ def fit_mixture(
             break
         mixture = _maximize(samples, weights * np.exp(joint - total), variance)
     return mixture
+
+
+def _check_samples(samples: Floats, weights: Floats) -> None:
+    if samples.ndim != 2 or not np.isfinite(samples).all():
+        raise ValueError(f"samples must be finite numbers (N, D), got shape {samples.shape}; drop NaN and infinity")
+    if weights.shape != samples.shape[:1] or not (np.isfinite(weights) & (weights >= 0)).all():
+        raise ValueError(
+            f"sample_weights must be {len(samples)} numbers, finite and not negative, got shape {weights.shape}; "
+            "leave them out to count all alike"
+        )
+    if not weights.sum() > 0:
+        raise ValueError(f"samples must hold one of positive weight, got {len(samples)} without; seed more pixels")
 
 
 def _maximize(samples: Floats, shares: Floats, variance: float) -> Mixture:

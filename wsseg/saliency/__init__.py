@@ -41,7 +41,8 @@ def saliency_from_map(coarse: Saliency, size: tuple[int, ...], *, blur: float) -
     (rows, columns), (height, width) = coarse.shape, size
     sigma = blur * max(height, width)
     if sigma > 0:
-        sigmas = {"sigmaX": sigma * columns / width, "sigmaY": sigma * rows / height}
+        # As wide as the map it averages all of it; wider, on a very narrow photo, the kernel would take minutes.
+        sigmas = {"sigmaX": min(sigma * columns / width, columns), "sigmaY": min(sigma * rows / height, rows)}
         coarse = np.asarray(cv2.GaussianBlur(coarse, (0, 0), **sigmas), np.float32)
     saliency = np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
     return np.asarray(saliency / max(saliency.max(), np.finfo(np.float32).tiny))
