@@ -209,24 +209,24 @@ class TestUnary:
         assert found.max() == 12
 
     @tiny
-    @pytest.mark.parametrize("prior", [0.0, 1.0, 4.0])
-    def test_saliency_costs_its_log_odds(self, shape: tuple[int, int], prior: float) -> None:
+    @pytest.mark.parametrize(("prior", "balance"), [(0.0, 0.5), (1.0, 0.5), (4.0, 0.5), (2.0, 0.7), (2.0, 0.1)])
+    def test_saliency_costs_its_log_odds(self, shape: tuple[int, int], prior: float, balance: float) -> None:
         saliency = locked(np.random.default_rng(0).random(shape, np.float32))
-        found = unary_from_saliency(saliency, prior=prior)
+        found = unary_from_saliency(saliency, prior=prior, balance=balance)
         assert found.shape == (*shape, 2)
         for place, value in np.ndenumerate(saliency):
             bounded = min(max(float(value), 1 - CLEAREST_ODDS), CLEAREST_ODDS)
-            price = [-prior * np.log(1 - bounded), -prior * np.log(bounded)]
+            price = [-prior * np.log((1 - bounded) / (1 - balance)), -prior * np.log(bounded / balance)]
             np.testing.assert_allclose(found[place], [cost - min(price) for cost in price], atol=1e-12)
 
     def test_saliency_is_never_certain(self) -> None:
-        found = unary_from_saliency(np.array([[0, 0.01, 0.5, 0.99, 1]], np.float32), prior=2)
+        found = unary_from_saliency(np.array([[0, 0.01, 0.5, 0.99, 1]], np.float32), prior=2, balance=0.5)
         most = 2 * np.log(CLEAREST_ODDS / (1 - CLEAREST_ODDS))
         np.testing.assert_allclose(found, [[[0, most], [0, most], [0, 0], [most, 0], [most, 0]]], atol=1e-12)
         assert CLEAREST_ODDS == 0.97
 
     def test_more_salient_means_cheaper_as_object(self) -> None:
-        found = unary_from_saliency(np.linspace(0, 1, 50, dtype=np.float32)[None], prior=4)
+        found = unary_from_saliency(np.linspace(0, 1, 50, dtype=np.float32)[None], prior=4, balance=0.6)
         leaning = found[0, :, BACKGROUND] - found[0, :, FOREGROUND]
         assert np.all(np.diff(leaning) >= 0)
         assert leaning[0] < 0 < leaning[-1]

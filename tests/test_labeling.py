@@ -93,6 +93,29 @@ def test_a_larger_photo_has_the_smaller_one_s_mask_enlarged() -> None:
     assert (coarse != found.mask).any()
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_larger_photo_is_averaged_to_the_working_side(turned: bool) -> None:
+    """Whatever lies within a pixel of the small photo does not matter but for its mean."""
+    small, inside = disc()[0][8:56].clip(20, 235), disc()[1][8:56]
+    recipe = replace(RECIPES["default"], refit_side=64, working_side=64)
+    large = np.kron(small, np.ones((2, 2, 1), np.uint8))
+    large[::2], large[1::2] = large[::2] + 20, large[1::2] - 20
+    saliency = blob(48, 64)
+    if turned:
+        small, large, saliency, inside = (np.rot90(array).copy() for array in (small, large, saliency, inside))
+    expected = label(small, saliency, recipe)
+    found = label(large, np.kron(saliency, np.ones((2, 2), np.float32)), recipe)
+    assert found.energy == pytest.approx(expected.energy)
+    assert found.mask.shape == found.seeds.shape == large.shape[:2]
+    within = np.kron(inside, np.ones((2, 2), np.bool_))
+    assert (found.mask & within).sum() / (found.mask | within).sum() > 0.96
+
+
+def test_a_smaller_photo_is_never_enlarged() -> None:
+    wide, wider = (labeled(replace(RECIPES["default"], refit_side=side, working_side=side)) for side in (64, 100))
+    assert wide.energy == wider.energy
+
+
 CHANGES = {
     "foreground_quantile": 0.99,
     "background_quantile": 0.05,
@@ -104,6 +127,7 @@ CHANGES = {
     "refit_side": 16,
     "color_limit": 0.5,
     "prior": 0.0,
+    "balance": 0.9,
     "smoothness": 300.0,
     "working_side": 24,
     "random_state": 7,
@@ -142,7 +166,7 @@ def test_an_even_map_shows_no_object_in_a_large_photo_either(recipe: Recipe) -> 
 
 
 @EVERY_RECIPE
-@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (1, 40), (40, 1), (2, 2), (3, 500)])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (1, 40), (40, 1), (2, 2), (3, 500), (1, 2000), (2000, 1)])
 @pytest.mark.parametrize("flat", [True, False])
 def test_hardly_a_photo_is_labeled_all_the_same(recipe: Recipe, shape: tuple[int, int], flat: bool) -> None:
     rng = np.random.default_rng(0)
@@ -176,3 +200,14 @@ def test_nothing_that_is_given_is_changed(photo: Image) -> None:
 def test_a_map_of_another_size_is_refused(photo: Image) -> None:
     with pytest.raises(ValueError, match="^image and saliency must have one height and width"):
         label(photo, blob(9, 9), Recipe())
+
+
+@pytest.mark.parametrize("error", [TypeError, ValueError])
+def test_what_is_no_photo_or_no_map_is_refused(photo: Image, error: type[Exception]) -> None:
+    saliency = blob(*photo.shape[:2])
+    strange = {TypeError: (photo.tolist(), saliency.tolist()), ValueError: (photo / 255, saliency * 2)}
+    image, wrong = strange[error]
+    with pytest.raises(error, match="^image must"):
+        label(image, saliency, Recipe())
+    with pytest.raises(error, match="^saliency must"):
+        label(photo, wrong, Recipe())

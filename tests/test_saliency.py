@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -191,7 +192,8 @@ class TestTheNetwork:
         assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
         assert torch.is_grad_enabled()
 
-    def test_it_sees_a_few_copies_at_a_time(self, image: Image) -> None:
+    @pytest.mark.parametrize(("samples", "expected"), [(1, [2]), (BATCH + 1, [BATCH, BATCH, 2])])
+    def test_it_sees_a_few_copies_at_a_time(self, image: Image, samples: int, expected: list[int]) -> None:
         sizes: list[int] = []
 
         class Counting(Linear):
@@ -201,8 +203,27 @@ class TestTheNetwork:
 
         classifier = classifier_of(Counting())
         sizes.clear()
-        smoothgrad(classifier, image, ONE, **SMOOTH | {"samples": BATCH + 1})
-        assert sizes == [BATCH, BATCH, 2]
+        smoothgrad(classifier, image, ONE, **SMOOTH | {"samples": samples})
+        assert sizes == expected
+
+    def test_the_way_back_runs_on_one_thread_too(self, image: Image) -> None:
+        """Sums over several threads depend on their number, in gradients more than in scores."""
+        seen: list[int] = []
+
+        class Told(Linear):
+            def forward(self, batch: torch.Tensor) -> torch.Tensor:
+                scores = super().forward(batch)
+                if scores.requires_grad:
+                    scores.register_hook(lambda slopes: seen.append(torch.get_num_threads()))
+                return scores
+
+        threads = torch.get_num_threads()
+        torch.set_num_threads(2)
+        try:
+            gradient(classifier_of(Told()), image, ONE, mirror=False, crops=False)
+        finally:
+            torch.set_num_threads(threads)
+        assert seen == [1]
 
     @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
     def test_the_caller_s_modes_do_not_matter(self, image: Image, mode: Callable[[], Any]) -> None:
@@ -255,14 +276,29 @@ class TestMap:
         np.testing.assert_allclose(saliency, 1, rtol=1e-5)
         assert saliency.max() == 1
 
-    @pytest.mark.parametrize("size", [(1, 30000), (30000, 1)])
-    def test_a_very_narrow_photo_is_even_across_and_takes_no_longer(self, size: tuple[int, int]) -> None:
-        """Across it the sigma is far more than the map, and so is OpenCV's kernel: minutes of work for a constant."""
-        coarse = np.random.default_rng(0).random((224, 224), np.float32)
-        coarse[:, 112:] += 1
-        coarse[112:] += 1
+    @pytest.mark.parametrize("size", [(1, 3000), (3000, 1)])
+    def test_on_a_very_narrow_photo_the_blur_is_no_wider_than_the_map(
+        self, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Across it the sigma is hundreds of maps, and OpenCV's kernel would be as wide: minutes for a constant."""
+        widths: list[float] = []
+        blurred = cv2.GaussianBlur
+
+        def spy(coarse: Any, kernel: tuple[int, int], **sigmas: float) -> Any:
+            widths.extend(sigmas.values())
+            return blurred(coarse, kernel, **sigmas)
+
+        monkeypatch.setattr(cv2, "GaussianBlur", spy)
+        coarse = np.random.default_rng(0).random((50, 50), np.float32)
+        coarse[:, 25:] += 1
+        coarse[25:] += 1
         saliency = saliency_from_map(coarse, size, blur=0.05).ravel()
+        assert sorted(widths) == [2.5, 50]
         assert saliency[0] < 0.7 < 0.95 < saliency[-1]
+
+    def test_between_its_points_the_map_is_straight(self) -> None:
+        saliency = saliency_from_map(np.array([[0, 1]], np.float32), (1, 8), blur=0.0)
+        np.testing.assert_allclose(saliency[0], [0, 0, 0.125, 0.375, 0.625, 0.875, 1, 1])
 
     def test_nothing_that_is_given_is_changed(self) -> None:
         coarse = np.full((4, 4), 3, np.float32)
@@ -318,7 +354,9 @@ CHANGES = {
 
 
 def test_every_number_of_the_map_is_tried() -> None:
-    assert CHANGES.keys() == {item.name for item in fields(Recipe) if item.metadata["stage"] == "saliency"}
+    """Those of the target and of the fused map are tried with the segmenter and with the fused map."""
+    numbers = {item.name for item in fields(Recipe) if item.metadata["stage"] == "saliency"}
+    assert CHANGES.keys() == numbers - {"top", "spread_steps"}
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -326,7 +364,7 @@ def test_no_number_is_ignored(image: Image, name: str) -> None:
     classifier = classifier_of(small_net())
     before, after = (
         saliency_from_classifier(classifier, image, ONE, recipe)
-        for recipe in (Recipe(), replace(Recipe(), **{name: CHANGES[name]}))
+        for recipe in (Recipe(method="smoothgrad"), replace(Recipe(method="smoothgrad"), **{name: CHANGES[name]}))
     )
     assert np.abs(before - after).max() > 1e-4
 

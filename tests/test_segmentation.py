@@ -91,9 +91,13 @@ class TestPhotos:
             torch.set_num_threads(threads)
 
     def test_one_call_is_a_segmenter_s(self, network: Classifier, cat: Segmentation) -> None:
-        found = segment(photo_bytes("chelsea"), "n02124075", classifier=network, recipe=QUICK)
+        found = segment(photo_bytes("chelsea"), classifier=network, recipe=QUICK)
         assert found.target == cat.target
         assert found.mask.tobytes() == cat.mask.tobytes()
+
+    def test_a_module_alone_is_told_what_it_lacks(self) -> None:
+        with pytest.raises(ValueError, match="^preprocessing must be given for a module of your own"):
+            Segmenter(torch.nn.Flatten())  # type: ignore[arg-type]  # What newcomers try.
 
 
 class TestOddPhotos:
@@ -160,6 +164,14 @@ class TestTarget:
         assert found.mask.any()
         assert found.status == "weak"
         assert found.reasons[0].startswith("the classifier does not see fire engine: probability ")
+
+    def test_without_a_target_the_map_is_of_the_likeliest_classes(self, network: Classifier, quick: Segmenter) -> None:
+        photo = photo_bytes("chelsea")
+        one = Segmenter(network, replace(QUICK, top=1)).sight(photo)
+        several = quick.sight(photo)
+        assert one.target == several.target
+        np.testing.assert_array_equal(one.saliency, quick.sight(photo, one.target).saliency)
+        assert np.abs(one.saliency - several.saliency).max() > 0.01
 
     def test_an_unknown_class_is_refused(self, quick: Segmenter) -> None:
         with pytest.raises(ValueError, match="target must fit one category, got 'cat'"):

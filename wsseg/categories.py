@@ -25,8 +25,12 @@ class Target:
     """Class indices, rising, each once."""
     category: str
     """Their names, joined by `|`."""
+    weights: tuple[float, ...] | None = None
+    """What the score of each counts when they do not count as one."""
 
     def __post_init__(self) -> None:
+        if self.weights is not None and len(self.weights) != len(self.indices):
+            raise ValueError(f"weights must be one per index, got {self.weights} for {self.indices}; or leave them out")
         if not self.indices or list(self.indices) != sorted(set(self.indices)) or self.indices[0] < 0:
             raise ValueError(
                 f"indices must be class indices, rising and each once, got {self.indices}; resolve a name instead"

@@ -79,10 +79,10 @@ def unary_from_mixtures(palette: Palette, background: Mixture, foreground: Mixtu
     return _unary_from_log_odds(ratio.clip(-color_limit, color_limit))[palette.entry]
 
 
-def unary_from_saliency(saliency: Saliency, *, prior: float) -> Unary:
-    """`prior` times the log-odds of the saliency, taken as the probability that a pixel is of the object."""
+def unary_from_saliency(saliency: Saliency, *, prior: float, balance: float) -> Unary:
+    """`prior` times the log-odds of the saliency, taken as a probability, over those of `balance`, in nats."""
     odds = check_saliency(saliency).astype(np.float64).clip(1 - CLEAREST_ODDS, CLEAREST_ODDS)
-    return _unary_from_log_odds(prior * np.log(odds / (1 - odds)))
+    return _unary_from_log_odds(prior * (np.log(odds / (1 - odds)) - np.log(balance / (1 - balance))))
 
 
 def pairwise_from_contrast(image: Image, *, smoothness: float) -> Pairwise:

@@ -102,14 +102,19 @@ def _learned(scene: _Scene, recipe: Recipe) -> tuple[Mixture, Mixture] | None:
 
     A cut that leaves one side nothing to learn from ends the refits.
     """
-    labels, mixtures = scene.seeds, None
-    for refit in range(recipe.refits + 1):
-        if refit and mixtures:
-            labels = _cut(scene, mixtures, recipe).mask.astype(np.uint8)
-        if not all((labels == side).any() for side in (BACKGROUND, FOREGROUND)):
+    if not _has_both(scene.seeds):
+        return None
+    mixtures = recipe.bind(mixtures_from_seeds)(scene.image, scene.seeds)
+    for _ in range(recipe.refits):
+        labels = _cut(scene, mixtures, recipe).mask.astype(np.uint8)
+        if not _has_both(labels):
             break
         mixtures = recipe.bind(mixtures_from_seeds)(scene.image, labels)
     return mixtures
+
+
+def _has_both(seeds: Seeds) -> bool:
+    return all((seeds == side).any() for side in (BACKGROUND, FOREGROUND))
 
 
 def _cut(scene: _Scene, mixtures: tuple[Mixture, Mixture], recipe: Recipe) -> Cut:

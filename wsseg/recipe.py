@@ -19,7 +19,7 @@ Stage: TypeAlias = Literal["saliency", "seeds", "mixtures", "energy", "mask"]
 MAX_PIXELS: Final = 100_000_000
 """A photo of more pixels than this is refused unless the caller allows more."""
 
-METHODS: Final = ("gradient", "smoothgrad")
+METHODS: Final = ("gradient", "smoothgrad", "fused")
 """The names of the saliency methods; `wsseg.saliency.METHODS` holds the functions."""
 
 
@@ -39,11 +39,13 @@ def _switch(stage: Stage, default: bool, help: str) -> Any:
 class Recipe:
     """All numbers of one way to make a mask; ValueError names a number out of its range."""
 
-    method: str = _choice("saliency", "smoothgrad", "saliency method", METHODS)
+    method: str = _choice("saliency", "fused", "saliency method", METHODS)
+    top: int = _number("saliency", 5, "classes that the map is of when no target is given, by probability", 1, 1000)
     mirror: bool = _switch("saliency", True, "average the map with that of the mirror image")
     crops: bool = _switch("saliency", False, "average the map over five crops, the corners and the center")
     samples: int = _number("saliency", 4, "noisy copies of the photo, for smoothgrad", 1, 256)
     noise: float = _number("saliency", 0.15, "their noise, in standard deviations per input range", 0, 1)
+    spread_steps: int = _number("saliency", 2, "steps by which fused spreads the map to what looks alike", 0, 100)
     blur: float = _number("saliency", 0.025, "sigma that blurs the map, per long side of the photo", 0, 1)
     random_state: int = _number("saliency", 0, "seed of everything random", 0, 2**32 - 1)
     foreground_quantile: float = _number("seeds", 0.85, "pixels of higher saliency rank seed the object", 0, 1)
@@ -60,6 +62,7 @@ class Recipe:
     )
     color_limit: float = _number("energy", 12.0, "largest say of a pixel's color, in nats")
     prior: float = _number("energy", 2.0, "weight of the saliency's log-odds beside the colors")
+    balance: float = _number("energy", 0.55, "saliency that speaks neither for the object nor against it", 0.03, 0.97)
     smoothness: float = _number("energy", 20.0, "weight of the contrast between neighbors, GrabCut's gamma, in nats")
     working_side: int = _number("mask", 640, "long side, in pixels, above which the cut works on a smaller photo", 16)
     largest: bool = _switch("mask", True, "keep the largest component of the mask only")
@@ -99,6 +102,7 @@ RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
         "default": Recipe(),
         "simonyan2013": Recipe(
             method="gradient",
+            top=1,
             blur=0.0,
             foreground_quantile=0.95,
             background_quantile=0.30,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
@@ -63,7 +64,7 @@ class Segmentation(Sighting):
     mask: Mask
     """All False when the status is `no object`."""
     seeds: Seeds
-    """What the two mixtures were first fitted to."""
+    """What the saliency alone says, at the photo's size."""
     energy: float
     """Of the cut's labeling, in nats, at the size that the cut worked at."""
     status: Status
@@ -111,14 +112,14 @@ PICTURES: Final[Mapping[str, Picture]] = MappingProxyType(
 
 
 class Segmenter:
-    """A classifier and a recipe, ready for any number of photos.
+    """A classifier and a recipe, ready for any number of photos, one after the other: it is for one thread.
 
-    `classifier` is a Classifier, or a name that `load_classifier` takes; `recipe` is a Recipe or the name of one.
+    `classifier` is a Classifier, or what `load_classifier` takes; `recipe` is a Recipe or the name of one.
     """
 
-    def __init__(self, classifier: Classifier | str = EMBEDDED, recipe: Recipe | str = "default") -> None:
-        self.classifier = load_classifier(classifier) if isinstance(classifier, str) else classifier
-        self.recipe = recipe_named(recipe) if isinstance(recipe, str) else recipe
+    def __init__(self, classifier: Classifier | str | Path = EMBEDDED, recipe: Recipe | str = "default") -> None:
+        self.classifier = classifier if isinstance(classifier, Classifier) else load_classifier(classifier)
+        self.recipe = recipe if isinstance(recipe, Recipe) else recipe_named(recipe)
 
     def sight(
         self, source: PhotoSource, target: int | str | Target | None = None, *, max_pixels: int = MAX_PIXELS
@@ -130,7 +131,8 @@ class Segmenter:
         photo = read_photo(source, max_pixels=max_pixels)
         probabilities = self.classifier.probabilities(photo.image)
         chosen = self.classifier.target(probabilities, target)
-        saliency = saliency_from_classifier(self.classifier, photo.image, chosen, self.recipe)
+        scored = self._likeliest(probabilities, chosen) if target is None else chosen
+        saliency = saliency_from_classifier(self.classifier, photo.image, scored, self.recipe)
         probability = float(probabilities[list(chosen.indices)].sum())
         return Sighting(photo.image, chosen, probability, saliency, photo.notes)
 
@@ -154,6 +156,12 @@ class Segmenter:
             status=status,
         )
 
+    def _likeliest(self, probabilities: NDArray[np.float32], first: Target) -> Target:
+        """The recipe's `top` classes, each weighted by its probability, under the name of the first."""
+        indices = sorted(np.argsort(-probabilities, kind="stable")[: self.recipe.top].tolist())
+        weights = probabilities[indices] / probabilities[indices].sum()
+        return Target(tuple(indices), first.category, tuple(weights.tolist()))
+
     def _doubts(self, sighting: Sighting) -> tuple[str, ...]:
         """A class less likely than by chance is one that the classifier does not see."""
         chance = len(sighting.target.indices) / len(self.classifier.categories)
@@ -166,7 +174,7 @@ def segment(
     photo: PhotoSource,
     target: int | str | Target | None = None,
     *,
-    classifier: Classifier | str = EMBEDDED,
+    classifier: Classifier | str | Path = EMBEDDED,
     recipe: Recipe | str = "default",
 ) -> Segmentation:
     """The mask of one photo, with the evidence; a `Segmenter` keeps the network for further ones."""

@@ -12,12 +12,13 @@ from wsseg.arrays import Image, Saliency
 from wsseg.categories import Target
 from wsseg.classifier import Classifier
 from wsseg.recipe import Recipe
+from wsseg.saliency.combine import fused
 from wsseg.saliency.gradient import gradient, smoothgrad
 
-__all__ = ["METHODS", "gradient", "saliency_from_classifier", "saliency_from_map", "smoothgrad"]
+__all__ = ["METHODS", "fused", "gradient", "saliency_from_classifier", "saliency_from_map", "smoothgrad"]
 
 METHODS: Final[Mapping[str, Callable[..., torch.Tensor]]] = MappingProxyType(
-    {"gradient": gradient, "smoothgrad": smoothgrad}
+    {"gradient": gradient, "smoothgrad": smoothgrad, "fused": fused}
 )
 """Saliency methods by name: (classifier, image, target, *, numbers of the recipe) -> map at the network's size."""
 

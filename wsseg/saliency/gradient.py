@@ -11,6 +11,7 @@ import torch
 from wsseg.arrays import Image
 from wsseg.categories import Target
 from wsseg.classifier import Classifier
+from wsseg.saliency.score import score_of
 
 BATCH: Final = 8
 """Copies of a photo in one pass of the network. It bounds memory, and is fixed: a score's last bits depend on it."""
@@ -24,9 +25,9 @@ Window = tuple[slice, slice]
 def gradient(classifier: Classifier, image: Image, target: Target, *, mirror: bool, crops: bool) -> torch.Tensor:
     """max over color channels of |d score / d input|: the article's map, of the photo squeezed to the input size.
 
-    The score is the class's un-normalized one; of several classes it is ln sum exp of theirs, the un-normalized
-    log-probability that any is right. With `mirror` the map is averaged with the mirror image's; with `crops` it is the
-    average over the four corners and the center of a photo 256/224 as large, each put back where it lies.
+    The score is the un-normalized one of `score_of`. With `mirror` the map is averaged with the mirror image's; with
+    `crops` it is the average over the four corners and the center of a photo 256/224 as large, each put back where it
+    lies.
     """
     return smoothgrad(classifier, image, target, mirror=mirror, crops=crops, samples=1, noise=0.0, random_state=0)
 
@@ -67,11 +68,10 @@ def smoothgrad(
 
 
 def score_gradient(classifier: Classifier, batch: torch.Tensor, target: Target) -> torch.Tensor:
-    """d score / d input of each photo of a preprocessed batch, shape (n, 3, h, w); `gradient` says which score."""
+    """d score / d input of each photo of a preprocessed batch, shape (n, 3, h, w)."""
     with torch.inference_mode(False), torch.enable_grad():
         inputs = batch.clone().requires_grad_()
-        scores = classifier.scores(inputs)[:, target.indices].logsumexp(dim=1)
-        (slopes,) = torch.autograd.grad(scores.sum(), inputs)
+        (slopes,) = torch.autograd.grad(score_of(classifier.scores(inputs), target).sum(), inputs)
     return slopes
 
 

@@ -1,0 +1,82 @@
+"""Several maps into one: what is salient by the gradient and by the last features, spread over the like."""
+
+from typing import Final
+
+import torch
+from torch import nn
+
+from wsseg.arrays import Image
+from wsseg.categories import Target
+from wsseg.classifier import Classifier
+from wsseg.saliency.features import layers_of, look_at
+from wsseg.saliency.gradient import smoothgrad
+from wsseg.saliency.propagate import spread
+
+LARGER: Final = 10 / 7
+"""Side of the input that is looked at, per side of the network's own: 320 for 224. More sizes gained nothing."""
+
+MULTIPLE: Final = 32
+"""Sides of inputs are multiples of this, the stride of the usual networks, so that their maps lie where they should."""
+
+
+NARROWEST: Final = 4
+"""Long side per short side of an input at most: a narrower photo is squeezed, or its input would grow without end."""
+
+
+def fused(
+    classifier: Classifier,
+    image: Image,
+    target: Target,
+    *,
+    mirror: bool,
+    crops: bool,
+    samples: int,
+    noise: float,
+    random_state: int,
+    spread_steps: int,
+) -> torch.Tensor:
+    """The geometric mean of SmoothGrad and Grad-CAM, spread over what the network finds alike; (h, w) in [0, 1].
+
+    SmoothGrad sees the telling parts sharply, Grad-CAM the object roughly: where one says no it is no. Grad-CAM is that
+    of an input larger than the network's own and of the photo's shape, unless the network takes but one.
+    """
+    fine = smoothgrad(
+        classifier, image, target, mirror=mirror, crops=crops, samples=samples, noise=noise, random_state=random_state
+    )
+    activation, features = _look(classifier, image, target, mirror=mirror)
+    grid = features.shape[1:]
+    both = (_ranged(_resized(fine, grid)) * _ranged(_resized(activation, grid))).sqrt()
+    return _ranged(spread(both, features, steps=spread_steps))
+
+
+def _look(classifier: Classifier, image: Image, target: Target, *, mirror: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    """The rectified activation (h, w) and the features (c, h, w), averaged with the mirror image's, turned back."""
+    view = classifier.preprocess(image, _size(classifier, image))
+    look = look_at(classifier, torch.cat([view, view.flip(3)]) if mirror else view, target)
+    activation, features = ((part + part.flip(0, -1))[0] / 2 if mirror else part[0] for part in look)
+    return activation.clamp(min=0), features
+
+
+def _size(classifier: Classifier, image: Image) -> tuple[int, int]:
+    """Of the input: larger than the network's own and in the photo's shape, if it takes any size."""
+    height, width = classifier.preprocessing.size
+    if not layers_of(classifier).any_size:
+        return height, width
+    shape = min(max(image.shape[0] / image.shape[1], 1 / NARROWEST), NARROWEST)
+    side = LARGER * (height * width) ** 0.5
+    return _multiple(side * shape**0.5), _multiple(side / shape**0.5)
+
+
+def _multiple(side: float) -> int:
+    return max(1, round(side / MULTIPLE)) * MULTIPLE
+
+
+def _ranged(coarse: torch.Tensor) -> torch.Tensor:
+    """The map's values brought to [0, 1]; all 0 when they are one."""
+    low, high = coarse.aminmax()
+    return (coarse - low) / (high - low).clamp(min=torch.finfo(coarse.dtype).tiny)
+
+
+def _resized(coarse: torch.Tensor, grid: tuple[int, ...]) -> torch.Tensor:
+    """The (h, w) map on another grid, averaged where that is coarser."""
+    return nn.functional.interpolate(coarse[None, None], grid, mode="bilinear", antialias=True)[0, 0]
