@@ -25,7 +25,7 @@ def main() -> None:
         table.add_row(*row_of(segmenter, name))
     console.print(table)
     console.print("masks, cut-outs, overlays and strips are in", style="bold")
-    console.print(str(FOLDER), soft_wrap=True, highlight=False)
+    console.print(str(FOLDER), soft_wrap=True, highlight=False, markup=False)
 
 
 def row_of(segmenter: wsseg.Segmenter, name: str) -> tuple[str, ...]:

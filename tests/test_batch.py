@@ -36,6 +36,8 @@ class TestProcess:
         list(process([source("a.jpg"), source("sub/b.jpg")], see, tmp_path, ("saliency", "strip")))
         files = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png"))
         assert files == ["saliency/a.png", "saliency/sub/b.png", "strips/a.png", "strips/sub/b.png"]
+        widths = [cv2.imread(str(tmp_path / file)).shape[1] for file in files]
+        assert widths[0] == widths[1] < widths[2] == widths[3]
 
     def test_what_fails_is_told_and_the_rest_go_on(self, tmp_path: Path) -> None:
         names = ("a.jpg", "bad.jpg", "strange.jpg", "huge.jpg", "vast.jpg", "z.jpg")
@@ -68,10 +70,17 @@ class TestClaim:
         assert json.loads((tmp_path / "a/b" / RUN).read_text()) == {"recipe": "x"}
 
     def test_an_empty_folder_and_one_of_a_run_will_do(self, tmp_path: Path) -> None:
-        claim(tmp_path, {"run": 1}, force=False)
+        claim(tmp_path, {"wsseg": "1"}, force=False)
         (tmp_path / "masks").mkdir()
-        claim(tmp_path, {"run": 2}, force=False)
-        assert json.loads((tmp_path / RUN).read_text()) == {"run": 2}
+        claim(tmp_path, {"wsseg": "2"}, force=False)
+        assert json.loads((tmp_path / RUN).read_text()) == {"wsseg": "2"}
+
+    @pytest.mark.parametrize("text", ["{}", "[]", "no json", '{"version": 1}'])
+    def test_the_run_of_another_program_is_refused(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / RUN).write_text(text)
+        with pytest.raises(FileExistsError, match="^out must be new"):
+            claim(tmp_path, {"wsseg": "1"}, force=False)
+        assert (tmp_path / RUN).read_text() == text
 
     def test_any_other_is_refused_unless_forced(self, tmp_path: Path) -> None:
         (tmp_path / "thesis.tex").write_text("mine")
@@ -89,7 +98,23 @@ class TestClaim:
         assert (tmp_path / "out").read_text() == "mine"
 
 
-def test_the_pictures_of_a_run_are_no_photos_of_the_next(tmp_path: Path) -> None:
-    paths = ("out/masks/a.png", "out/strips/sub/a.png", "out/other/a.png", "masks/a.png", "a.png")
-    sources = [source(str(tmp_path / path)) for path in paths]
-    assert beside_outputs(sources, tmp_path / "out") == sources[2:]
+class TestBesideOutputs:
+    def test_the_pictures_of_a_run_are_no_photos_of_the_next(self, tmp_path: Path) -> None:
+        paths = ("out/masks/a.png", "out/strips/sub/a.png", "out/other/a.png", "masks/a.png", "a.png")
+        sources = [source(str(tmp_path / path)) for path in paths]
+        assert beside_outputs(sources, tmp_path / "out") == sources[2:]
+
+    def test_nor_are_those_of_another_run(self, tmp_path: Path) -> None:
+        claim(tmp_path / "old", {"wsseg": "1"}, force=False)
+        paths = ("old/overlays/a.png", "old/a.png", "overlays/a.png")
+        sources = [source(str(tmp_path / path)) for path in paths]
+        assert beside_outputs(sources, tmp_path / "out") == sources[1:]
+
+    def test_a_link_to_itself_is_a_bad_photo_and_no_more(self, tmp_path: Path) -> None:
+        (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+        sources = [source(str(tmp_path / "loop.jpg"))]
+        assert beside_outputs(sources, tmp_path / "out") == sources
+
+    def test_when_no_photo_is_left_that_is_said(self, tmp_path: Path) -> None:
+        with pytest.raises(ValueError, match="^paths must hold photos, got only pictures of runs"):
+            beside_outputs([source(str(tmp_path / "out/masks/a.png"))], tmp_path / "out")

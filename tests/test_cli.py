@@ -179,8 +179,28 @@ class TestSegment:
         assert program.returncode == 130
         assert files_in(tmp_path / "out") == ["run.json"]
 
+    @pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict"])
+    def test_no_name_stops_it(self, photos: Path, tmp_path: Path, encoding: str) -> None:
+        for name in (b"\xff.jpg", "\u00fc.jpg".encode(), b"red\x1b[31m[red]\n.jpg"):
+            (Path(os.fsdecode(os.fsencode(photos) + b"/" + name))).write_bytes((photos / "cat.jpg").read_bytes())
+        words = ("segment", str(photos), "-o", str(tmp_path / "out"), *QUICK)
+        environment = os.environ | {"PYTHONIOENCODING": encoding}
+        ended = subprocess.run([*PROGRAM, *words], capture_output=True, env=environment, check=False)
+        assert ended.returncode == 0, ended.stderr
+        assert b"5 of 5 photos done" in ended.stderr
+        assert rb"red\x1b[31m[red]\n.jpg" in ended.stdout
+        assert b"\x1b" not in ended.stdout
+
+    def test_a_full_or_closed_place_is_named(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        ended = run("segment", photos / "cat.jpg", "-o", photos / "cat.jpg" / "out", *QUICK)
+        assert ended.code == 2
+        assert "cat.jpg/out/run.json must be writable, got 'Not a directory'; make room, or name another" in ended.err
+
 
 class TestFlags:
+    def test_the_help_tells_the_default_s_numbers(self, run: Run) -> None:
+        assert f"({Recipe().smoothness} in default)" in run("segment", "--help").out
+
     @pytest.mark.parametrize("name", [item.name for item in fields(Recipe)])
     def test_every_number_of_the_recipe_is_a_flag(self, run: Run, name: str) -> None:
         assert f"--{name.replace('_', '-')} " in run("segment", "--help").out
@@ -254,6 +274,23 @@ class TestEvaluate:
         words = ("--void", 128, "--missing", "zero", "--json", tmp_path / "scores.json")
         assert run("evaluate", *folders, *words).code == 0
         assert json.loads((tmp_path / "scores.json").read_text())["mean"]["iou"] == 0.25
+
+    def test_the_scores_are_whole_when_they_go_to_a_file(
+        self, run: Run, folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        name = "long" * 30
+        for folder in folders:
+            (folder / "a.png").rename(folder / f"{name}.png")
+        monkeypatch.setenv("COLUMNS", "80")
+        ended = run("evaluate", *folders, "--void", 128, "--json", tmp_path / "new" / "scores.json")
+        assert ended.code == 0
+        assert ended.out.count("0.5000") == 2
+        assert "\u2026" not in ended.out
+        assert name in json.loads((tmp_path / "new" / "scores.json").read_text())["photos"]
+
+    def test_the_folder_s_name_is_only_a_name(self, run: Run, folders: tuple[Path, Path]) -> None:
+        folder = folders[0].rename(folders[0].with_name("b[red]r"))
+        assert "red" in run("evaluate", folder, folders[1], "--void", 128).out.replace("\n", "")
 
     def test_a_folder_that_is_not_there_cannot_be_scored(self, run: Run, folders: tuple[Path, Path]) -> None:
         ended = run("evaluate", folders[0], folders[1] / "none")

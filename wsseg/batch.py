@@ -1,8 +1,10 @@
 """A folder at a time: one bad photo never stops the rest, and is never hidden."""
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
@@ -28,16 +30,25 @@ class Outcome:
     seconds: float
 
 
+def is_run(folder: Path) -> bool:
+    """Whether an earlier run made the folder."""
+    try:
+        made_by = json.loads((folder / RUN).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(made_by, dict) and "wsseg" in made_by
+
+
 def claim(out: Path, made_by: Mapping[str, Any], *, force: bool) -> None:
     """Makes the folder of a run and writes down there what makes it.
 
-    FileExistsError when `out` holds anything that no run made, unless `force`; nothing in it is deleted.
+    `made_by` must tell wsseg's version as "wsseg". FileExistsError when `out` holds anything that no run made, unless
+    `force`; nothing in it is deleted.
     """
     if out.exists() and not out.is_dir():
         raise FileExistsError(f"out must be a folder, got the file {out}; name another")
-    if not force and out.is_dir() and any(out.iterdir()) and not (out / RUN).is_file():
+    if not force and out.is_dir() and any(out.iterdir()) and not is_run(out):
         raise FileExistsError(f"out must be new, empty or of an earlier run, got {out}; name another or use --force")
-    out.mkdir(parents=True, exist_ok=True)
     with replacing(out / RUN) as file:
         file.write(json.dumps(made_by, indent=2).encode())
 
@@ -59,9 +70,25 @@ def process(
 
 
 def beside_outputs(sources: Iterable[Source], out: Path) -> list[Source]:
-    """The sources that are not themselves the pictures of a run into `out`, which may lie among the photos."""
-    made = [(out / picture.folder).resolve() for picture in PICTURES.values()]
-    return [source for source in sources if not any(source.path.resolve().is_relative_to(folder) for folder in made)]
+    """The sources that are not themselves pictures of a run, into `out` or elsewhere among the photos.
+
+    ValueError when none is left.
+    """
+    folders = {picture.folder for picture in PICTURES.values()}
+    run_of = cache(lambda folder: folder == _real(out) or is_run(folder))
+    photos = [
+        source
+        for source in sources
+        if not any(here.name in folders and run_of(here.parent) for here in _real(source.path).parents)
+    ]
+    if not photos:
+        raise ValueError(f"paths must hold photos, got only pictures of runs like {out}; name the photos themselves")
+    return photos
+
+
+def _real(path: Path) -> Path:
+    """The path without links; unlike `resolve` it takes a link to itself, which is a bad photo and no more."""
+    return Path(os.path.realpath(path))
 
 
 def _attempt(see: Callable[[Path], Sighting], path: Path) -> tuple[Sighting | None, str]:

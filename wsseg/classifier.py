@@ -8,6 +8,7 @@ a wheel of their own. Nothing here ever runs code from a weights file.
 import dataclasses
 import difflib
 import hashlib
+import pickle
 import re
 import reprlib
 import sys
@@ -444,8 +445,10 @@ def _read_weights(path: Path, sha256: str = "") -> tuple[State, str]:
             else:
                 content = torch.load(stream, map_location="cpu", weights_only=True)
         except Exception as error:  # whatever a broken or hostile file provokes in the readers
+            # What torch says of an object that is no tensor is how to load it all the same.
+            reason = "more than weights in it" if isinstance(error, pickle.UnpicklingError) else _first_line(error)
             raise ValueError(
-                f"checkpoint must be a readable file of weights, got {path}: {_first_line(error)}; "
+                f"checkpoint must be a readable file of weights, got {path}: {reason}; "
                 "save it anew with torch.save(model.state_dict(), path)"
             ) from error
     return _unwrapped(content, path), digest

@@ -7,19 +7,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import Field, fields, replace
 from functools import partial, wraps
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 import wsseg
 from wsseg.recipe import MAX_PIXELS, RECIPES, Recipe, Stage, recipe_named
 
 if TYPE_CHECKING:
+    from wsseg import categories
     from wsseg.batch import Outcome
     from wsseg.evaluation import Evaluation
     from wsseg.segmentation import Segmenter
@@ -44,10 +46,13 @@ Force = Annotated[bool, typer.Option("--force", help="Use a folder that no earli
 
 def main() -> None:
     """The program: what a user can mend is one sentence and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # A name that the terminal cannot show is no reason to stop.
     try:
         app()
     except (ValueError, TypeError, OSError) as error:
-        messages.print(Text(f"error: {error}", "red"), soft_wrap=True)
+        _complain(f"error: {error}")
         sys.exit(CANNOT_RUN)
 
 
@@ -79,12 +84,9 @@ def _recipe_option() -> inspect.Parameter:
 def _flag(item: Field[Any]) -> inspect.Parameter:
     """The flag of a recipe's number, which leaves the recipe's own value when it is not given."""
     kind = type(item.default)
-    help_text = item.metadata["help"]
-    option = typer.Option(
-        help=f"{help_text[:1].upper()}{help_text[1:]}.",
-        show_default=False,
-        rich_help_panel=f"Recipe: {item.metadata['stage']}",
-    )
+    text, stage = item.metadata["help"], item.metadata["stage"]
+    text = f"{text[:1].upper()}{text[1:]} ({item.default} in default)."
+    option = typer.Option(help=text, show_default=False, rich_help_panel=f"Recipe: {stage}")
     return inspect.Parameter(
         item.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
     )
@@ -121,7 +123,7 @@ def segment(
     """Write a mask of what each photo shows into OUT/masks, and other pictures beside."""
     from wsseg.segmentation import PICTURES
 
-    pictures = tuple(dict.fromkeys(write.split(",")))
+    pictures = tuple(dict.fromkeys(word.strip() for word in write.split(",")))
     if strange := [picture for picture in pictures if picture not in PICTURES]:
         raise ValueError(f"write must name some of {','.join(PICTURES)}, got {strange[0]!r}; separate them by commas")
     _run("segment", paths, out, target, classifier, pictures, max_pixels, force, recipe)
@@ -156,16 +158,18 @@ def evaluate(
 ) -> None:
     """Compare masks with truths: IoU, Dice, precision, recall, accuracy and mean absolute error."""
     from wsseg.evaluation import evaluate as evaluation_of
+    from wsseg.files import replacing
 
     with _progress("evaluating") as track:
         evaluation = evaluation_of(masks, truths, void=void, missing=missing, track=track)
-    if json_file:
-        json_file.write_text(json.dumps(evaluation.as_json(), indent=1))
     _print_scores(evaluation)
+    if json_file:
+        with replacing(json_file) as file:
+            file.write(json.dumps(evaluation.as_json(), indent=1).encode())
     for problem in evaluation.problems:
         _complain(problem)
     if evaluation.problems:
-        _complain(f"no mean: {len(evaluation.problems)} photos could not be scored")
+        _complain(f"no mean, since some could not be scored: {len(evaluation.problems)}")
         raise typer.Exit(SOME_FAILED)
 
 
@@ -188,8 +192,8 @@ def _run(
 
     sources = beside_outputs(find_photos(paths), out)
     segmenter = Segmenter(classifier or EMBEDDED, recipe)
-    chosen = target and segmenter.classifier.categories.resolve(target)
-    claim(out, _made_by(segmenter), force=force)
+    chosen = None if target is None else segmenter.classifier.categories.resolve(target)
+    claim(out, _made_by(segmenter, chosen), force=force)
     see = partial(getattr(segmenter, act), target=chosen, max_pixels=max_pixels)
     failures = 0
     with _progress("segmenting" if act == "segment" else "looking") as track:
@@ -202,10 +206,11 @@ def _run(
         raise typer.Exit(SOME_FAILED)
 
 
-def _made_by(segmenter: "Segmenter") -> dict[str, Any]:
+def _made_by(segmenter: "Segmenter", target: "categories.Target | None") -> dict[str, Any]:
     classifier = segmenter.classifier
     return {
         "wsseg": wsseg.__version__,
+        "target": target and target.category,
         "classifier": {"name": classifier.name, "sha256": classifier.digest},
         "recipe": segmenter.recipe.as_dict(),
     }
@@ -218,21 +223,28 @@ def _print_outcome(outcome: "Outcome") -> None:
         return
     status = getattr(result, "status", "ok")
     words = [str(outcome.source.path), f"{result.category} {result.probability:.2f}", status, *result.reasons]
-    answers.print(Text("  ".join(words), STYLES[status]), soft_wrap=True)
+    answers.print(Text(_shown("  ".join(words)), STYLES[status]), soft_wrap=True)
 
 
 def _print_scores(evaluation: "Evaluation") -> None:
     from wsseg.metrics import SCORES
 
-    table = Table("photo", *SCORES, title=str(evaluation.masks))
+    table = Table(Column("photo", overflow="fold"), title=Text(_shown(str(evaluation.masks))))
+    for score in SCORES:
+        table.add_column(score, no_wrap=True, min_width=len("0.0000"))
     rows = {**evaluation.photos, **({"mean": evaluation.mean} if evaluation.mean else {})}
     for name, scores in rows.items():
-        table.add_row(Text(name), *(f"{scores[score]:.4f}" for score in SCORES), end_section=name != "mean")
+        table.add_row(Text(_shown(name)), *(f"{scores[score]:.4f}" for score in SCORES), end_section=name != "mean")
     answers.print(table)
 
 
 def _complain(text: str) -> None:
-    messages.print(Text(text, "red"), soft_wrap=True)
+    messages.print(Text(_shown(text), "red"), soft_wrap=True)
+
+
+def _shown(text: str) -> str:
+    """The text with control characters spelled, lest a file's name steers the terminal or forges a line."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
 class _Rate(ProgressColumn):

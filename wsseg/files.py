@@ -421,22 +421,29 @@ def write_picture(path: str | PathLike[str], picture: NDArray[np.uint8]) -> None
             f"picture must be a non-empty uint8 array of shape (H, W), (H, W, 3) or (H, W, 4), "
             f"got {picture.dtype} {picture.shape}; convert it first"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         pillow.fromarray(picture).save(file, format="PNG")
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A new file beside `path` that takes its place once the body is done, and is gone if the body fails."""
+    """A new file beside `path` that takes its place once the body is done, and is gone if the body fails.
+
+    The folders that it needs are made. OSError names the path when it cannot be written.
+    """
     # A name of fixed length: a photo's own name may leave no room for a suffix.
     temporary = path.with_name(f".wsseg-{uuid.uuid4().hex}")
     try:
-        with temporary.open("xb") as file:
-            yield file
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("xb") as file:
+                yield file
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise OSError(f"{path} must be writable, got '{reason}'; make room, or name another folder") from error
 
 
 # --------------------------------------------------------------------------------------------------------- folders
