@@ -14,8 +14,9 @@ import pytest
 import torch
 from PIL import Image as pillow
 
+from wsseg import pictures
 from wsseg.arrays import Box
-from wsseg.classifier import Classifier, load_classifier
+from wsseg.classifier import Classifier, Preprocessing, load_classifier
 from wsseg.files import ReadError
 from wsseg.recipe import RECIPES
 from wsseg.segmentation import PICTURES, Segmentation, Segmenter, Sighting, segment
@@ -176,6 +177,118 @@ class TestTarget:
     def test_an_unknown_class_is_refused(self, quick: Segmenter) -> None:
         with pytest.raises(ValueError, match="target must fit one category, got 'cat'"):
             quick.segment(photo_bytes("chelsea"), "cat")
+
+
+class Sure(torch.nn.Module):
+    """Looks at the middle of the photo, and gives four classes the same probabilities whatever it sees there."""
+
+    def __init__(self, least: float = 0.0) -> None:
+        super().__init__()
+        y, x = torch.meshgrid(torch.linspace(-2, 2, 16), torch.linspace(-2, 2, 16), indexing="ij")
+        self.register_buffer("middle", torch.exp(-2 * (y**2 + x**2)).clamp(min=least))
+        self.register_buffer("scores", 5 + torch.tensor([0.3, 0.26, 0.24, 0.2]).log())
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        return self.scores + 1e-6 * (batch * self.middle).mean(dim=(1, 2, 3))[:, None]
+
+
+class TestStatus:
+    """With a network whose probabilities are known, and a photo of an orange square on blue."""
+
+    @staticmethod
+    def classifier(least: float = 0.0) -> Classifier:
+        preprocessing = Preprocessing((16, 16), (0.5,) * 3, (0.25,) * 3)
+        return load_classifier(Sure(least), categories=["ape", "bee", "cow", "dog"], preprocessing=preprocessing)
+
+    @pytest.fixture
+    def segmenter(self) -> Segmenter:
+        return Segmenter(self.classifier(), replace(RECIPES["simonyan2013"], prior=2.0, hard_seeds=False))
+
+    @pytest.fixture
+    def square(self) -> Any:
+        image = np.full((48, 64, 3), (40, 80, 160), np.uint8)
+        image[14:34, 20:44] = (230, 140, 40)
+        return image
+
+    def test_what_is_seen_and_found_is_ok(self, segmenter: Segmenter, square: Any) -> None:
+        found = segmenter.segment(square)
+        assert (found.category, found.status, found.reasons) == ("ape", "ok", ())
+        assert found.probability == pytest.approx(0.3)
+        assert found.box == Box(20, 14, 44, 34)
+        assert found.energy > 0
+
+    @pytest.mark.parametrize(
+        ("target", "status"),
+        [("bee", "ok"), ("cow", "weak"), ("ape|bee", "ok"), ("cow|dog", "weak"), ("bee|cow|dog", "weak")],
+    )
+    def test_less_likely_than_by_chance_is_not_seen(
+        self, segmenter: Segmenter, square: Any, target: str, status: str
+    ) -> None:
+        """The chance of several classes is that of each, added."""
+        found = segmenter.segment(square, target)
+        assert found.status == status
+        assert bool(found.reasons) == (status == "weak")
+        assert all(reason.startswith(f"the classifier does not see {target}: ") for reason in found.reasons)
+
+    def test_a_mask_of_the_whole_photo_is_weak(self, segmenter: Segmenter, square: Any) -> None:
+        recipe = replace(segmenter.recipe, smoothness=1e6)
+        found = Segmenter(self.classifier(least=0.9), recipe).segment(np.full_like(square, 90))
+        assert found.mask.all()
+        assert (found.status, found.reasons) == ("weak", ("the mask is the whole photo",))
+
+    def test_without_an_object_the_status_says_so_before_all_else(self, segmenter: Segmenter, square: Any) -> None:
+        recipe = replace(segmenter.recipe, smoothness=1e6)
+        found = Segmenter(segmenter.classifier, recipe).segment(np.full_like(square, 90), "dog")
+        assert not found.mask.any()
+        assert found.box is None
+        assert found.status == "no object"
+        assert [reason.partition(":")[0] for reason in found.reasons] == [
+            "the cheapest cut keeps no pixel of the object",
+            "the classifier does not see dog",
+        ]
+
+    def test_a_note_on_the_file_is_no_doubt(self, segmenter: Segmenter, square: Any) -> None:
+        file = io.BytesIO()
+        first, second = (pillow.fromarray(image) for image in (square, square[::-1].copy()))
+        first.save(file, "PNG", save_all=True, append_images=[second])
+        found = segmenter.segment(file.getvalue(), "dog")
+        assert found.reasons[1:] == ("only the first of 2 frames is used",)
+        assert found.status == "weak"
+        assert segmenter.segment(file.getvalue()).reasons == found.reasons[1:]
+        assert segmenter.segment(file.getvalue()).status == "ok"
+
+    def test_one_call_takes_the_same_target_and_recipe(self, segmenter: Segmenter, square: Any) -> None:
+        found = segment(square, "dog", classifier=segmenter.classifier, recipe=segmenter.recipe)
+        assert found.category == "dog"
+        assert found.energy == segmenter.segment(square, "dog").energy
+        assert found.energy != segment(square, "dog", classifier=segmenter.classifier, recipe="simonyan2013").energy
+
+    def test_a_recipe_may_be_named(self, segmenter: Segmenter) -> None:
+        for name, recipe in RECIPES.items():
+            assert Segmenter(segmenter.classifier, name).recipe is recipe
+        assert Segmenter(segmenter.classifier).recipe is RECIPES["default"]
+
+    def test_a_sighting_shows_the_photo_and_then_the_map(self, segmenter: Segmenter, square: Any) -> None:
+        sighting = segmenter.sight(square)
+        np.testing.assert_array_equal(sighting.heatmap(), pictures.heatmap(sighting.saliency))
+        np.testing.assert_array_equal(sighting.strip(), pictures.strip(square, sighting.heatmap()))
+
+    def test_a_segmentation_s_pictures_are_of_its_own_arrays(self, segmenter: Segmenter, square: Any) -> None:
+        found = segmenter.segment(square)
+        np.testing.assert_array_equal(found.saliency, segmenter.sight(square).saliency)
+        overlay, cutout = pictures.overlay(square, found.mask), pictures.cutout(square, found.mask)
+        seeds = np.choose(np.searchsorted([0, 1, 255], found.seeds), [0, 255, 128]).astype(np.uint8)
+        expected = {
+            "masks": found.mask * np.uint8(255),
+            "cutouts": cutout,
+            "overlays": overlay,
+            "seeds": seeds,
+            "saliency": found.heatmap(),
+            "strips": pictures.strip(square, found.heatmap(), seeds, overlay),
+        }
+        assert [picture.folder for picture in PICTURES.values()] == list(expected)
+        for picture in PICTURES.values():
+            np.testing.assert_array_equal(picture.draw(found), expected[picture.folder])
 
 
 class TestResult:
