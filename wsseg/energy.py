@@ -34,7 +34,8 @@ QUANTIZATION = 4
 """Colors this many 8-bit levels apart, per channel, are scored as one: well within a mixture's smallest deviation."""
 
 CLEAREST_ODDS = 0.97
-"""Saliency above this, or below its complement, says no more than this: a map is never certain. Measured."""
+"""Saliency above this, or below its complement, says no more than this: a map is never certain. Measured no worse than
+.9 and .99."""
 
 
 class Palette(NamedTuple):

@@ -18,7 +18,6 @@ LARGER: Final = 10 / 7
 MULTIPLE: Final = 32
 """Sides of inputs are multiples of this, the stride of the usual networks, so that their maps lie where they should."""
 
-
 NARROWEST: Final = 4
 """Long side per short side of an input at most: a narrower photo is squeezed, or its input would grow without end."""
 

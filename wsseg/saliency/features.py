@@ -21,7 +21,7 @@ from wsseg.saliency.score import score_of
 PLACES: Final = 14
 """Of the features, per side of the network's own input: fine enough for an outline, deep enough to tell things."""
 
-LARGER: Final = 64
+PROBE: Final = 64
 """Pixels by which an input is enlarged to see whether the network takes other sizes than its own."""
 
 
@@ -90,7 +90,7 @@ def _find_layers(classifier: Classifier) -> Layers:
     fine = [name for name in with_places if min(shapes[name]) >= PLACES]
     finest = [name for name in with_places if shapes[name] == max(shapes.values())]
     strided = _end_of_stage({name: shapes[name] for name in fine or finest})
-    return Layers(with_places[-1], strided, _takes(classifier, height + LARGER, width + LARGER))
+    return Layers(with_places[-1], strided, _takes(classifier, height + PROBE, width + PROBE))
 
 
 def _end_of_stage(shapes: dict[str, tuple[int, int]]) -> str:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 POWER: Final = 2
-"""Exponent of the similarity: higher ones step to the most alike places alone. Measured against 1 and 3."""
+"""Exponent of the similarity: higher ones step to the most alike places alone. Measured against 3."""
 
 
 def spread(coarse: torch.Tensor, features: torch.Tensor, *, steps: int) -> torch.Tensor:
