@@ -179,6 +179,7 @@ class TestSegment:
         assert program.returncode == 130
         assert files_in(tmp_path / "out") == ["run.json"]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict"])
     def test_no_name_stops_it(self, photos: Path, tmp_path: Path, encoding: str) -> None:
         for name in (b"\xff.jpg", "\u00fc.jpg".encode(), b"red\x1b[31m[red]\n.jpg"):

@@ -40,6 +40,7 @@ def test_the_example_runs(example: Path, folder: Path) -> None:
     assert (folder / "mask.png").is_file()
 
 
+@pytest.mark.slow
 def test_the_python_of_the_readme_runs(folder: Path) -> None:
     names: dict[str, object] = {}
     for block in blocks("python"):
@@ -48,6 +49,7 @@ def test_the_python_of_the_readme_runs(folder: Path) -> None:
     assert names["mask"].any()  # type: ignore[attr-defined]  # A Mask, if the README is right.
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_readme_run(folder: Path) -> None:
     commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("wsseg ")]
     assert len(commands) == 3
