@@ -168,7 +168,7 @@ class TestTarget:
 
     def test_without_a_target_the_map_is_of_the_likeliest_classes(self, network: Classifier, quick: Segmenter) -> None:
         photo = photo_bytes("chelsea")
-        one = Segmenter(network, replace(QUICK, top=1)).sight(photo)
+        one = Segmenter(network, replace(QUICK, blended_classes=1)).sight(photo)
         several = quick.sight(photo)
         assert one.target == several.target
         np.testing.assert_array_equal(one.saliency, quick.sight(photo, one.target).saliency)

@@ -40,7 +40,9 @@ class Recipe:
     """All numbers of one way to make a mask; ValueError names a number out of its range."""
 
     method: str = _choice("saliency", "fused", "saliency method", METHODS)
-    top: int = _number("saliency", 5, "classes that the map is of when no target is given, by probability", 1, 1000)
+    blended_classes: int = _number(
+        "saliency", 5, "likeliest classes that the map is of, by probability, when no target is given", 1, 1000
+    )
     mirror: bool = _switch("saliency", True, "average the map with that of the mirror image")
     crops: bool = _switch("saliency", False, "average the map over five crops, the corners and the center")
     samples: int = _number("saliency", 4, "noisy copies of the photo, for smoothgrad", 1, 256)
@@ -102,7 +104,7 @@ RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
         "default": Recipe(),
         "simonyan2013": Recipe(
             method="gradient",
-            top=1,
+            blended_classes=1,
             blur=0.0,
             foreground_quantile=0.95,
             background_quantile=0.30,

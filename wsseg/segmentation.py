@@ -157,8 +157,8 @@ class Segmenter:
         )
 
     def _likeliest(self, probabilities: NDArray[np.float32], first: Target) -> Target:
-        """The recipe's `top` classes, each weighted by its probability, under the name of the first."""
-        indices = sorted(np.argsort(-probabilities, kind="stable")[: self.recipe.top].tolist())
+        """The recipe's `blended_classes`, each weighted by its probability, under the name of the first."""
+        indices = sorted(np.argsort(-probabilities, kind="stable")[: self.recipe.blended_classes].tolist())
         weights = probabilities[indices] / probabilities[indices].sum()
         return Target(tuple(indices), first.category, tuple(weights.tolist()))
 
