@@ -174,6 +174,44 @@ class TestTarget:
         np.testing.assert_array_equal(one.saliency, quick.sight(photo, one.target).saliency)
         assert np.abs(one.saliency - several.saliency).max() > 0.01
 
+    def test_each_of_several_targets_is_as_if_asked_alone(
+        self, network: Classifier, quick: Segmenter, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        photo, targets = photo_bytes("chelsea"), ("tiger cat|tabby", 285)
+        alone = [quick.segment(photo, target) for target in targets]
+        passes = []
+        probabilities = Classifier.probabilities
+        monkeypatch.setattr(Classifier, "probabilities", lambda *given: passes.append(0) or probabilities(*given))
+        each = quick.segment_each(photo, targets)
+        assert len(passes) == 1
+        assert [found.target for found in each] == [found.target for found in alone]
+        assert [found.mask.tobytes() for found in each] == [found.mask.tobytes() for found in alone]
+        assert each[0].image is each[1].image
+
+    def test_the_likeliest_classes_come_in_order(self, quick: Segmenter) -> None:
+        photo = photo_bytes("chelsea")
+        found = quick.sight_each(photo, top=3)
+        assert [sighting.category for sighting in found] == ["Egyptian cat", "tiger cat", "tabby"]
+        assert found[0].probability > found[1].probability > found[2].probability
+        np.testing.assert_array_equal(found[1].saliency, quick.sight(photo, "tiger cat").saliency)
+
+    def test_without_targets_each_is_the_classifier_s_own_choice(self, quick: Segmenter, cat: Segmentation) -> None:
+        (found,) = quick.segment_each(photo_bytes("chelsea"))
+        assert found.target == cat.target
+        assert found.mask.tobytes() == cat.mask.tobytes()
+
+    @pytest.mark.parametrize("top", [0, -1, 1001, 2.5, "3"])
+    def test_as_many_classes_as_there_are_may_be_asked_for(self, quick: Segmenter, top: Any) -> None:
+        with pytest.raises(ValueError, match=f"^top must be a number of classes from 1 to 1000, got {top}"):
+            quick.segment_each(photo_bytes("chelsea"), top=top)
+
+    def test_targets_are_a_list_and_not_empty(self, quick: Segmenter) -> None:
+        for single in ("tabby", 285):
+            with pytest.raises(TypeError, match=f"^targets must be a list, got {single!r}; put"):
+                quick.resolve(single)  # type: ignore[arg-type]  # What newcomers try.
+        with pytest.raises(ValueError, match="^targets must name one or more, got none"):
+            quick.resolve([])
+
     def test_an_unknown_class_is_refused(self, quick: Segmenter) -> None:
         with pytest.raises(ValueError, match="target must fit one category, got 'cat'"):
             quick.segment(photo_bytes("chelsea"), "cat")

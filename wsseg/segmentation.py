@@ -1,6 +1,6 @@
 """The stages in order: from a photo to its mask, and to the evidence for it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -128,19 +128,90 @@ class Segmenter:
 
         Errors as `read_photo` for the photo, as `Categories.resolve` for the target.
         """
+        return self.sight_each(source, None if target is None else [target], max_pixels=max_pixels)[0]
+
+    def sight_each(
+        self,
+        source: PhotoSource,
+        targets: Sequence[int | str | Target] | None = None,
+        *,
+        top: int | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> tuple[Sighting, ...]:
+        """Where the classifier looks for each target, or for each of its `top` likeliest classes, the likeliest first.
+
+        The photo is read once. With neither there is one sighting, `sight`'s; errors as there and as `resolve`.
+        """
+        chosen = self.resolve(targets, top=top)
         photo = read_photo(source, max_pixels=max_pixels)
         probabilities = self.classifier.probabilities(photo.image)
-        chosen = self.classifier.target(probabilities, target)
-        scored = self._likeliest(probabilities, chosen) if target is None else chosen
-        saliency = saliency_from_classifier(self.classifier, photo.image, scored, self.recipe)
-        probability = float(probabilities[list(chosen.indices)].sum())
-        return Sighting(photo.image, chosen, probability, saliency, photo.notes)
+        return tuple(
+            Sighting(
+                photo.image,
+                target,
+                float(probabilities[list(target.indices)].sum()),
+                saliency_from_classifier(self.classifier, photo.image, scored, self.recipe),
+                photo.notes,
+            )
+            for target, scored in self._aims(probabilities, chosen, top)
+        )
 
     def segment(
         self, source: PhotoSource, target: int | str | Target | None = None, *, max_pixels: int = MAX_PIXELS
     ) -> Segmentation:
         """The mask of what the classifier sees, or of the target, with the evidence; errors as `sight`."""
-        sighting = self.sight(source, target, max_pixels=max_pixels)
+        return self._segmentation(self.sight(source, target, max_pixels=max_pixels))
+
+    def segment_each(
+        self,
+        source: PhotoSource,
+        targets: Sequence[int | str | Target] | None = None,
+        *,
+        top: int | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> tuple[Segmentation, ...]:
+        """The mask of each target, or of each of the `top` likeliest classes, with the evidence; as `sight_each`."""
+        return tuple(map(self._segmentation, self.sight_each(source, targets, top=top, max_pixels=max_pixels)))
+
+    def resolve(
+        self, targets: Sequence[int | str | Target] | None, *, top: int | None = None
+    ) -> tuple[Target, ...] | None:
+        """The classes that each target means, None for None.
+
+        Errors as `Categories.resolve`; ValueError also for no target, for targets beside `top`, and for more `top`
+        classes than there are.
+        """
+        classes = len(self.classifier.categories)
+        if top is not None and targets is not None:
+            raise ValueError(f"top must be left out where targets are named, got {top}; choose one of the two")
+        if top is not None and top not in range(1, classes + 1):
+            raise ValueError(f"top must be a number of classes from 1 to {classes}, got {top}; mend it")
+        if targets is None:
+            return None
+        if isinstance(targets, str) or not isinstance(targets, Sequence):
+            raise TypeError(f"targets must be a list, got {targets!r}; put a single target into one")
+        if not targets:
+            raise ValueError("targets must name one or more, got none; leave them out for the classifier's own choice")
+        return tuple(map(self.classifier.categories.resolve, targets))
+
+    def _aims(
+        self, probabilities: NDArray[np.float32], targets: Sequence[Target] | None, top: int | None
+    ) -> list[tuple[Target, Target]]:
+        """What each sighting is of, and the target that its map is of."""
+        if top is not None:
+            targets = [self.classifier.categories.resolve(index) for index in _likeliest(probabilities, top)]
+        if targets is not None:
+            return [(target, target) for target in targets]
+        first = self.classifier.target(probabilities)
+        return [(first, self._blend(probabilities, first))]
+
+    def _blend(self, probabilities: NDArray[np.float32], first: Target) -> Target:
+        """The recipe's `blended_classes`, each weighted by its probability, under the name of the first."""
+        indices = sorted(_likeliest(probabilities, self.recipe.blended_classes))
+        weights = probabilities[indices] / probabilities[indices].sum()
+        return Target(tuple(indices), first.category, tuple(weights.tolist()))
+
+    def _segmentation(self, sighting: Sighting) -> Segmentation:
         labeling = label(sighting.image, sighting.saliency, self.recipe)
         doubts = (*labeling.doubts, *self._doubts(sighting))
         status: Status = "no object" if not labeling.mask.any() else "weak" if doubts else "ok"
@@ -155,12 +226,6 @@ class Segmenter:
             energy=labeling.energy,
             status=status,
         )
-
-    def _likeliest(self, probabilities: NDArray[np.float32], first: Target) -> Target:
-        """The recipe's `blended_classes`, each weighted by its probability, under the name of the first."""
-        indices = sorted(np.argsort(-probabilities, kind="stable")[: self.recipe.blended_classes].tolist())
-        weights = probabilities[indices] / probabilities[indices].sum()
-        return Target(tuple(indices), first.category, tuple(weights.tolist()))
 
     def _doubts(self, sighting: Sighting) -> tuple[str, ...]:
         """A class less likely than by chance is one that the classifier does not see."""
@@ -179,6 +244,12 @@ def segment(
 ) -> Segmentation:
     """The mask of one photo, with the evidence; a `Segmenter` keeps the network for further ones."""
     return Segmenter(classifier, recipe).segment(photo, target)
+
+
+def _likeliest(probabilities: NDArray[np.float32], count: int) -> list[int]:
+    """The indices of the likeliest classes, the likeliest first."""
+    indices: list[int] = np.argsort(-probabilities, kind="stable")[:count].tolist()
+    return indices
 
 
 def _seed_levels(seeds: Seeds) -> NDArray[np.uint8]:
