@@ -7,13 +7,18 @@ import cv2
 import numpy as np
 import pytest
 
-from wsseg.batch import RUN, beside_outputs, claim, process
-from wsseg.categories import Target
+from wsseg.batch import RUN, beside_outputs, check_labels, claim, labels_of, process
+from wsseg.categories import Categories, Target
 from wsseg.files import ReadError, Source
 from wsseg.segmentation import Sighting
 
 
-def see(path: Path) -> Sighting:
+def sighting(*targets: Target) -> tuple[Sighting, ...]:
+    image = np.zeros((4, 5, 3), np.uint8)
+    return tuple(Sighting(image, target, 1.0, np.zeros((4, 5), np.float32), ()) for target in targets)
+
+
+def see(path: Path) -> tuple[Sighting, ...]:
     """A black photo; what is called bad, strange or huge fails, each in its way."""
     errors = {
         "bad": ReadError("no picture"),
@@ -23,8 +28,7 @@ def see(path: Path) -> Sighting:
     }
     if path.stem in errors:
         raise errors[path.stem]
-    image = np.zeros((4, 5, 3), np.uint8)
-    return Sighting(image, Target((0,), "class 0"), 1.0, np.zeros((4, 5), np.float32), ())
+    return sighting(Target((0,), "class 0"))
 
 
 def source(name: str) -> Source:
@@ -44,11 +48,11 @@ class TestProcess:
         outcomes = list(process(map(source, names), see, tmp_path, ("strip",)))
         assert [outcome.source.path.name for outcome in outcomes] == list(names)
         assert [outcome.error for outcome in outcomes] == ["", "no picture", "too odd", "MemoryError", "no room", ""]
-        assert [outcome.result is None for outcome in outcomes] == [False, True, True, True, True, False]
+        assert [len(outcome.results) for outcome in outcomes] == [1, 0, 0, 0, 0, 1]
         assert all(outcome.seconds > 0 for outcome in outcomes)
 
     def test_a_mistake_of_the_program_is_no_bad_photo(self, tmp_path: Path) -> None:
-        def broken(path: Path) -> Sighting:
+        def broken(path: Path) -> tuple[Sighting, ...]:
             raise AttributeError(path)
 
         with pytest.raises(AttributeError):
@@ -62,6 +66,43 @@ class TestProcess:
     def test_it_goes_no_faster_than_it_is_asked(self, tmp_path: Path) -> None:
         next(process([source("a.jpg"), source("b.jpg")], see, tmp_path, ("strip",)))
         assert [path.name for path in tmp_path.rglob("*.png")] == ["a.png"]
+
+
+class TestTargets:
+    CATS = Categories(("tiger cat", "Cardigan", "cardigan", "caf\u00e9 (2)", "a/../b"))
+
+    def test_each_has_a_picture_of_its_own_beside_a_photo_called_so(self, tmp_path: Path) -> None:
+        labels, targets = labels_of(self.CATS), [Target((0,), "tiger cat"), Target((1,), "Cardigan")]
+        sources = [source("sub/a.jpg"), source("sub/a.tiger_cat.jpg")]
+        outcomes = list(process(sources, lambda path: sighting(*targets), tmp_path, ("strip",), labels))
+        assert [[result.category for result in outcome.results] for outcome in outcomes] == [
+            ["tiger cat", "Cardigan"]
+        ] * 2
+        assert sorted(path.name for path in (tmp_path / "strips/sub").iterdir()) == [
+            "a.Cardigan-1.png",
+            "a.tiger_cat.Cardigan-1.png",
+            "a.tiger_cat.png",
+            "a.tiger_cat.tiger_cat.png",
+        ]
+
+    def test_a_label_is_letters_digits_and_lines(self) -> None:
+        labels = labels_of(self.CATS)
+        found = [labels(Target((index,), name)) for index, name in enumerate(self.CATS.names)]
+        assert found == ["tiger_cat", "Cardigan-1", "cardigan-2", "caf\u00e9__2_", "a____b"]
+        assert labels(Target((0, 2), "tiger cat|cardigan")) == "tiger_cat_cardigan-2"
+        assert labels(Target((0, 2), "cardigan|tiger cat")) == "cardigan_tiger_cat-2"
+
+    def test_no_two_classes_have_one_label_even_without_case(self) -> None:
+        names = ("a", "A", "a 0", "a_0", "a-0", "", " ", "a-1")
+        labels = labels_of(Categories(names))
+        assert len({labels(Target((index,), name)).casefold() for index, name in enumerate(names)}) == len(names)
+
+    def test_targets_of_one_label_are_refused(self) -> None:
+        labels = labels_of(self.CATS)
+        tiger, knit = Target((0,), "tiger cat"), Target((2,), "cardigan")
+        check_labels([tiger, knit], labels)
+        with pytest.raises(ValueError, match="^targets must have different names, got 'tiger cat' and 'tiger cat' for"):
+            check_labels([tiger, knit, Target((0,), "tiger cat")], labels)
 
 
 class TestClaim:

@@ -137,9 +137,35 @@ class TestSegment:
         assert "ok" not in ended.out
         assert "does not see espresso" in ended.out
 
+    def test_several_targets_have_a_mask_each(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        words = ("--target", "tiger_cat|TABBY", "--target", "espresso", *QUICK)
+        ended = run("segment", photos, "-o", tmp_path / "out", *words)
+        assert ended.code == 0, ended.err
+        names = [f"{photo}.{target}.png" for photo in ("cat", "sub/cup") for target in ("espresso", "tiger_cat_tabby")]
+        assert files_in(tmp_path / "out/masks") == names
+        lines = ended.out.splitlines()
+        assert [line.split("  ")[0] for line in lines] == [str(photos / "cat.jpg")] * 2 + [
+            str(photos / "sub/cup.png")
+        ] * 2
+        assert ["tiger cat|tabby" in line for line in lines] == [True, False] * 2
+        assert ["does not see" in line for line in lines] == [False, True, True, False]
+        assert "2 of 2 photos done" in ended.err
+        made_by = json.loads((tmp_path / "out/run.json").read_text())
+        assert (made_by["targets"], made_by["top"]) == (["tiger cat|tabby", "espresso"], None)
+
+    def test_the_likeliest_classes_have_a_mask_each(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        assert run("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--top", 3, *QUICK).code == 0
+        assert files_in(tmp_path / "out/masks") == ["cat.Egyptian_cat.png", "cat.tabby.png", "cat.tiger_cat.png"]
+        assert json.loads((tmp_path / "out/run.json").read_text())["top"] == 3
+        assert run("segment", photos / "cat.jpg", "-o", tmp_path / "one", "--top", 1, *QUICK).code == 0
+        assert files_in(tmp_path / "one/masks") == ["cat.Egyptian_cat.png"]
+
     @pytest.mark.parametrize(
         ("words", "message"),
         [
+            (("--top", "2", "--target", "tabby"), "top must be left out where targets are named, got 2"),
+            (("--top", "1001"), "top must be a number of classes from 1 to 1000, got 1001"),
+            (("--target", "tabby", "--target", "n02123045"), "targets must have different names, got 'tabby' and"),
             (("--write", "mask,poster"), "write must name some of mask,cutout"),
             (("--recipe", "best"), "recipe must be one of default, simonyan2013, got 'best'"),
             (("--components", "0"), "components must lie in"),
@@ -166,6 +192,7 @@ class TestSegment:
         assert made_by["recipe"] == RECIPES["simonyan2013"].as_dict() | {"mirror": False, "components": 3}
         assert made_by["classifier"]["name"] == "efficientnet_lite0"
         assert len(made_by["classifier"]["sha256"]) == 64
+        assert (made_by["targets"], made_by["top"]) == ([], None)
 
     @pytest.mark.slow
     def test_an_interrupt_ends_it_with_130(self, photos: Path, tmp_path: Path) -> None:
@@ -228,6 +255,12 @@ class TestSaliency:
             assert np.array(heatmap)[..., 0].max() == 255
         with pillow.open(tmp_path / "out/strips/cat.png") as strip:
             assert strip.width > 2 * photo.width
+
+    def test_several_targets_have_a_heatmap_each(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        words = ("--method", "gradient", "--target", "tabby", "--target", "285")
+        assert run("saliency", photos / "cat.jpg", "-o", tmp_path / "out", *words).code == 0
+        names = ["cat.Egyptian_cat.png", "cat.tabby.png"]
+        assert [path for path in files_in(tmp_path / "out") if "strips" in path] == [f"strips/{name}" for name in names]
 
 
 class TestEvaluate:

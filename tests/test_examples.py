@@ -52,7 +52,7 @@ def test_the_python_of_the_readme_runs(folder: Path) -> None:
 @pytest.mark.slow
 def test_the_commands_of_the_readme_run(folder: Path) -> None:
     commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("wsseg ")]
-    assert len(commands) == 3
+    assert len(commands) == 4
     for command in commands:
         if "truths/" in command:
             (folder / "out/masks").rename(folder / "truths")

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +13,7 @@ from typing import Any, Final
 
 import cv2
 
+from wsseg.categories import Categories, Target
 from wsseg.files import Source, replacing
 from wsseg.segmentation import PICTURES, Sighting
 
@@ -23,8 +26,8 @@ class Outcome:
     """What became of one photo."""
 
     source: Source
-    result: Sighting | None
-    """None when the photo failed."""
+    results: tuple[Sighting, ...]
+    """One for each target; none when the photo failed."""
     error: str
     """What failed, empty when nothing did."""
     seconds: float
@@ -54,19 +57,49 @@ def claim(out: Path, made_by: Mapping[str, Any], *, force: bool) -> None:
 
 
 def process(
-    sources: Iterable[Source], see: Callable[[Path], Sighting], out: Path, pictures: Sequence[str]
+    sources: Iterable[Source],
+    see: Callable[[Path], Sequence[Sighting]],
+    out: Path,
+    pictures: Sequence[str],
+    labels: Callable[[Target], str] | None = None,
 ) -> Iterator[Outcome]:
     """What `see` makes of each photo, its pictures written below `out`, in the order of the sources.
 
-    A photo that cannot be read or seen has its error in the outcome; a folder that cannot be written ends it all.
+    With `labels` the pictures of `sub/a.jpg` are named `sub/a.LABEL.png`; labels have no dot, so that no photo's own
+    name can be mistaken for one. Without, a photo must have one result. A photo that cannot be read or seen has its
+    error in the outcome; a folder that cannot be written ends it all.
     """
     for source in sources:
         start = perf_counter()
-        result, error = _attempt(see, source.path)
-        if result is not None:
+        results, error = _attempt(see, source.path)
+        for result in results:
+            name = source.name.with_suffix(f".{labels(result.target)}.png") if labels else source.name
             for picture in pictures:
-                result.save(out / PICTURES[picture].folder / source.name, picture)
-        yield Outcome(source=source, result=result, error=error, seconds=perf_counter() - start)
+                result.save(out / PICTURES[picture].folder / name, picture)
+        yield Outcome(source=source, results=results, error=error, seconds=perf_counter() - start)
+
+
+def labels_of(categories: Categories) -> Callable[[Target], str]:
+    """What files call a target: its category, with `_` for all but letters and digits.
+
+    A class that files would call like another, in a file system without case, adds its index: `cardigan-474`.
+    """
+    plain = [_plain(name) for name in categories.names]
+    uses = Counter(map(str.casefold, plain))
+    alike = {index for index, name in enumerate(plain) if uses[name.casefold()] > 1}
+    return lambda target: "-".join([_plain(target.category), *(str(i) for i in target.indices if i in alike)])
+
+
+def check_labels(targets: Iterable[Target], labels: Callable[[Target], str]) -> None:
+    """ValueError names two targets whose pictures would have one name."""
+    owners: dict[str, Target] = {}
+    for target in targets:
+        owner = owners.setdefault(labels(target).casefold(), target)
+        if owner is not target:
+            raise ValueError(
+                f"targets must have different names, got {owner.category!r} and {target.category!r} for files called "
+                f"{labels(target)}; leave out one"
+            )
 
 
 def beside_outputs(sources: Iterable[Source], out: Path) -> list[Source]:
@@ -86,14 +119,18 @@ def beside_outputs(sources: Iterable[Source], out: Path) -> list[Source]:
     return photos
 
 
+def _plain(category: str) -> str:
+    return re.sub(r"\W", "_", category)
+
+
 def _real(path: Path) -> Path:
     """The path without links; unlike `resolve` it takes a link to itself, which is a bad photo and no more."""
     return Path(os.path.realpath(path))
 
 
-def _attempt(see: Callable[[Path], Sighting], path: Path) -> tuple[Sighting | None, str]:
+def _attempt(see: Callable[[Path], Sequence[Sighting]], path: Path) -> tuple[tuple[Sighting, ...], str]:
     try:
-        return see(path), ""
+        return tuple(see(path)), ""
     except (ValueError, MemoryError, RuntimeError, cv2.error) as error:
         # ReadError is a ValueError; torch says RuntimeError, OpenCV its own, when one photo is more than they can take.
-        return None, str(error) or type(error).__name__
+        return (), str(error) or type(error).__name__

@@ -5,11 +5,11 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import Field, fields, replace
+from dataclasses import Field, dataclass, fields, replace
 from functools import partial, wraps
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar
 
 import typer
 from rich.console import Console
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from wsseg import categories
     from wsseg.batch import Outcome
     from wsseg.evaluation import Evaluation
-    from wsseg.segmentation import Segmenter
+    from wsseg.segmentation import Segmenter, Sighting
 
 SOME_FAILED, CANNOT_RUN = 1, 2
 """Exit codes, besides 0."""
@@ -36,12 +36,30 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_comp
 answers, messages = Console(highlight=False), Console(stderr=True, highlight=False)
 
 Item = TypeVar("Item")
+Command: TypeAlias = Callable[..., None]
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Photos, folders, quoted patterns, .txt lists.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the pictures.")]
-Target = Annotated[str | None, typer.Option(help="Class index, wnid or name; several as one joined by |.")]
+Targets = Annotated[
+    list[str] | None,
+    typer.Option(help="Class index, wnid or name; several as one joined by |. Repeat it for a picture of each."),
+]
+Top = Annotated[int | None, typer.Option(min=1, help="Likeliest classes of each photo to make a picture of each for.")]
 Classifier = Annotated[str | None, typer.Option(help="Of torchvision, timm:NAME or NAME@FILE; else the embedded one.")]
 Pixels = Annotated[int, typer.Option("--max-pixels", min=1, help="Larger photos are refused.")]
 Force = Annotated[bool, typer.Option("--force", help="Use a folder that no earlier run made.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What `segment` and `saliency` both ask for, each field an option: which photos, what of them, and where to."""
+
+    paths: Paths
+    out: Out
+    target: Targets = None
+    top: Top = None
+    classifier: Classifier = None
+    max_pixels: Pixels = MAX_PIXELS
+    force: Force = False
 
 
 def main() -> None:
@@ -56,21 +74,31 @@ def main() -> None:
         sys.exit(CANNOT_RUN)
 
 
-def recipe_flags(*stages: Stage) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def recipe_flags(*stages: Stage) -> Callable[[Command], Command]:
     """A decorator that gives a command its `recipe` by --recipe NAME and a flag for each number of those stages."""
     numbers = [item for item in fields(Recipe) if item.metadata["stage"] in stages]
 
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+    def recipe_of(*, recipe: str, **changes: Any) -> Recipe:  # By the numbers' names.
+        return replace(recipe_named(recipe), **{name: value for name, value in changes.items() if value is not None})
+
+    return _gathered("recipe", [_recipe_option(), *map(_flag, numbers)], recipe_of)
+
+
+def _gathered(
+    name: str, options: Sequence[inspect.Parameter], gather: Callable[..., object]
+) -> Callable[[Command], Command]:
+    """A decorator that gives a command those options, and the command what `gather` makes of them as `name`."""
+
+    def decorate(command: Command) -> Command:
         @wraps(command)
         def run(**given: Any) -> None:  # What typer passes, by the names in the signature below.
-            changes = {item.name: given.pop(item.name) for item in numbers}
-            changes = {name: value for name, value in changes.items() if value is not None}
-            command(**given | {"recipe": replace(recipe_named(given["recipe"]), **changes)})
+            gathered = gather(**{option.name: given.pop(option.name) for option in options})
+            command(**given, **{name: gathered})
 
         own = inspect.signature(command)
-        named = [_recipe_option() if name == "recipe" else item for name, item in own.parameters.items()]
+        spelled = [part for item in own.parameters.values() for part in (options if item.name == name else [item])]
         # typer reads the signature; mypy knows of none on a function.
-        run.__signature__ = own.replace(parameters=[*named, *map(_flag, numbers)])  # type: ignore[attr-defined]
+        run.__signature__ = own.replace(parameters=spelled)  # type: ignore[attr-defined]
         return run
 
     return decorate
@@ -107,42 +135,35 @@ def program(
     """Object masks from nothing but an image classifier."""
 
 
+_job_options = _gathered("job", list(inspect.signature(Job).parameters.values()), Job)
+
+
 @app.command()
+@_job_options
 @recipe_flags("saliency", "seeds", "mixtures", "energy", "mask")
 def segment(
     *,
-    paths: Paths,
-    out: Out,
-    target: Target = None,
-    classifier: Classifier = None,
+    job: Job,
     write: Annotated[str, typer.Option(help="Of mask, cutout, overlay, seeds, saliency, strip.")] = "mask",
-    max_pixels: Pixels = MAX_PIXELS,
-    force: Force = False,
     recipe: Recipe,
 ) -> None:
     """Write a mask of what each photo shows into OUT/masks, and other pictures beside."""
-    from wsseg.segmentation import PICTURES
+    from wsseg.segmentation import PICTURES, Segmenter
 
     pictures = tuple(dict.fromkeys(word.strip() for word in write.split(",")))
     if strange := [picture for picture in pictures if picture not in PICTURES]:
         raise ValueError(f"write must name some of {','.join(PICTURES)}, got {strange[0]!r}; separate them by commas")
-    _run("segment", paths, out, target, classifier, pictures, max_pixels, force, recipe)
+    _run(job, recipe, Segmenter.segment_each, pictures)
 
 
 @app.command()
+@_job_options
 @recipe_flags("saliency")
-def saliency(
-    *,
-    paths: Paths,
-    out: Out,
-    target: Target = None,
-    classifier: Classifier = None,
-    max_pixels: Pixels = MAX_PIXELS,
-    force: Force = False,
-    recipe: Recipe,
-) -> None:
+def saliency(*, job: Job, recipe: Recipe) -> None:
     """Write a heatmap of where the classifier looks into OUT/saliency, and photo beside heatmap into OUT/strips."""
-    _run("sight", paths, out, target, classifier, ("saliency", "strip"), max_pixels, force, recipe)
+    from wsseg.segmentation import Segmenter
+
+    _run(job, recipe, Segmenter.sight_each, ("saliency", "strip"))
 
 
 @app.command()
@@ -173,57 +194,50 @@ def evaluate(
         raise typer.Exit(SOME_FAILED)
 
 
-def _run(
-    act: Literal["segment", "sight"],
-    paths: Sequence[Path],
-    out: Path,
-    target: str | None,
-    classifier: str | None,
-    pictures: Sequence[str],
-    max_pixels: int,
-    force: bool,
-    recipe: Recipe,
-) -> None:
-    """What `segment` and `saliency` share: every photo through the segmenter, a line for each, and how it ended."""
-    from wsseg.batch import beside_outputs, claim, process
+def _run(job: Job, recipe: Recipe, see_each: "Callable[..., Sequence[Sighting]]", pictures: Sequence[str]) -> None:
+    """What `segment` and `saliency` share: every photo through the segmenter, a line for each result."""
+    from wsseg.batch import beside_outputs, check_labels, claim, labels_of, process
     from wsseg.classifier import EMBEDDED
     from wsseg.files import find_photos
     from wsseg.segmentation import PICTURES, Segmenter
 
-    sources = beside_outputs(find_photos(paths), out)
-    segmenter = Segmenter(classifier or EMBEDDED, recipe)
-    chosen = None if target is None else segmenter.classifier.categories.resolve(target)
-    claim(out, _made_by(segmenter, chosen), force=force)
-    see = partial(getattr(segmenter, act), target=chosen, max_pixels=max_pixels)
+    sources = beside_outputs(find_photos(job.paths), job.out)
+    segmenter = Segmenter(job.classifier or EMBEDDED, recipe)
+    targets = segmenter.resolve(job.target or None, top=job.top)
+    labels = labels_of(segmenter.classifier.categories)
+    check_labels(targets or (), labels)
+    claim(job.out, _made_by(segmenter, targets, job.top), force=job.force)
+    see = partial(see_each, segmenter, targets=targets, top=job.top, max_pixels=job.max_pixels)
+    several = job.top or len(targets or ()) > 1
     failures = 0
-    with _progress("segmenting" if act == "segment" else "looking") as track:
-        for outcome in process(track(sources), see, out, pictures):
-            failures += outcome.result is None
+    with _progress("photos") as track:
+        for outcome in process(track(sources), see, job.out, pictures, labels if several else None):
+            failures += bool(outcome.error)
             _print_outcome(outcome)
-    folders = ", ".join(str(out / PICTURES[picture].folder) for picture in pictures)
+    folders = ", ".join(str(job.out / PICTURES[picture].folder) for picture in pictures)
     messages.print(f"{len(sources) - failures} of {len(sources)} photos done: {folders}", soft_wrap=True, markup=False)
     if failures:
         raise typer.Exit(SOME_FAILED)
 
 
-def _made_by(segmenter: "Segmenter", target: "categories.Target | None") -> dict[str, Any]:
+def _made_by(segmenter: "Segmenter", targets: "Sequence[categories.Target] | None", top: int | None) -> dict[str, Any]:
     classifier = segmenter.classifier
     return {
         "wsseg": wsseg.__version__,
-        "target": target and target.category,
+        "targets": [target.category for target in targets or ()],
+        "top": top,
         "classifier": {"name": classifier.name, "sha256": classifier.digest},
         "recipe": segmenter.recipe.as_dict(),
     }
 
 
 def _print_outcome(outcome: "Outcome") -> None:
-    result = outcome.result
-    if result is None:
+    if outcome.error:
         _complain(f"{outcome.source.path}: {outcome.error}")
-        return
-    status = getattr(result, "status", "ok")
-    words = [str(outcome.source.path), f"{result.category} {result.probability:.2f}", status, *result.reasons]
-    answers.print(Text(_shown("  ".join(words)), STYLES[status]), soft_wrap=True)
+    for result in outcome.results:
+        status = getattr(result, "status", "ok")
+        words = [str(outcome.source.path), f"{result.category} {result.probability:.2f}", status, *result.reasons]
+        answers.print(Text(_shown("  ".join(words)), STYLES[status]), soft_wrap=True)
 
 
 def _print_scores(evaluation: "Evaluation") -> None:
