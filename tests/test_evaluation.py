@@ -112,6 +112,30 @@ def test_only_a_missing_mask_may_count_as_an_empty_one(folders: tuple[Path, Path
     assert names == ["extra", "size", "twice"]
 
 
+@pytest.mark.parametrize("missing", ["error", "zero"])
+def test_masks_of_several_targets_are_one_problem_of_their_photo(folders: tuple[Path, Path], missing: str) -> None:
+    masks, truths = folders
+    (masks / "a.png").unlink()
+    for name in ("a.tabby", "a.tiger_cat", "sub/b.tabby"):
+        put(masks / f"{name}.png", TRUTH)
+    evaluation = compared(folders, missing=missing)
+    assert list(evaluation.photos) == ["sub/b"]
+    assert evaluation.problems == (
+        "a: mask must be one file, got one of a target each, a.tabby and a.tiger_cat; "
+        "name a truth like each of them, or segment with one --target",
+        "sub/b.tabby: truth must be one file, got none; add it, or leave the photo out",
+    )
+    put(truths / "a.tabby.png", TRUTH)
+    assert "got one of a target each, a.tiger_cat;" in compared(folders, missing=missing).problems[0]
+
+
+def test_masks_of_several_targets_pair_with_truths_called_so(folders: tuple[Path, Path]) -> None:
+    for folder in folders:
+        (folder / "a.png").rename(folder / "a.tabby.png")
+        put(folder / "a.tiger_cat.png", TRUTH)
+    assert list(compared(folders).photos) == ["a.tabby", "a.tiger_cat", "sub/b"]
+
+
 @pytest.mark.parametrize(("side", "kind"), [(0, "mask"), (1, "truth")])
 def test_two_files_of_one_name_are_a_problem_not_a_choice(folders: tuple[Path, Path], side: int, kind: str) -> None:
     put(folders[side] / "a.gif", TRUTH)

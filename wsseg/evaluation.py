@@ -1,9 +1,10 @@
 """A folder of masks against a folder of truths, paired by their paths below the folders, suffixes aside."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from statistics import fmean
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -58,9 +59,12 @@ def evaluate(
         raise ValueError(f"missing must be one of {', '.join(get_args(Missing))}, got {missing!r}; choose one of these")
     folder = _folder_of_masks(Path(masks), Path(truths))
     mask_files, truth_files = _files_by_name(folder, "masks"), _files_by_name(Path(truths), "truths")
+    of_targets = _masks_of_targets(mask_files, truth_files)
+    names = (mask_files.keys() | truth_files.keys()) - {name for names in of_targets.values() for name in names}
     photos, problems = {}, []
-    for name in track(sorted(mask_files.keys() | truth_files.keys())):
+    for name in track(sorted(names)):
         try:
+            _refuse_targets(of_targets.get(name, []))
             photos[name] = _scores_of(mask_files.get(name, []), truth_files.get(name, []), void, missing)
         except ValueError as error:
             problems.append(f"{name}: {error}")
@@ -79,6 +83,24 @@ def _files_by_name(folder: Path, argument: str) -> dict[str, list[Path]]:
     for path, _ in find_photos([folder]):
         files.setdefault(path.relative_to(folder).with_suffix("").as_posix(), []).append(path)
     return files
+
+
+def _masks_of_targets(masks: Mapping[str, object], truths: Mapping[str, object]) -> dict[str, list[str]]:
+    """The masks that pair with no truth because each is of one target, `a.tabby`, by the truth they are all of, `a`."""
+    alone, found = truths.keys() - masks.keys(), defaultdict(list)
+    for name in sorted(masks.keys() - truths.keys()):
+        photo = PurePosixPath(name).with_suffix("").as_posix()
+        if photo in alone:
+            found[photo].append(name)
+    return found
+
+
+def _refuse_targets(names: list[str]) -> None:
+    if names:
+        raise ValueError(
+            f"mask must be one file, got one of a target each, {' and '.join(names)}; "
+            "name a truth like each of them, or segment with one --target"
+        )
 
 
 def _scores_of(masks: list[Path], truths: list[Path], void: int | None, missing: Missing) -> dict[str, float]:
