@@ -1,13 +1,15 @@
 """Each number of the method: described, ranged, checked, frozen, and handed to the stage that asks for it."""
 
 import json
+import re
 from dataclasses import FrozenInstanceError, fields, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
-from wsseg.recipe import METHODS, RECIPES, Recipe, Stage, recipe_named
+from wsseg.recipe import MAX_BYTES, METHODS, RECIPES, Recipe, Stage, read_recipe, recipe_named
 
 NUMBERS = {item.name: item for item in fields(Recipe)}
 RANGED = {name: item.metadata for name, item in NUMBERS.items() if "low" in item.metadata}
@@ -53,7 +55,7 @@ def test_the_ends_of_a_range_are_in_it(name: str) -> None:
 @pytest.mark.parametrize("name", RANGED)
 def test_outside_its_range_a_number_is_refused_by_name(name: str) -> None:
     step = 1 if kind_of(name) is int else 1e-9
-    outside = [RANGED[name]["low"] - step, -INFINITY, INFINITY, float("nan")]
+    outside = [RANGED[name]["low"] - step, -INFINITY, INFINITY, float("nan"), 10**400]
     outside += [RANGED[name]["high"] + step] if RANGED[name]["high"] < INFINITY else []
     for value in outside:
         error = TypeError if kind_of(name) is int and isinstance(value, float) else ValueError
@@ -162,5 +164,82 @@ def test_named_recipes_cannot_be_changed() -> None:
 
 
 def test_an_unknown_name_lists_the_known() -> None:
-    with pytest.raises(ValueError, match="^recipe must be one of default, simonyan2013, got 'fast'; or pass"):
+    with pytest.raises(
+        ValueError, match="^recipe must be one of default, simonyan2013 or a .toml file, got 'fast'; or pass"
+    ):
         recipe_named("fast")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "mine.toml"
+
+
+@pytest.mark.parametrize(
+    "recipe", [*RECIPES.values(), Recipe(prior=1e-7, smoothness=1e300, border=0.1 + 0.2), Recipe(prior=3)]
+)
+def test_a_recipe_comes_back_from_its_file(file: Path, recipe: Recipe) -> None:
+    file.write_text(f"# Mine.\n{recipe.as_toml()}")
+    assert read_recipe(file) == recipe
+    assert recipe_named(file) == recipe_named(str(file)) == recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "recipe"),
+    [
+        ("", Recipe()),
+        ("prior = 3.5", Recipe(prior=3.5)),
+        ("\ufeffprior = 3\r\nlargest = false\r\n", Recipe(prior=3, largest=False)),
+        ('base = "simonyan2013"\ncomponents = 3', replace(RECIPES["simonyan2013"], components=3)),
+    ],
+)
+def test_a_file_changes_its_base(file: Path, text: str, recipe: Recipe) -> None:
+    file.write_bytes(text.encode())
+    assert read_recipe(file) == recipe
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"smootness = 3", "must hold a recipe's numbers, got 'smootness'; the nearest is smoothness"),
+        (b"zzz = 3", f"must hold a recipe's numbers, got 'zzz'; the nearest is one of {', '.join(NUMBERS)}"),
+        (b"[saliency]\nblur = 0", "must hold a recipe's numbers, got 'saliency'; the nearest is"),
+        (b"[prior]\nblur = 0", ": prior must be float, got {'blur': 0}; weight of"),
+        (b'prior = "3\\n"', r": prior must be float, got '3\\n'; weight of"),
+        (b"components = 3.0", ": components must be int, got 3.0; Gaussians"),
+        (b"components = 65", r": components must lie in \[1, 64\], got 65; Gaussians"),
+        (b"prior = nan", r": prior must lie in \[0, inf\), got nan; weight"),
+        (b"background_quantile = 0.9", ": background_quantile must be at most foreground_quantile, got 0.9 and 0.85"),
+        (b"base = 3", ": base must be one of default, simonyan2013, got 3; choose"),
+        (b"base = ['a']", r": base must be one of default, simonyan2013, got \['a'\]; choose"),
+        (b"base = 'other.toml'", ": base must be one of default, simonyan2013, got 'other.toml'; choose"),
+        (b"prior 3", "must be TOML in UTF-8, got 'Expected '=' .*line 1.*'; write `name = number` on each line"),
+        (b"prior = 3\nprior = 4", "must be TOML in UTF-8, got 'Cannot overwrite a value .*'; write"),
+        (b"\xff\xfe", "must be TOML in UTF-8, got ''utf-8' codec .*'; write"),
+        (b"prior = " + 5000 * b"9", "must be TOML in UTF-8, got '.*'; write"),
+        (b"prior = " + MAX_BYTES // 2 * b"[", "must be TOML in UTF-8, got '.*'; write"),
+        (b"#" + MAX_BYTES * b" ", f"must have at most {MAX_BYTES} bytes, got more; name a recipe file"),
+        (50_000 * b"a" + b" = 3", "must hold a recipe's numbers, got 'aaaaaaaaaaaa...aaaaaaaaaaaaa'; the nearest is"),
+        (b"prior = '" + 50_000 * b"a" + b"'", ": prior must be float, got 'aaaaaaaaaaaa...aaaaaaaaaaaaa'; weight"),
+    ],
+)
+def test_a_file_that_is_no_recipe_is_refused_in_a_line(file: Path, content: bytes, message: str) -> None:
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=f"^{re.escape(str(file))}:? ?{message.removeprefix(': ')}") as caught:
+        recipe_named(file)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 1000
+
+
+def test_a_file_must_be_one(file: Path) -> None:
+    with pytest.raises(ValueError, match=r"mine\.toml must be a recipe file, got no file; check its spelling"):
+        read_recipe(file)
+    file.symlink_to("/dev/zero")
+    with pytest.raises(ValueError, match=r"mine\.toml must be a recipe file, got no file; check its spelling"):
+        read_recipe(file)
+
+
+def test_other_suffixes_name_no_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("prior = 3")
+    with pytest.raises(ValueError, match=r"^recipe must be one of .* or a \.toml file, got '.*mine\.txt'; or pass"):
+        recipe_named(tmp_path / "mine.txt")

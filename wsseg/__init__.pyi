@@ -40,6 +40,7 @@ from .pictures import overlay as overlay
 from .pictures import strip as strip
 from .recipe import RECIPES as RECIPES
 from .recipe import Recipe as Recipe
+from .recipe import read_recipe as read_recipe
 from .regions import largest_component as largest_component
 from .seeds import seeds_from_saliency as seeds_from_saliency
 from .segmentation import Segmentation as Segmentation

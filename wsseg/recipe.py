@@ -1,13 +1,22 @@
-"""Every number of the method, written once; a named recipe is a value of them all.
+"""Every number of the method, written once; a named recipe is a value of them all, and so is a recipe file.
+
+A file is flat TOML: any of the numbers by their names, and the `base` that has the others, `default` if it names none.
 
 `simonyan2013` follows Simonyan, Vedaldi, Zisserman 2013 (arXiv 1312.6034), section 3.2, where the paper gives a number.
 All others were measured with `benchmarks/accuracy.py`, beginning with GrabCut's (Rother, Kolmogorov, Blake 2004).
 """
 
+import difflib
+import json
+import reprlib
+import sys
+import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from inspect import signature
+from os import PathLike
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
@@ -18,6 +27,9 @@ Stage: TypeAlias = Literal["saliency", "seeds", "mixtures", "energy", "mask"]
 
 MAX_PIXELS: Final = 100_000_000
 """A photo of more pixels than this is refused unless the caller allows more."""
+
+MAX_BYTES: Final = 100_000
+"""A recipe file of more bytes than this is none."""
 
 METHODS: Final = ("gradient", "smoothgrad", "fused")
 """The names of the saliency methods; `wsseg.saliency.METHODS` holds the functions."""
@@ -87,14 +99,21 @@ class Recipe:
         """Every number by its name, fit for JSON."""
         return asdict(self)
 
+    def as_toml(self) -> str:
+        """Every number, as a recipe file says it."""
+        return "".join(
+            f"{item.name} = {json.dumps(getattr(self, item.name))}  # {item.metadata['help']}\n"
+            for item in fields(self)
+        )
+
 
 def _check_number(name: str, value: object, kind: type, metadata: Mapping[str, Any]) -> None:
     if not isinstance(value, (int, float) if kind is float else kind) or isinstance(value, bool) is not (kind is bool):
-        raise TypeError(f"{name} must be {kind.__name__}, got {value!r}; {metadata['help']}")
+        raise TypeError(f"{name} must be {kind.__name__}, got {reprlib.repr(value)}; {metadata['help']}")
     if value not in (choices := metadata.get("choices", (value,))):
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}; choose one of these")
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {reprlib.repr(value)}; choose one of these")
     low, high = metadata.get("low"), metadata.get("high")
-    if low is not None and high is not None and (not low <= value <= high or value == float("inf")):
+    if low is not None and high is not None and not low <= value <= min(high, sys.float_info.max):
         interval = f"[{low:g}, {high:g}]".replace("inf]", "inf)")
         raise ValueError(f"{name} must lie in {interval}, got {value}; {metadata['help']}")
 
@@ -117,8 +136,46 @@ RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
 )
 
 
-def recipe_named(name: str) -> Recipe:
-    """The named recipe; ValueError lists the names when there is none so called."""
+_KNOWN: Final = f"one of {', '.join(RECIPES)}"
+
+
+def recipe_named(name: str | PathLike[str]) -> Recipe:
+    """The recipe of that name, or of that .toml file; ValueError lists the names when there is none so called."""
+    if str(name).lower().endswith(".toml"):
+        return read_recipe(name)
     if name not in RECIPES:
-        raise ValueError(f"recipe must be one of {', '.join(RECIPES)}, got {name!r}; or pass a wsseg.Recipe")
-    return RECIPES[name]
+        raise ValueError(f"recipe must be {_KNOWN} or a .toml file, got {str(name)!r}; or pass a wsseg.Recipe")
+    return RECIPES[str(name)]
+
+
+def read_recipe(path: str | PathLike[str]) -> Recipe:
+    """The recipe of a file, see above; ValueError names the file, and what in it is unknown or out of range."""
+    numbers = _read_toml(Path(path))
+    base, known = numbers.pop("base", "default"), [item.name for item in fields(Recipe)]
+    if not isinstance(base, str) or base not in RECIPES:
+        raise ValueError(f"{path}: base must be {_KNOWN}, got {reprlib.repr(base)}; choose one of these")
+    if strange := [name for name in numbers if name not in known]:
+        nearest = " or ".join(difflib.get_close_matches(strange[0], known)) or f"one of {', '.join(known)}"
+        raise ValueError(
+            f"{path} must hold a recipe's numbers, got {reprlib.repr(strange[0])}; the nearest is {nearest}"
+        )
+    try:
+        return replace(RECIPES[base], **numbers)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    if not path.is_file():  # A pipe might never end.
+        raise ValueError(f"{path} must be a recipe file, got no file; check its spelling")
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ValueError(f"{path} must be readable, got '{error.strerror}'; check its permissions") from error
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"{path} must have at most {MAX_BYTES} bytes, got more; name a recipe file")
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:  # Both decoders raise ValueErrors.
+        raise ValueError(f"{path} must be TOML in UTF-8, got '{error}'; write `name = number` on each line") from error
