@@ -167,7 +167,8 @@ class TestSegment:
             (("--top", "1001"), "top must be a number of classes from 1 to 1000, got 1001"),
             (("--target", "tabby", "--target", "n02123045"), "targets must have different names, got 'tabby' and"),
             (("--write", "mask,poster"), "write must name some of mask,cutout"),
-            (("--recipe", "best"), "recipe must be one of default, simonyan2013, got 'best'"),
+            (("--recipe", "best"), "recipe must be one of default, simonyan2013 or a .toml file, got 'best'"),
+            (("--recipe", "best.toml"), "best.toml must be a recipe file, got no file"),
             (("--components", "0"), "components must lie in"),
             (("--classifier", "resnet5"), "resnet50"),
         ],
@@ -193,6 +194,16 @@ class TestSegment:
         assert made_by["classifier"]["name"] == "efficientnet_lite0"
         assert len(made_by["classifier"]["sha256"]) == 64
         assert (made_by["targets"], made_by["top"]) == ([], None)
+
+    def test_a_recipe_may_be_a_file_which_flags_still_change(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        (tmp_path / "mine.toml").write_text(
+            'base = "simonyan2013"\ncomponents = 3\nmirror = false\nworking_side = 96\n'
+        )
+        words = ("--recipe", tmp_path / "mine.toml", "--components", "2")
+        assert run("segment", photos / "cat.jpg", "-o", tmp_path / "out", *words).code == 0
+        expected = {"mirror": False, "working_side": 96, "components": 2}
+        made_by = json.loads((tmp_path / "out/run.json").read_text())
+        assert made_by["recipe"] == RECIPES["simonyan2013"].as_dict() | expected
 
     @pytest.mark.slow
     def test_an_interrupt_ends_it_with_130(self, photos: Path, tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import wsseg
+
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
@@ -59,6 +61,12 @@ def test_the_commands_of_the_readme_run(folder: Path) -> None:
             run("cp", "-r", "truths", "out/masks")
         run("sh", "-c", command)
     assert (folder / "scores.json").is_file()
+
+
+def test_the_recipe_of_the_readme_is_one(folder: Path) -> None:
+    (text,) = blocks("toml")
+    Path("mine.toml").write_text(text)
+    assert wsseg.read_recipe("mine.toml") != wsseg.Recipe()
 
 
 def test_the_scripts_of_the_readme_exist() -> None:

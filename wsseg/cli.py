@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def recipe_flags(*stages: Stage) -> Callable[[Command], Command]:
-    """A decorator that gives a command its `recipe` by --recipe NAME and a flag for each number of those stages."""
+    """A decorator that gives a command its `recipe` by --recipe and a flag for each number of those stages."""
     numbers = [item for item in fields(Recipe) if item.metadata["stage"] in stages]
 
     def recipe_of(*, recipe: str, **changes: Any) -> Recipe:  # By the numbers' names.
@@ -105,7 +105,7 @@ def _gathered(
 
 
 def _recipe_option() -> inspect.Parameter:
-    annotation = Annotated[str, typer.Option("--recipe", help=f"One of {', '.join(RECIPES)}.")]
+    annotation = Annotated[str, typer.Option("--recipe", help=f"One of {', '.join(RECIPES)}, or a .toml file.")]
     return inspect.Parameter("recipe", inspect.Parameter.KEYWORD_ONLY, default="default", annotation=annotation)
 
 

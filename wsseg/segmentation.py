@@ -114,10 +114,11 @@ PICTURES: Final[Mapping[str, Picture]] = MappingProxyType(
 class Segmenter:
     """A classifier and a recipe, ready for any number of photos, one after the other: it is for one thread.
 
-    `classifier` is a Classifier, or what `load_classifier` takes; `recipe` is a Recipe or the name of one.
+    `classifier` is a Classifier, or what `load_classifier` takes; `recipe` is a Recipe, or the name
+    or .toml file of one.
     """
 
-    def __init__(self, classifier: Classifier | str | Path = EMBEDDED, recipe: Recipe | str = "default") -> None:
+    def __init__(self, classifier: Classifier | str | Path = EMBEDDED, recipe: Recipe | str | Path = "default") -> None:
         self.classifier = classifier if isinstance(classifier, Classifier) else load_classifier(classifier)
         self.recipe = recipe if isinstance(recipe, Recipe) else recipe_named(recipe)
 
@@ -240,7 +241,7 @@ def segment(
     target: int | str | Target | None = None,
     *,
     classifier: Classifier | str | Path = EMBEDDED,
-    recipe: Recipe | str = "default",
+    recipe: Recipe | str | Path = "default",
 ) -> Segmentation:
     """The mask of one photo, with the evidence; a `Segmenter` keeps the network for further ones."""
     return Segmenter(classifier, recipe).segment(photo, target)
