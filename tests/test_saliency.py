@@ -1,13 +1,18 @@
-"""The article's map and SmoothGrad, against networks whose gradient is known and against slow, obvious versions."""
+"""Maps of gradients, against networks whose gradient is known, slow and obvious versions, and captum's answers."""
 
+import json
 from collections.abc import Callable
 from dataclasses import fields, replace
+from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from networks import classifier_of as sized
+from networks import flattening_net, input_of, photo_of, pooling_net
 from torch import nn
 
 from wsseg.arrays import Image
@@ -16,13 +21,15 @@ from wsseg.classifier import Classifier, Preprocessing, load_classifier
 from wsseg.recipe import METHODS as NAMES
 from wsseg.recipe import Recipe
 from wsseg.saliency import METHODS, gradient, saliency_from_classifier, saliency_from_map, smoothgrad
-from wsseg.saliency.gradient import BATCH, score_gradient
+from wsseg.saliency.gradient import attributions, guided_backprop, guided_gradient, integrated_gradients, score_gradient
+from wsseg.saliency.views import BATCH
 
 SIDE = 14
 """Of the networks' input: 16 when crops are taken."""
 
 ONE = Target((1,), "class 1")
 SEVERAL = Target((0, 2), "class 0|class 2")
+INTEGRATED = {"mirror": False, "crops": False, "steps": 7}
 SMOOTH = {"mirror": True, "crops": False, "samples": 3, "noise": 0.2, "random_state": 0}
 
 
@@ -38,11 +45,11 @@ class Linear(nn.Module):
         return torch.einsum("nchw,kchw->nk", batch, self.weight)
 
 
-def small_net() -> nn.Sequential:
+def small_net(pooled: int = 2) -> nn.Sequential:
     """Convolution, batch norm, in-place ReLU and dropout, in training mode as it comes."""
     torch.manual_seed(2)
     body = (nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(inplace=True), nn.Dropout(0.5))
-    return nn.Sequential(*body, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(32, 3))
+    return nn.Sequential(*body, nn.AdaptiveAvgPool2d(pooled), nn.Flatten(), nn.Linear(8 * pooled**2, 3))
 
 
 def classifier_of(model: nn.Module) -> Classifier:
@@ -58,6 +65,17 @@ def classifier(request: pytest.FixtureRequest) -> Classifier:
 def image() -> Image:
     """Taller than wide, and larger than the input."""
     return np.random.default_rng(3).integers(0, 256, (40, 30, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def embedded() -> Classifier:
+    return load_classifier()
+
+
+@pytest.fixture(scope="module")
+def chelsea() -> Image:
+    with resources.as_file(resources.files("skimage") / "data" / "chelsea.png") as path:
+        return np.ascontiguousarray(cv2.imread(str(path))[..., ::-1])
 
 
 def slow_gradient(classifier: Classifier, view: torch.Tensor, target: Target) -> torch.Tensor:
@@ -150,10 +168,149 @@ class TestSmoothGrad:
         assert not torch.equal(first, other)
 
 
+class TestIntegratedGradients:
+    def test_of_a_linear_network_it_is_the_weights_times_the_way_from_black(self, image: Image) -> None:
+        model = Linear()
+        classifier = classifier_of(model)
+        way = classifier.preprocess(image)[0] - classifier.preprocess(np.zeros_like(image))[0]
+        found = integrated_gradients(classifier, image, ONE, **INTEGRATED)
+        torch.testing.assert_close(found, (model.weight[1] * way).abs().amax(0).detach(), rtol=1e-4, atol=1e-5)
+
+    @pytest.mark.parametrize("target", [ONE, SEVERAL], ids=lambda target: target.category)
+    def test_attributions_sum_to_what_the_score_gains_over_black(self, target: Target) -> None:
+        photo = photo_of(12)
+        classifier = sized(flattening_net(12), 12)
+        views = torch.cat([classifier.preprocess(photo), classifier.preprocess(photo[::-1].copy())])
+        black = classifier.preprocess(np.zeros_like(photo))
+        with classifier.frozen():
+            before, after = (classifier.scores(batch)[:, list(target.indices)].logsumexp(1) for batch in (black, views))
+            errors = [
+                (attributions(classifier, views, target, steps=steps).sum((1, 2, 3)) - (after - before)).abs().max()
+                for steps in (1, 300)
+            ]
+        assert errors[1] < 1e-2 * (after - before).abs().max()
+        assert errors[1] < errors[0] / 10
+
+    def test_it_is_the_average_on_the_way(self, image: Image) -> None:
+        classifier = classifier_of(small_net())
+        view, black = (classifier.preprocess(photo) for photo in (image, np.zeros_like(image)))
+        total = torch.zeros_like(view)
+        for step in range(7):
+            point = (black + (step + 0.5) / 7 * (view - black)).requires_grad_()
+            with classifier.frozen():
+                classifier.scores(point)[0, 1].backward()
+            assert point.grad is not None
+            total += point.grad
+        expected = ((view - black) * total / 7)[0].abs().amax(0)
+        found = integrated_gradients(classifier, image, ONE, **INTEGRATED)
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
+class Guided(torch.autograd.Function):
+    """A ReLU that keeps a slope where it and what went in are positive: Springenberg et al. 2014, section 3.4."""
+
+    @staticmethod
+    def forward(ctx: Any, batch: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(batch)
+        return batch.clamp(0, 6)
+
+    @staticmethod
+    def backward(ctx: Any, slopes: torch.Tensor) -> torch.Tensor:
+        (batch,) = ctx.saved_tensors
+        return slopes * (slopes > 0) * (batch > 0) * (batch < 6)
+
+
+class Rectified(nn.Module):
+    """Two convolutions with some rectifier after each, whose outputs are also added."""
+
+    def __init__(self, rectify: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        torch.manual_seed(4)
+        self.first, self.second = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 6, 3, padding=1)
+        self.head, self.rectify = nn.Linear(6 * SIDE * SIDE, 3), rectify
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        seen = self.rectify(self.first(batch))
+        return self.head((seen + self.rectify(self.second(seen))).flatten(1))
+
+
+class TestGuidedBackprop:
+    @pytest.mark.parametrize(
+        "rectify",
+        [
+            nn.ReLU(),
+            nn.ReLU(inplace=True),
+            nn.ReLU6(),
+            nn.ReLU6(inplace=True),
+            nn.functional.relu,
+            torch.relu_,
+            nn.Hardtanh(0, 6),
+        ],
+        ids=["ReLU", "ReLU in place", "ReLU6", "ReLU6 in place", "relu", "relu_", "Hardtanh from 0"],
+    )
+    @pytest.mark.parametrize("target", [ONE, SEVERAL], ids=lambda target: target.category)
+    def test_no_rectifier_passes_on_a_negative_slope(self, image: Image, rectify: Any, target: Target) -> None:
+        found, expected = (classifier_of(Rectified(each)) for each in (rectify, Guided.apply))
+        view = found.preprocess(image)
+        plain = score_gradient(expected, view, target)
+        guided = guided_gradient(found, view, target)
+        torch.testing.assert_close(guided, plain, rtol=1e-4, atol=1e-6)
+        assert not torch.allclose(guided, score_gradient(found, view, target), rtol=0.1)
+        maps = guided_backprop(found, image, target, mirror=False, crops=False)
+        torch.testing.assert_close(maps, plain[0].abs().amax(0))
+
+    def test_the_gradient_is_the_plain_one_again_afterwards(self, image: Image) -> None:
+        classifier = classifier_of(small_net())
+        view = classifier.preprocess(image)
+        with classifier.frozen():
+            before = score_gradient(classifier, view, ONE)
+            guided_gradient(classifier, view, ONE)
+            assert torch.equal(score_gradient(classifier, view, ONE), before)
+
+    @pytest.mark.parametrize(
+        ("other", "name"),
+        [
+            (nn.GELU(), "Gelu"),
+            (nn.SiLU(), "Silu"),
+            (nn.Sigmoid(), "Sigmoid"),
+            (nn.Hardswish(), "Hardswish"),
+            (nn.LeakyReLU(), "LeakyRelu"),
+            (nn.Hardtanh(), "Hardtanh"),
+            (nn.Softmax(1), "Softmax"),
+            (nn.PReLU(), "PreluKernel"),
+        ],
+    )
+    def test_other_activations_are_refused_by_name(self, image: Image, other: nn.Module, name: str) -> None:
+        words = f"^classifier must have ReLU or ReLU6 and no other .*, got {name} in Rectified; choose"
+        for rectify in (other, lambda batch: other(batch.relu())):
+            with pytest.raises(ValueError, match=words):
+                guided_backprop(classifier_of(Rectified(rectify)), image, ONE, mirror=False, crops=False)
+
+    def test_a_network_without_any_is_refused(self, image: Image) -> None:
+        with pytest.raises(
+            ValueError, match="^classifier must have ReLU or ReLU6 and no other .*, got none in Linear; choose"
+        ):
+            guided_backprop(classifier_of(Linear()), image, ONE, mirror=False, crops=False)
+
+
+class TestPeers:
+    PEERS = json.loads((Path(__file__).parent / "golden/peers.json").read_text())
+
+    @pytest.mark.parametrize("name", ["integrated", "guided"])
+    def test_slopes_are_captum_s(self, name: str) -> None:
+        classifier, target = sized(pooling_net(), self.PEERS["side"]), Target((self.PEERS["target"],), "one")
+        view = input_of(photo_of(self.PEERS["side"]))
+        if name == "integrated":
+            found = attributions(classifier, view, target, steps=self.PEERS["steps"])
+        else:
+            found = guided_gradient(classifier, view, target)
+        torch.testing.assert_close(found.flatten(), torch.tensor(self.PEERS["answers"][name]), rtol=1e-3, atol=1e-7)
+
+
 class TestTheNetwork:
     @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
     def test_it_comes_back_as_it_was_given(self, image: Image, method: Callable[..., torch.Tensor]) -> None:
-        model = small_net()
+        model = small_net(pooled=1)
         model[0].weight.requires_grad_(False)
         before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         threads = torch.get_num_threads()
@@ -165,7 +322,8 @@ class TestTheNetwork:
         assert not any(module._forward_hooks or module._backward_hooks for module in model.modules())
         assert torch.get_num_threads() == threads
 
-    def test_nor_does_a_failure_keep_it(self, image: Image) -> None:
+    @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+    def test_nor_does_a_failure_keep_it(self, image: Image, method: Callable[..., torch.Tensor]) -> None:
         class Failing(nn.Module):
             """Fails in the second pass: the first is the check when it is loaded."""
 
@@ -175,21 +333,23 @@ class TestTheNetwork:
 
             def forward(self, batch: torch.Tensor) -> torch.Tensor:
                 self.passes += 1
+                scores = self.body(batch)
                 if self.passes > 1:
                     raise RuntimeError("no memory left")
-                return self.body(batch)
+                return scores
 
         model = Failing()
         threads = torch.get_num_threads()
         torch.set_num_threads(threads + 1)
         try:
             with pytest.raises(RuntimeError, match="no memory left"):
-                smoothgrad(classifier_of(model), image, ONE, **SMOOTH)
+                Recipe().bind(method)(classifier_of(model), image, ONE)
             assert torch.get_num_threads() == threads + 1
         finally:
             torch.set_num_threads(threads)
         assert all(module.training for module in model.modules())
         assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
+        assert not any(module._forward_hooks or module._backward_hooks for module in model.modules())
         assert torch.is_grad_enabled()
 
     @pytest.mark.parametrize(("samples", "expected"), [(1, [2]), (BATCH + 1, [BATCH, BATCH, 2])])
@@ -226,11 +386,19 @@ class TestTheNetwork:
         assert seen == [1]
 
     @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
-    def test_the_caller_s_modes_do_not_matter(self, image: Image, mode: Callable[[], Any]) -> None:
-        classifier = classifier_of(small_net())
-        expected = gradient(classifier, image, ONE, mirror=True, crops=False)
+    @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+    def test_the_caller_s_modes_do_not_matter(
+        self, image: Image, mode: Callable[[], Any], method: Callable[..., torch.Tensor]
+    ) -> None:
+        classifier = classifier_of(small_net(pooled=1))
+        look = Recipe(steps=3).bind(method)
+        expected = look(classifier, image, ONE)
+        assert expected.any()
         with mode():
-            assert torch.equal(gradient(classifier, image, ONE, mirror=True, crops=False), expected)
+            found = look(classifier, image, ONE)
+            assert found.dtype == torch.float32
+            assert not found.requires_grad
+            np.testing.assert_array_equal(found.numpy(), expected.numpy())
 
     def test_nor_does_the_number_of_threads(self, image: Image) -> None:
         classifier = classifier_of(small_net())
@@ -342,15 +510,17 @@ def test_every_method_has_a_name_in_the_recipe() -> None:
     assert tuple(METHODS) == NAMES
 
 
-CHANGES = {
-    "method": "gradient",
-    "mirror": False,
-    "crops": True,
-    "samples": 2,
-    "noise": 0.5,
-    "blur": 0.2,
-    "random_state": 7,
+CHANGES: dict[str, tuple[str, Any]] = {
+    "method": ("smoothgrad", "gradient"),
+    "mirror": ("smoothgrad", False),
+    "crops": ("smoothgrad", True),
+    "samples": ("smoothgrad", 2),
+    "noise": ("smoothgrad", 0.5),
+    "steps": ("integrated", 1),
+    "blur": ("smoothgrad", 0.2),
+    "random_state": ("smoothgrad", 7),
 }
+"""A method that each number matters to, and another value."""
 
 
 def test_every_number_of_the_map_is_tried() -> None:
@@ -362,9 +532,10 @@ def test_every_number_of_the_map_is_tried() -> None:
 @pytest.mark.parametrize("name", CHANGES)
 def test_no_number_is_ignored(image: Image, name: str) -> None:
     classifier = classifier_of(small_net())
+    method, value = CHANGES[name]
+    recipe = Recipe(method=method)
     before, after = (
-        saliency_from_classifier(classifier, image, ONE, recipe)
-        for recipe in (Recipe(method="smoothgrad"), replace(Recipe(method="smoothgrad"), **{name: CHANGES[name]}))
+        saliency_from_classifier(classifier, image, ONE, each) for each in (recipe, replace(recipe, **{name: value}))
     )
     assert np.abs(before - after).max() > 1e-4
 
@@ -387,3 +558,17 @@ def test_slopes_are_of_each_photo_alone(image: Image) -> None:
         together = score_gradient(classifier, views, ONE)
         apart = [score_gradient(classifier, view[None], ONE) for view in views]
     torch.testing.assert_close(together, torch.cat(apart))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_map_of_a_cat_lies_on_its_face(embedded: Classifier, chelsea: Image, method: str) -> None:
+    """Which is all but the edges and what is right of it."""
+    recipe = Recipe(method=method, samples=2, steps=5, crops=False)
+    saliency = saliency_from_classifier(embedded, chelsea, embedded.target(chelsea, "Egyptian cat"), recipe)
+    height, width = saliency.shape
+    y, x = (np.average(places, weights=saliency) for places in np.indices(saliency.shape))
+    assert 0.35 < y / height < 0.65
+    assert 0.35 < x / width < 0.65
+    face, wall = saliency[height // 6 : -height // 6, width // 6 : -width // 3], saliency[:, -width // 10 :]
+    # The plain gradient is noise all over, around the eyes more of it.
+    assert face.mean() > (1.0 if method == "gradient" else 1.2) * wall.mean()

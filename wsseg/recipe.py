@@ -31,7 +31,13 @@ MAX_PIXELS: Final = 100_000_000
 MAX_BYTES: Final = 100_000
 """A recipe file of more bytes than this is none."""
 
-METHODS: Final = ("gradient", "smoothgrad", "fused")
+METHODS: Final = (
+    "gradient",
+    "smoothgrad",
+    "integrated",
+    "guided",
+    "fused",
+)
 """The names of the saliency methods; `wsseg.saliency.METHODS` holds the functions."""
 
 
@@ -60,6 +66,7 @@ class Recipe:
     samples: int = _number("saliency", 4, "noisy copies of the photo, for smoothgrad", 1, 256)
     noise: float = _number("saliency", 0.15, "their noise, in standard deviations per input range", 0, 1)
     spread_steps: int = _number("saliency", 2, "steps by which fused spreads the map to what looks alike", 0, 100)
+    steps: int = _number("saliency", 20, "photos on the way from black, for integrated", 1, 1000)
     blur: float = _number("saliency", 0.025, "sigma that blurs the map, per long side of the photo", 0, 1)
     random_state: int = _number("saliency", 0, "seed of everything random", 0, 2**32 - 1)
     foreground_quantile: float = _number("seeds", 0.85, "pixels of higher saliency rank seed the object", 0, 1)

@@ -13,14 +13,29 @@ from wsseg.categories import Target
 from wsseg.classifier import Classifier
 from wsseg.recipe import Recipe
 from wsseg.saliency.combine import fused
-from wsseg.saliency.gradient import gradient, smoothgrad
+from wsseg.saliency.gradient import gradient, guided_backprop, integrated_gradients, smoothgrad
 
-__all__ = ["METHODS", "fused", "gradient", "saliency_from_classifier", "saliency_from_map", "smoothgrad"]
+__all__ = [
+    "METHODS",
+    "fused",
+    "gradient",
+    "guided_backprop",
+    "integrated_gradients",
+    "saliency_from_classifier",
+    "saliency_from_map",
+    "smoothgrad",
+]
 
 METHODS: Final[Mapping[str, Callable[..., torch.Tensor]]] = MappingProxyType(
-    {"gradient": gradient, "smoothgrad": smoothgrad, "fused": fused}
+    {
+        "gradient": gradient,
+        "smoothgrad": smoothgrad,
+        "integrated": integrated_gradients,
+        "guided": guided_backprop,
+        "fused": fused,
+    }
 )
-"""Saliency methods by name: (classifier, image, target, *, numbers of the recipe) -> map at the network's size."""
+"""Saliency methods by name: (classifier, image, target, *, numbers of the recipe) -> map at a size of the network's."""
 
 
 def saliency_from_classifier(classifier: Classifier, image: Image, target: Target, recipe: Recipe) -> Saliency:

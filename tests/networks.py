@@ -1,0 +1,49 @@
+"""Small networks for the tests, of weights that stay the same whatever the library."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from wsseg.arrays import Image
+from wsseg.classifier import Classifier, Preprocessing, load_classifier
+
+
+def seeded(model: nn.Module, seed: int = 0) -> nn.Module:
+    """The model in evaluation mode, its weights drawn by numpy, whose streams do not change."""
+    generator = np.random.default_rng(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            deviation = parameter[0].numel() ** -0.5
+            parameter.copy_(torch.tensor(generator.normal(0, deviation, parameter.shape)))
+    return model.eval()
+
+
+def classifier_of(model: nn.Module, height: int, width: int | None = None) -> Classifier:
+    """The model as a classifier of photos of that size, which it sees as they are but for their range."""
+    return load_classifier(model, preprocessing=Preprocessing((height, width or height), (0.5,) * 3, (0.25,) * 3))
+
+
+def pooling_net(*, inplace: bool = False, stride: int = 1) -> nn.Sequential:
+    """Two convolutions, global average pooling, one linear layer: what CAM asks for."""
+    body = nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(inplace), nn.Conv2d(4, 6, 3, stride, padding=1), nn.ReLU(inplace)
+    )
+    return seeded(nn.Sequential(body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 3)))
+
+
+def flattening_net(side: int) -> nn.Sequential:
+    """Three convolutions, at full, half and quarter size, and a linear layer that sees where things are."""
+    layers = [nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(inplace=True)]
+    for channels in (4, 5):
+        layers += [nn.Conv2d(channels, channels + 1, 3, 2, padding=1), nn.ReLU(inplace=True)]
+    return seeded(nn.Sequential(*layers, nn.Flatten(), nn.Linear(6 * (side // 4) ** 2, 3)), 2)
+
+
+def photo_of(height: int, width: int | None = None) -> Image:
+    """A photo of noise."""
+    return np.random.default_rng(9).integers(0, 256, (height, width or height, 3), np.uint8)
+
+
+def input_of(photo: Image) -> torch.Tensor:
+    """What `classifier_of` makes of a photo of its own size."""
+    return (torch.tensor(photo).permute(2, 0, 1)[None] / 255 - 0.5) / 0.25
