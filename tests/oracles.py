@@ -1,10 +1,11 @@
 """The formulas of the method, slow and obvious, written from the papers; the tests hold the library to them."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
 
+import cv2
 import numpy as np
 
 DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
@@ -108,3 +109,44 @@ def em_round(samples: Any, sample_weights: Any, mixture: tuple[Any, Any, Any], v
         scatters[k] += shares[n, k] * np.outer(samples[n] - new_means[k], samples[n] - new_means[k])
     new_covariances = [scatters[k] / masses[k] + variance * np.eye(dimensions) for k in range(len(weights))]
     return np.array(masses) / sum(masses), np.array(new_means), np.array(new_covariances)
+
+
+def grad_cam(activations: Any, gradients: Any) -> Any:
+    """ReLU(sum_k alpha_k A^k), alpha_k = 1/Z sum_ij dy/dA_ij^k: Selvaraju et al. 2017, equations 1 and 2."""
+    total = np.zeros(activations.shape[1:])
+    for plane, slopes in zip(activations, gradients, strict=True):
+        total += sum(slopes.ravel()) / slopes.size * plane
+    return np.maximum(total, 0)
+
+
+def grad_cam_plus_plus(activations: Any, gradients: Any) -> Any:
+    """ReLU(sum_k w_k A^k), w_k = sum_ij alpha_ij ReLU(dy/dA_ij): Chattopadhay et al. 2018, equations 5, 7 and 19.
+
+    alpha_ij = g_ij^2 / (2 g_ij^2 + sum_ab A_ab g_ij^3).
+    """
+    total = np.zeros(activations.shape[1:])
+    for plane, slopes in zip(activations, gradients, strict=True):
+        weight = 0.0
+        for place, g in np.ndenumerate(slopes):
+            if g > 0:
+                weight += g**2 / (2 * g**2 + sum(plane.ravel()) * g**3) * slopes[place]
+        total += weight * plane
+    return np.maximum(total, 0)
+
+
+def layer_cam(activations: Any, gradients: Any) -> Any:
+    """ReLU(sum_k ReLU(g_ij^k) A_ij^k): Jiang et al. 2021, equations 6 to 8."""
+    total = np.zeros(activations.shape[1:])
+    for k, y, x in np.ndindex(*activations.shape):
+        total[y, x] += max(gradients[k, y, x], 0) * activations[k, y, x]
+    return np.maximum(total, 0)
+
+
+def score_cam(activations: Any, photo: Any, score: Callable[[Any], float]) -> Any:
+    """ReLU(sum_k alpha_k A^k), alpha = softmax_k f(X o s(Up(A^k))): Wang et al. 2020, equations 4 to 8, algorithm 1."""
+    scores = []
+    for plane in activations:
+        mask = cv2.resize(plane, photo.shape[:0:-1], interpolation=cv2.INTER_LINEAR)
+        scores.append(score(photo * (mask - mask.min()) / max(mask.max() - mask.min(), 1e-30)))
+    weights = np.exp(np.array(scores) - max(scores))
+    return np.maximum(np.tensordot(weights / weights.sum(), activations, 1), 0)

@@ -273,6 +273,14 @@ class TestSaliency:
         names = ["cat.Egyptian_cat.png", "cat.tabby.png"]
         assert [path for path in files_in(tmp_path / "out") if "strips" in path] == [f"strips/{name}" for name in names]
 
+    def test_layers_are_named(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        words = ("--method", "layer_cam", "--target", "Egyptian cat", "--layers")
+        assert run("saliency", photos / "cat.jpg", "-o", tmp_path / "out", *words, "blocks.4,bn2").code == 0
+        assert json.loads((tmp_path / "out/run.json").read_text())["recipe"]["layers"] == "blocks.4,bn2"
+        ended = run("saliency", photos / "cat.jpg", "-o", tmp_path / "other", *words, "blocks.9")
+        assert ended.code == 1
+        assert "layers must name layers of efficientnet_lite0 that give a grid, got 'blocks.9'" in ended.err
+
 
 class TestEvaluate:
     @pytest.fixture

@@ -517,6 +517,8 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "samples": ("smoothgrad", 2),
     "noise": ("smoothgrad", 0.5),
     "steps": ("integrated", 1),
+    "layers": ("layer_cam", "0"),
+    "channels": ("score_cam", 2),
     "blur": ("smoothgrad", 0.2),
     "random_state": ("smoothgrad", 7),
 }
@@ -563,7 +565,7 @@ def test_slopes_are_of_each_photo_alone(image: Image) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_every_map_of_a_cat_lies_on_its_face(embedded: Classifier, chelsea: Image, method: str) -> None:
     """Which is all but the edges and what is right of it."""
-    recipe = Recipe(method=method, samples=2, steps=5, crops=False)
+    recipe = Recipe(method=method, samples=2, steps=5, channels=8, crops=False)
     saliency = saliency_from_classifier(embedded, chelsea, embedded.target(chelsea, "Egyptian cat"), recipe)
     height, width = saliency.shape
     y, x = (np.average(places, weights=saliency) for places in np.indices(saliency.shape))

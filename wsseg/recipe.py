@@ -36,6 +36,11 @@ METHODS: Final = (
     "smoothgrad",
     "integrated",
     "guided",
+    "cam",
+    "grad_cam",
+    "grad_cam_plus_plus",
+    "layer_cam",
+    "score_cam",
     "fused",
 )
 """The names of the saliency methods; `wsseg.saliency.METHODS` holds the functions."""
@@ -47,6 +52,10 @@ def _number(stage: Stage, default: float, help: str, low: float = 0, high: float
 
 def _choice(stage: Stage, default: str, help: str, choices: tuple[str, ...]) -> Any:
     return field(default=default, metadata={"stage": stage, "help": help, "choices": choices})
+
+
+def _text(stage: Stage, default: str, help: str) -> Any:
+    return field(default=default, metadata={"stage": stage, "help": help})
 
 
 def _switch(stage: Stage, default: bool, help: str) -> Any:
@@ -67,6 +76,8 @@ class Recipe:
     noise: float = _number("saliency", 0.15, "their noise, in standard deviations per input range", 0, 1)
     spread_steps: int = _number("saliency", 2, "steps by which fused spreads the map to what looks alike", 0, 100)
     steps: int = _number("saliency", 20, "photos on the way from black, for integrated", 1, 1000)
+    layers: str = _text("saliency", "", "names of layers, separated by commas, for maps of activations; else found")
+    channels: int = _number("saliency", 32, "channels of a layer that score_cam tries as masks", 1)
     blur: float = _number("saliency", 0.025, "sigma that blurs the map, per long side of the photo", 0, 1)
     random_state: int = _number("saliency", 0, "seed of everything random", 0, 2**32 - 1)
     foreground_quantile: float = _number("seeds", 0.85, "pixels of higher saliency rank seed the object", 0, 1)

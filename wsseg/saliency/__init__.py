@@ -12,17 +12,23 @@ from wsseg.arrays import Image, Saliency
 from wsseg.categories import Target
 from wsseg.classifier import Classifier
 from wsseg.recipe import Recipe
+from wsseg.saliency.activation import cam, grad_cam, grad_cam_plus_plus, layer_cam, score_cam
 from wsseg.saliency.combine import fused
 from wsseg.saliency.gradient import gradient, guided_backprop, integrated_gradients, smoothgrad
 
 __all__ = [
     "METHODS",
+    "cam",
     "fused",
+    "grad_cam",
+    "grad_cam_plus_plus",
     "gradient",
     "guided_backprop",
     "integrated_gradients",
+    "layer_cam",
     "saliency_from_classifier",
     "saliency_from_map",
+    "score_cam",
     "smoothgrad",
 ]
 
@@ -32,6 +38,11 @@ METHODS: Final[Mapping[str, Callable[..., torch.Tensor]]] = MappingProxyType(
         "smoothgrad": smoothgrad,
         "integrated": integrated_gradients,
         "guided": guided_backprop,
+        "cam": cam,
+        "grad_cam": grad_cam,
+        "grad_cam_plus_plus": grad_cam_plus_plus,
+        "layer_cam": layer_cam,
+        "score_cam": score_cam,
         "fused": fused,
     }
 )

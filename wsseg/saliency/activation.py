@@ -1,0 +1,172 @@
+"""Where the classifier looks, by what its own layers see there: class activation maps.
+
+CAM: Zhou, Khosla, Lapedriza, Oliva, Torralba 2016 (arXiv 1512.04150), section 2; Grad-CAM: Selvaraju, Cogswell, Das,
+Vedantam, Parikh, Batra 2017 (arXiv 1610.02391), equations 1 and 2; Grad-CAM++: Chattopadhay, Sarkar, Howlader,
+Balasubramanian 2018 (arXiv 1710.11063), equations 9, 10 and 19; LayerCAM: Jiang, Zhang, Hou, Cheng, Wei 2021 (IEEE
+Transactions on Image Processing 30), equations 6 to 9; Score-CAM: Wang et al. 2020 (arXiv 1910.01279), algorithm 1.
+
+A method is a formula over a layer's activations A, (n, k, h, w), and the gradients g of the score with respect to them.
+Maps are float32 (h, w), not negative, at the layer's grid; with `mirror` they are averaged with the mirror image's.
+`layers` names one or several, as `model.named_modules()` does, separated by commas; left empty, the last with a grid
+that the score depends on is found. Several layers' maps become one as LayerCAM's do.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+import torch
+from torch import nn
+
+from wsseg.arrays import Image
+from wsseg.categories import Target
+from wsseg.classifier import Classifier
+from wsseg.saliency.layers import forward, grids_of, last, named, pooled_weights
+from wsseg.saliency.score import score_of
+from wsseg.saliency.views import BATCH, differentiable, mean_map, views_of
+
+SHARPNESS: Final = 2.0
+"""LayerCAM's gamma, in tanh(gamma M / max M), by which maps of several layers become alike (equation 9)."""
+
+
+class Layer(NamedTuple):
+    """What a formula may use."""
+
+    activations: torch.Tensor
+    gradients: torch.Tensor
+    views: torch.Tensor
+    """The network's input, (n, 3, H, W)."""
+
+
+Formula: TypeAlias = Callable[[Layer], torch.Tensor]
+"""From a layer to a map of each view, (n, h, w), whose negative values count as 0."""
+
+
+def cam(classifier: Classifier, image: Image, target: Target, *, mirror: bool) -> torch.Tensor:
+    """ReLU(sum_k w_k A_k), w the class's weights in the one linear layer after global average pooling.
+
+    Of several classes each class's weights count as its score does in the target's. The network takes no backward pass.
+    ValueError for one that ends in any other way; the paper has no ReLU.
+    """
+    views = views_of(classifier.preprocess(image), mirror=mirror)
+    with classifier.frozen(), differentiable(views) as inputs:
+        outputs, scores = forward(classifier, inputs)
+        grid = grids_of(classifier, outputs)[-1]
+        weights = pooled_weights(classifier, outputs, scores, grid)
+    with differentiable(scores.detach()) as known:
+        (shares,) = torch.autograd.grad(score_of(known, target).sum(), known)
+    maps = torch.einsum("nc,ck,nkyx->nyx", shares, weights, grid.activations)
+    return mean_map(maps.clamp(min=0), mirror=mirror)
+
+
+def grad_cam(classifier: Classifier, image: Image, target: Target, *, mirror: bool, layers: str) -> torch.Tensor:
+    """ReLU(sum_k w_k A_k), w_k the mean of g_k over the grid."""
+
+    def formula(layer: Layer) -> torch.Tensor:
+        return (layer.gradients.mean(dim=(2, 3), keepdim=True) * layer.activations).sum(dim=1)
+
+    return _map(classifier, image, target, formula, mirror=mirror, layers=layers)
+
+
+def grad_cam_plus_plus(
+    classifier: Classifier, image: Image, target: Target, *, mirror: bool, layers: str
+) -> torch.Tensor:
+    """ReLU(sum_k w_k A_k), w_k the sum over the grid of a ReLU(g), a = g^2 / (2 g^2 + g^3 sum A_k).
+
+    These are the paper's weights when the class's probability is taken for the exponential of its score, but for that
+    exponential, a factor of the whole map.
+    """
+
+    def formula(layer: Layer) -> torch.Tensor:
+        slopes = layer.gradients
+        divisor = 2 + slopes * _over_grid(layer.activations)
+        # Both sides of the fraction are divided by g^2; where that is 0 so is ReLU(g).
+        shares = torch.where(divisor != 0, 1 / divisor, 0)
+        return (_over_grid(shares * slopes.clamp(min=0)) * layer.activations).sum(dim=1)
+
+    return _map(classifier, image, target, formula, mirror=mirror, layers=layers)
+
+
+def layer_cam(classifier: Classifier, image: Image, target: Target, *, mirror: bool, layers: str) -> torch.Tensor:
+    """ReLU(sum_k ReLU(g_k) A_k), by default of the last layer at each size of grid.
+
+    Several maps M become one by the maximum of tanh(2 M / max M), at the finest of their grids.
+    """
+
+    def formula(layer: Layer) -> torch.Tensor:
+        return (layer.gradients.clamp(min=0) * layer.activations).sum(dim=1)
+
+    return _map(classifier, image, target, formula, mirror=mirror, layers=layers, stages=True)
+
+
+def score_cam(
+    classifier: Classifier, image: Image, target: Target, *, mirror: bool, layers: str, channels: int
+) -> torch.Tensor:
+    """ReLU(sum_k w_k A_k), w the softmax over k of the score that the photo has behind A_k as a mask.
+
+    Of all k the `channels` of largest deviation over the grid are used, as by github.com/tabayashi0117/Score-CAM; each
+    costs a pass. A mask is A_k resized to the photo and stretched to [0, 1]; it dims the preprocessed photo to 0, the
+    mean color. The score of the paper's baseline is the same for all k and does not change the softmax.
+    """
+
+    def formula(layer: Layer) -> torch.Tensor:
+        return torch.stack([one_map(*pair) for pair in zip(layer.views, layer.activations, strict=True)])
+
+    def one_map(view: torch.Tensor, planes: torch.Tensor) -> torch.Tensor:
+        strongest = planes[planes.flatten(1).std(dim=1).topk(min(channels, len(planes))).indices]
+        weights = _masked_scores(classifier, view, strongest, target).softmax(dim=0)
+        return torch.einsum("k,kyx->yx", weights, strongest)
+
+    return _map(classifier, image, target, formula, mirror=mirror, layers=layers)
+
+
+def _map(
+    classifier: Classifier,
+    image: Image,
+    target: Target,
+    formula: Formula,
+    *,
+    mirror: bool,
+    layers: str,
+    stages: bool = False,
+) -> torch.Tensor:
+    """The engine: what the formula makes of the named layers, or of those found."""
+    views = views_of(classifier.preprocess(image), mirror=mirror)
+    with classifier.frozen(), differentiable(views) as inputs:
+        outputs, scores = forward(classifier, inputs)
+        grids = grids_of(classifier, outputs)
+        score = score_of(scores, target)
+        chosen = named(classifier, grids, layers) if layers else last(grids, score, stages=stages)
+        maps = [formula(Layer(grid.activations, grid.gradients(score), views)).clamp(min=0) for grid in chosen]
+    return mean_map(_fused(maps), mirror=mirror)
+
+
+def _over_grid(planes: torch.Tensor) -> torch.Tensor:
+    return planes.sum(dim=(2, 3), keepdim=True)
+
+
+def _fused(maps: Sequence[torch.Tensor]) -> torch.Tensor:
+    """One map of (n, h, w) as it is; of several the maximum, see `layer_cam`."""
+    if len(maps) == 1:
+        return maps[0]
+    size = max((tuple(one.shape[1:]) for one in maps), key=math.prod)
+    alike = [torch.tanh(SHARPNESS * one / _nonzero(one.amax(dim=(1, 2), keepdim=True))) for one in maps]
+    return torch.stack([_resized(one, size) for one in alike]).amax(dim=0)
+
+
+def _masked_scores(classifier: Classifier, view: torch.Tensor, planes: torch.Tensor, target: Target) -> torch.Tensor:
+    """The score of the (3, H, W) view behind each of the (k, h, w) planes, shape (k,)."""
+    masks = _resized(planes, tuple(view.shape[1:]))
+    masks = masks - masks.amin(dim=(1, 2), keepdim=True)
+    masks = masks / _nonzero(masks.amax(dim=(1, 2), keepdim=True))
+    with torch.no_grad():
+        parts = [classifier.scores(view * part[:, None]) for part in torch.split(masks, BATCH)]
+    return score_of(torch.cat(parts), target)
+
+
+def _resized(planes: torch.Tensor, size: tuple[int, ...]) -> torch.Tensor:
+    return nn.functional.interpolate(planes[None], size, mode="bilinear")[0]
+
+
+def _nonzero(divisors: torch.Tensor) -> torch.Tensor:
+    return divisors.clamp(min=torch.finfo(divisors.dtype).tiny)
