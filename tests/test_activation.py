@@ -1,6 +1,7 @@
 """The network's own maps, against the papers' formulas, other libraries' answers, and laws that they keep."""
 
 import json
+import math
 from collections.abc import Callable
 from inspect import signature
 from pathlib import Path
@@ -16,9 +17,11 @@ from torch import nn
 
 from wsseg.categories import Target
 from wsseg.recipe import Recipe
-from wsseg.saliency import METHODS
+from wsseg.saliency import METHODS, features
 from wsseg.saliency.activation import cam, grad_cam, grad_cam_plus_plus, layer_cam, score_cam
-from wsseg.saliency.layers import _grid_size, forward, grids_of, last
+from wsseg.saliency.combine import fused
+from wsseg.saliency.features import look_at
+from wsseg.saliency.layers import Output, _grid_size, forward, grids_of, last, last_of_each
 from wsseg.saliency.score import score_of
 from wsseg.saliency.views import BATCH, differentiable
 
@@ -205,7 +208,9 @@ class TestLayers:
     @every_map
     def test_a_network_without_a_grid_is_refused(self, method: Callable[..., torch.Tensor]) -> None:
         model = seeded(nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE * SIDE, 3)))
-        with pytest.raises(ValueError, match="^classifier must have a layer that gives a grid .*; choose gradient"):
+        with pytest.raises(
+            ValueError, match="^classifier must have layers that give a grid .*, got Sequential; choose gradient"
+        ):
             bound(method)(classifier_of(model, SIDE), photo_of(SIDE), ONE)
 
 
@@ -251,6 +256,8 @@ def test_the_layout_does_not_matter(method: Callable[..., torch.Tensor], layout:
         ((2, 5, 2, 3), (2, 3)),
         ((2, 32, 5), (4, 8)),
         ((2, 48, 5), (4, 8)),
+        ((2, 128, 5), (8, 16)),
+        ((2, 5, 8, 16), (8, 16)),
         ((2, 31, 5), None),
         ((2, 49, 5), None),
         ((2, 5, 1, 1), None),
@@ -258,6 +265,8 @@ def test_the_layout_does_not_matter(method: Callable[..., torch.Tensor], layout:
         ((2, 5, 5, 8), None),
         ((2, 5, 4, 1), None),
         ((2, 3, 17, 64), None),
+        ((4, 5, 4, 8), None),
+        ((1, 32, 5), None),
         ((2, 5), None),
         ((2, 5, 0, 0), None),
     ],
@@ -265,7 +274,28 @@ def test_the_layout_does_not_matter(method: Callable[..., torch.Tensor], layout:
 def test_a_grid_has_the_photo_s_proportions_and_is_no_finer_than_before(
     shape: tuple[int, ...], size: tuple[int, int] | None
 ) -> None:
-    assert _grid_size(shape, (64, 128), (4, 8)) == size
+    output = Output("", nn.ReLU(), torch.zeros(shape))
+    assert _grid_size(output, 2, [(64, 128), (8, 16), (4, 8)]) == size
+
+
+@pytest.mark.parametrize(
+    ("module", "size"),
+    [
+        (nn.Conv2d(5, 5, 3, 2), (6, 12)),
+        (nn.Conv2d(5, 5, 1), None),
+        (nn.ReLU(), None),
+        (nn.Dropout(), None),
+    ],
+    ids=["stride", "none", "ReLU", "dropout"],
+)
+def test_a_finer_grid_than_before_begins_with_a_stride(module: nn.Module, size: tuple[int, int] | None) -> None:
+    assert _grid_size(Output("", module, torch.zeros(2, 5, 6, 12)), 2, [(64, 128), (4, 8)]) == size
+
+
+@pytest.mark.parametrize("module", [nn.Identity(), nn.Dropout(), nn.Softmax(1)], ids=lambda module: str(module))
+def test_attention_s_weights_are_no_grid(module: nn.Module) -> None:
+    assert _grid_size(Output("", module, torch.zeros(2, 5, 4, 8)), 2, [(64, 128), (4, 8)]) is None
+    assert _grid_size(Output("", module, torch.zeros(2, 33, 5)), 2, [(64, 128), (4, 8)]) == (4, 8)
 
 
 class Probed(nn.Module):
@@ -306,6 +336,11 @@ def small_convnext() -> nn.Module:
     return network("convnext_atto", dims=(8, 12, 16, 24), depths=(1, 1, 1, 1))
 
 
+def small_pvt() -> nn.Module:
+    """Whose attention looks at coarser grids within each stage."""
+    return network("pvt_v2_b0", depths=(1, 1, 1, 1), embed_dims=(8, 16, 24, 32), num_heads=(1, 2, 3, 4))
+
+
 class Case(NamedTuple):
     """A kind of network, and what is found in it."""
 
@@ -314,23 +349,26 @@ class Case(NamedTuple):
     layers: str
     """The last at each grid that the score depends on."""
     grid: tuple[int, int]
-    """The coarsest."""
+    """The last's."""
+    stage: str = ""
+    """Whose features are told apart."""
 
 
 SWIN_STAGES = "layers.0,layers.1,layers.2,norm"
 EFFICIENTNET_STAGES = "blocks.1.0.bn1,blocks.2.0.bn1,blocks.3.0.bn1,blocks.5.0.bn1,bn2"
-CONVNEXT_STAGES = "stages.1.downsample.0,stages.2.downsample.0,stages.3.downsample.0,norm_pre"
+CONVNEXT_STAGES = "stages.1.downsample.0,stages.2.downsample.0,stages.3.downsample.0,stages"
 CASES = {
-    "ViT": Case(vit, (64, 64), "blocks.1.norm1", (4, 4)),
-    "ViT, wide": Case(lambda: vit(img_size=(32, 64)), (32, 64), "blocks.1.norm1", (2, 4)),
-    "ViT, average": Case(lambda: vit(global_pool="avg"), (64, 64), "norm", (4, 4)),
-    "DeiT": Case(lambda: vit("deit_tiny_distilled_patch16_224"), (64, 64), "blocks.1.norm1", (4, 4)),
-    "DINO": Case(dino, (56, 56), "backbone.blocks.1.norm1", (4, 4)),
-    "Swin": Case(lambda: swin("swin_tiny_patch4_window7_224"), (64, 64), SWIN_STAGES, (2, 2)),
-    "Swin 2": Case(lambda: swin("swinv2_tiny_window8_256"), (64, 64), SWIN_STAGES, (2, 2)),
-    "ResNet": Case(lambda: network("resnet10t"), (64, 64), "act1,layer1,layer2,layer3,layer4", (2, 2)),
-    "EfficientNet": Case(lambda: network("tf_efficientnet_lite0"), (64, 96), EFFICIENTNET_STAGES, (2, 3)),
-    "ConvNeXt": Case(small_convnext, (64, 64), CONVNEXT_STAGES, (2, 2)),
+    "ViT": Case(vit, (64, 64), "blocks.1.norm1", (4, 4), "norm"),
+    "ViT, wide": Case(lambda: vit(img_size=(32, 64)), (32, 64), "blocks.1.norm1", (2, 4), "norm"),
+    "ViT, average": Case(lambda: vit(global_pool="avg"), (64, 64), "norm", (4, 4), "norm"),
+    "DeiT": Case(lambda: vit("deit_tiny_distilled_patch16_224"), (64, 64), "blocks.1.norm1", (4, 4), "norm"),
+    "DINO": Case(dino, (56, 56), "backbone.blocks.1.norm1", (4, 4), "backbone.norm"),
+    "Swin": Case(lambda: swin("swin_tiny_patch4_window7_224"), (64, 64), SWIN_STAGES, (2, 2), "layers.2"),
+    "Swin 2": Case(lambda: swin("swinv2_tiny_window8_256"), (64, 64), SWIN_STAGES, (2, 2), "layers.2"),
+    "PVT": Case(small_pvt, (64, 64), "stages.0,stages.1,stages.2,stages", (2, 2), "stages.2"),
+    "ResNet": Case(lambda: network("resnet10t"), (64, 64), "act1,layer1,layer2,layer3,layer4", (2, 2), "layer3"),
+    "EfficientNet": Case(lambda: network("tf_efficientnet_lite0"), (64, 96), EFFICIENTNET_STAGES, (2, 3), "blocks.4"),
+    "ConvNeXt": Case(small_convnext, (64, 64), CONVNEXT_STAGES, (2, 2), "stages.2"),
 }
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
@@ -340,11 +378,31 @@ def test_layers_are_found(case: Case) -> None:
     classifier, photo = classifier_of(case.make().eval(), *case.size), photo_of(*case.size)
     with classifier.frozen(), differentiable(classifier.preprocess(photo)) as inputs:
         outputs, scores = forward(classifier, inputs)
-        grids = grids_of(classifier, outputs)
-        stages = last(grids, score_of(scores, ONE), stages=True)
-        assert ",".join(grid.name for grid in stages) == case.layers
-        assert [grid.size for grid in last(grids, score_of(scores, ONE), stages=False)] == [case.grid]
-        assert stages[-1].size == case.grid
+        grids, score = grids_of(classifier, inputs, outputs), score_of(scores, ONE)
+        assert ",".join(grid.name for grid in last_of_each(grids, score)) == case.layers
+        found = last(grids, score)
+    assert found.size == case.grid
+    assert found.name == case.layers.split(",")[-1]
+
+
+@every_case
+def test_a_look_is_at_the_found_layers(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "PLACES", 4)
+    model = case.make().eval()
+    classifier, photo = classifier_of(model, *case.size), photo_of(*case.size)
+    kept: list[torch.Tensor] = []
+    hook = model.get_submodule(case.stage).register_forward_hook(lambda module, inputs, output: kept.append(output))
+    view = classifier.preprocess(photo)
+    look = look_at(classifier, view, ONE)
+    hook.remove()
+    stage = kept[0].detach()
+    if stage.ndim == 3:
+        stage = stage[:, -math.prod(case.grid) :].unflatten(1, case.grid)
+    if stage.shape[1] != look.features.shape[1]:
+        stage = stage.permute(0, 3, 1, 2)
+    torch.testing.assert_close(look.features, nn.functional.adaptive_avg_pool2d(stage, look.features.shape[2:]))
+    expected = grad_cam(classifier, photo, ONE, mirror=False, layers=case.layers.split(",")[-1])
+    torch.testing.assert_close(look.activation.clamp(min=0)[0], expected)
 
 
 @every_case
@@ -358,6 +416,52 @@ def test_the_found_layers_are_looked_at(name: str, case: Case) -> None:
     assert found.min() >= 0
     assert found.any() or name == "grad_cam"
     assert found.shape == case.grid or name == "layer_cam"
+
+
+def hiera() -> nn.Module:
+    """It sorts its tokens by windows, then pools them."""
+    return network("hiera_tiny_224", img_size=(64, 64), embed_dim=12, stages=(1, 1, 1, 1), mask_unit_size=(8, 8))
+
+
+def levit() -> nn.Module:
+    """It pools its tokens."""
+    settings = {"embed_dim": (16, 16, 16), "depth": (1, 1, 1), "num_heads": (2, 2, 2), "key_dim": 8}
+    return network("levit_128s", **settings)
+
+
+class SequenceFirst(nn.Module):
+    """Tokens of torch's own transformer, which go before the photos of a batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches, self.mix, self.head = nn.Conv2d(3, 6, 8, 8), nn.Linear(6, 6), nn.Linear(6, 3)
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        return self.head(self.mix(self.patches(batch).flatten(2).permute(2, 0, 1)).mean(0))
+
+
+@pytest.mark.parametrize(
+    ("make", "side"), [(hiera, 64), (levit, 224), (SequenceFirst, 64)], ids=["Hiera", "LeViT", "sequence first"]
+)
+def test_tokens_of_an_unknown_order_are_refused(make: Callable[[], nn.Module], side: int) -> None:
+    classifier, photo = classifier_of(make().eval(), side), photo_of(side)
+    for look in (bound(layer_cam), bound(grad_cam, layers="patches"), bound(fused, samples=1)):
+        with pytest.raises(
+            ValueError, match="^classifier must have layers .*, whose .* unknown order; choose gradient"
+        ):
+            look(classifier, photo, ONE)
+
+
+@pytest.mark.parametrize("kind", ["ViT", "ViT, wide", "DeiT", "DINO", "Swin"])
+def test_the_fused_map_of_a_transformer_follows_the_photo(kind: str) -> None:
+    """To the mirror image, and to where it is black: there is nothing that speaks for the class."""
+    case = CASES[kind]
+    classifier, photo = classifier_of(case.make().eval(), *case.size), photo_of(*case.size)
+    look = bound(fused, mirror=True, samples=1, noise=0.0)
+    found, mirrored = (look(classifier, np.ascontiguousarray(each), ONE) for each in (photo, photo[:, ::-1]))
+    assert found.shape == case.grid or kind == "Swin"
+    assert (found.min(), found.max()) == (0, 1)
+    torch.testing.assert_close(found, mirrored.flip(1), rtol=1e-3, atol=1e-3)
 
 
 def test_a_transformer_that_averages_its_tokens_has_a_cam() -> None:

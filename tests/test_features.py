@@ -11,8 +11,10 @@ from torch import nn
 
 from wsseg.categories import Target
 from wsseg.classifier import Classifier, Preprocessing, load_classifier
-from wsseg.saliency.features import Layers, layers_of, look_at
+from wsseg.saliency import features, layers
+from wsseg.saliency.features import look_at, takes_any_size
 from wsseg.saliency.score import score_of
+from wsseg.saliency.views import differentiable
 
 ONE = Target((1,), "class 1")
 SEVERAL = Target((0, 2), "class 0|class 2")
@@ -118,7 +120,7 @@ class TestLook:
     def test_the_network_comes_back_as_it_was_given(self, fails: bool) -> None:
         model = Pooled()
         classifier = classifier_of(model)
-        layers_of(classifier)
+        takes_any_size(classifier)
         if fails:
             with pytest.raises(RuntimeError):
                 look_at(classifier, torch.zeros(1, 5, 64, 64), ONE)
@@ -128,48 +130,70 @@ class TestLook:
         assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
 
 
-class TestLayers:
-    def test_of_a_network_of_one_s_own(self) -> None:
-        assert layers_of(classifier_of(Pooled())) == Layers("deep", "fine", True)
-        assert layers_of(classifier_of(Flat())) == Layers("deep", "fine", False)
-
-    def test_of_the_embedded_one(self) -> None:
-        assert layers_of(load_classifier()) == Layers("bn2", "blocks.4", True)
-
-    @pytest.mark.parametrize(
-        ("model", "layers"),
-        [
-            (lambda: torchvision.models.resnet18(weights=None), Layers("layer4", "layer3", True)),
-            (
-                lambda: torchvision.models.vgg11(weights=None, init_weights=False),
-                Layers("avgpool", "features.19", True),
-            ),
-            (
-                lambda: timm.create_model("mobilenetv3_small_050", pretrained=False),
-                Layers("blocks", "blocks.3", True),
-            ),
-        ],
-        ids=["resnet18", "vgg11", "mobilenetv3"],
+@pytest.mark.parametrize(
+    ("make", "last", "stage", "any_size"),
+    [
+        (Pooled, "deep", "fine", True),
+        (Flat, "deep", "fine", False),
+        (lambda: load_classifier().model, "bn2", "blocks.4", True),
+        (lambda: torchvision.models.resnet18(weights=None), "layer4", "layer3", True),
+        (lambda: torchvision.models.vgg11(weights=None, init_weights=False), "avgpool", "features.19", True),
+        (lambda: timm.create_model("mobilenetv3_small_050", pretrained=False), "blocks", "blocks.3", True),
+        (lambda: timm.create_model("hrnet_w18_small", pretrained=False), "final_layer", "incre_modules.2", True),
+        (lambda: timm.create_model("ghostnetv2_100", pretrained=False), "blocks", "blocks.6", True),
+    ],
+    ids=["pooled", "flat", "embedded", "resnet18", "vgg11", "mobilenetv3", "hrnet", "ghostnetv2"],
+)
+def test_layers_are_found(make: Any, last: str, stage: str, any_size: bool) -> None:
+    side = 64 if make in (Pooled, Flat) else 224
+    classifier = classifier_of(make().eval(), side)
+    with classifier.frozen(), differentiable(batch(1, side)) as inputs:
+        outputs, scores = layers.forward(classifier, inputs)
+        grids = layers.grids_of(classifier, inputs, outputs)
+        assert layers.last(grids, score_of(scores, ONE)).name == last
+    by_name = {grid.name: grid.activations for grid in grids}
+    look = look_at(classifier, batch(1, side), ONE)
+    torch.testing.assert_close(
+        look.features, nn.functional.adaptive_avg_pool2d(by_name[stage], look.features.shape[2:])
     )
-    def test_of_well_known_ones(self, model: Any, layers: Layers) -> None:
-        found = layers_of(classifier_of(model(), 224))
-        assert (found.last, found.any_size) == (layers.last, layers.any_size)
-        assert found.strided == layers.strided
+    assert takes_any_size(classifier) is any_size
 
-    def test_a_network_without_places_is_refused(self) -> None:
-        model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 2))
-        with pytest.raises(ValueError, match="^model must have a layer with places, got none in Sequential; use"):
-            look_at(classifier_of(model), batch(), ONE)
+
+class Sliding(nn.Module):
+    """A head that is a convolution as large as the grid, and so one of several places on a larger input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.fully, self.head = nn.Conv2d(3, 6, 16, 16), nn.Conv2d(6, 6, 4), nn.Linear(6, 3)
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        return self.head(self.fully(self.body(batch)).mean((2, 3)))
+
+
+class TestAnySize:
+    def test_what_slides_over_a_larger_input_is_another_network(self) -> None:
+        assert not takes_any_size(classifier_of(Sliding()))
+
+    def test_a_vision_transformer_says_whether(self) -> None:
+        settings = {"img_size": 64, "depth": 1, "embed_dim": 12, "num_heads": 2, "num_classes": 3}
+        for dynamic in (False, True):
+            model = timm.create_model("vit_tiny_patch16_224", dynamic_img_size=dynamic, **settings)
+            assert takes_any_size(classifier_of(model.eval())) is dynamic
 
     def test_a_network_that_is_gone_is_forgotten(self) -> None:
-        from wsseg.saliency.features import _LAYERS
-
         classifier = classifier_of(Pooled())
-        before = len(_LAYERS)
-        layers_of(classifier)
-        assert len(_LAYERS) == before + 1
+        before = len(features._ANY_SIZE)
+        takes_any_size(classifier)
+        assert len(features._ANY_SIZE) == before + 1
         del classifier
-        assert len(_LAYERS) == before
+        assert len(features._ANY_SIZE) == before
+
+
+def test_a_network_without_places_is_refused() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 2))
+    for look in (takes_any_size, lambda classifier: look_at(classifier, batch(), ONE)):
+        with pytest.raises(ValueError, match="^classifier must have layers .*, got Sequential; choose gradient"):
+            look(classifier_of(model))
 
 
 def test_it_is_the_same_each_time() -> None:

@@ -8,9 +8,10 @@ from torch import nn
 from wsseg.arrays import Image
 from wsseg.categories import Target
 from wsseg.classifier import Classifier
-from wsseg.saliency.features import layers_of, look_at
+from wsseg.saliency.features import look_at, takes_any_size
 from wsseg.saliency.gradient import smoothgrad
 from wsseg.saliency.propagate import spread
+from wsseg.saliency.views import mean_map, views_of
 
 LARGER: Final = 10 / 7
 """Side of the input that is looked at, per side of the network's own: 320 for 224. More sizes gained nothing."""
@@ -37,12 +38,13 @@ def fused(
     """The geometric mean of SmoothGrad and Grad-CAM, spread over what the network finds alike; (h, w) in [0, 1].
 
     SmoothGrad sees the telling parts sharply, Grad-CAM the object roughly: where one says no it is no. Grad-CAM is that
-    of an input larger than the network's own and of the photo's shape, unless the network takes but one.
+    of an input larger than the network's own and of the photo's shape, unless the network takes but one. ValueError for
+    a network without a grid of features, see `grids_of`.
     """
+    activation, features = _look(classifier, image, target, mirror=mirror)
     fine = smoothgrad(
         classifier, image, target, mirror=mirror, crops=crops, samples=samples, noise=noise, random_state=random_state
     )
-    activation, features = _look(classifier, image, target, mirror=mirror)
     grid = features.shape[1:]
     both = (_ranged(_resized(fine, grid)) * _ranged(_resized(activation, grid))).sqrt()
     return _ranged(spread(both, features, steps=spread_steps))
@@ -51,15 +53,15 @@ def fused(
 def _look(classifier: Classifier, image: Image, target: Target, *, mirror: bool) -> tuple[torch.Tensor, torch.Tensor]:
     """The rectified activation (h, w) and the features (c, h, w), averaged with the mirror image's, turned back."""
     view = classifier.preprocess(image, _size(classifier, image))
-    look = look_at(classifier, torch.cat([view, view.flip(3)]) if mirror else view, target)
-    activation, features = ((part + part.flip(0, -1))[0] / 2 if mirror else part[0] for part in look)
+    look = look_at(classifier, views_of(view, mirror=mirror), target)
+    activation, features = (mean_map(part, mirror=mirror) for part in look)
     return activation.clamp(min=0), features
 
 
 def _size(classifier: Classifier, image: Image) -> tuple[int, int]:
     """Of the input: larger than the network's own and in the photo's shape, if it takes any size."""
     height, width = classifier.preprocessing.size
-    if not layers_of(classifier).any_size:
+    if not takes_any_size(classifier):
         return height, width
     shape = min(max(image.shape[0] / image.shape[1], 1 / NARROWEST), NARROWEST)
     side = LARGER * (height * width) ** 0.5

@@ -1,14 +1,7 @@
-"""What the network computes on its way to the scores: its last features, and those that know things apart.
+"""What the network makes of a photo on its way to the scores: where the target is, roughly, and what is alike."""
 
-The map of the last features is Grad-CAM (Selvaraju, Cogswell, Das, Vedantam, Parikh, Batra 2017, arXiv 1610.02391,
-section 3). On a network that ends in global average pooling and one linear layer it equals CAM (Zhou, Khosla,
-Lapedriza, Oliva, Torralba 2016, arXiv 1512.04150, section 2) but for a positive factor.
-"""
-
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from functools import partial
-from typing import Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
@@ -16,7 +9,10 @@ from torch import nn
 
 from wsseg.categories import Target
 from wsseg.classifier import Classifier
+from wsseg.saliency.activation import weighted_by_mean_slopes
+from wsseg.saliency.layers import Grid, Size, forward, grids_of, last
 from wsseg.saliency.score import score_of
+from wsseg.saliency.views import differentiable
 
 PLACES: Final = 14
 """Of the features, per side of the network's own input: fine enough for an outline, deep enough to tell things."""
@@ -25,118 +21,69 @@ PROBE: Final = 64
 """Pixels by which an input is enlarged to see whether the network takes other sizes than its own."""
 
 
-class Layers(NamedTuple):
-    """Where to look in a network: names of modules, and whether it takes inputs of any size."""
-
-    last: str
-    """The last one whose output has places: its features make the map."""
-    strided: str
-    """The last stage with at least `PLACES` a side, or the finest there is."""
-    any_size: bool
-
-
 class Look(NamedTuple):
     """What a network makes of a batch of n inputs."""
 
     activation: torch.Tensor
-    """Grad-CAM before it is rectified, (n, h, w)."""
+    """Grad-CAM of the last layer before it is rectified, float32 (n, h, w)."""
     features: torch.Tensor
-    """(n, c, h, w), with as many places per pixel as `PLACES` are of the network's own input, or fewer."""
+    """float32 (n, c, h, w), with as many places per pixel as `PLACES` are of the network's own input, or fewer."""
 
 
-_LAYERS: WeakKeyDictionary[nn.Module, Layers] = WeakKeyDictionary()
-
-
-def layers_of(classifier: Classifier) -> Layers:
-    """Where to look, found once for each network by running it on a grey photo; ValueError if it keeps no places."""
-    if classifier.model not in _LAYERS:
-        _LAYERS[classifier.model] = _find_layers(classifier)
-    return _LAYERS[classifier.model]
+_ANY_SIZE: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
 
 
 def look_at(classifier: Classifier, batch: torch.Tensor, target: Target) -> Look:
     """One forward pass, and the short way back from the target's score to the last features."""
-    layers = layers_of(classifier)
-    # The last features become the graph's root: nothing before them is differentiated.
-    with classifier.frozen(), torch.inference_mode(False), torch.enable_grad():
-        outputs: dict[str, torch.Tensor] = {}
-        with _hooked(classifier.model, layers[:2], partial(_kept, outputs=outputs, root=layers.last)):
-            score = score_of(classifier.scores(batch.clone()), target).sum()
-        (slopes,) = torch.autograd.grad(score, outputs[layers.last])
-    activation = (slopes.mean(dim=(2, 3), keepdim=True) * outputs[layers.last]).sum(dim=1)
-    features = nn.functional.adaptive_avg_pool2d(
-        outputs[layers.strided], _places(classifier, outputs[layers.strided], batch)
-    )
-    return Look(activation.detach().float().cpu(), features.detach().float().cpu())
+    with classifier.frozen(), differentiable(batch) as inputs:
+        outputs, scores = forward(classifier, inputs)
+        grids, score = grids_of(classifier, inputs, outputs), score_of(scores, target)
+        end = last(grids, score)
+        activation = weighted_by_mean_slopes(end.activations, end.gradients(score))
+    places = _places(classifier, batch)
+    stage = _end_of_stage(grids, places)
+    size = min(stage.size[0], places[0]), min(stage.size[1], places[1])
+    return Look(activation.cpu(), nn.functional.adaptive_avg_pool2d(stage.activations, size).cpu())
 
 
-def _places(classifier: Classifier, features: torch.Tensor, batch: torch.Tensor) -> tuple[int, int]:
-    own = classifier.preprocessing.size
+def takes_any_size(classifier: Classifier) -> bool:
+    """Whether the network sees larger inputs than its own alike, found once for each by trying.
+
+    A fully convolutional head, which slides over a larger input, is another network on it. ValueError as `grids_of`.
+    """
+    if classifier.model not in _ANY_SIZE:
+        _ANY_SIZE[classifier.model] = _takes_larger(classifier)
+    return _ANY_SIZE[classifier.model]
+
+
+def _takes_larger(classifier: Classifier) -> bool:
+    height, width = classifier.preprocessing.size
+    own = _with_grid(classifier, height, width)
+    try:
+        return _with_grid(classifier, height + PROBE, width + PROBE) == own
+    except (RuntimeError, AssertionError, ValueError):  # However the network says that its input has one size.
+        return False
+
+
+def _with_grid(classifier: Classifier, height: int, width: int) -> list[str]:
+    """The layers that give a grid for a photo of that size."""
+    with classifier.frozen(), differentiable(torch.zeros(1, 3, height, width)) as inputs:
+        return [grid.name for grid in grids_of(classifier, inputs, forward(classifier, inputs)[0])]
+
+
+def _places(classifier: Classifier, batch: torch.Tensor) -> Size:
+    """That the features of such a batch should have."""
     height, width = (
-        min(places, round(PLACES * side / usual))
-        for places, side, usual in zip(features.shape[2:], batch.shape[2:], own, strict=True)
+        round(PLACES * side / own) for side, own in zip(batch.shape[2:], classifier.preprocessing.size, strict=True)
     )
     return height, width
 
 
-def _find_layers(classifier: Classifier) -> Layers:
-    height, width = classifier.preprocessing.size
-    shapes = _shapes(classifier, height, width)
-    with_places = [name for name, (h, w) in shapes.items() if h * w > 1]
-    if not with_places:
-        raise ValueError(
-            f"model must have a layer with places, got none in {classifier.name}; use the method gradient or smoothgrad"
-        )
-    fine = [name for name in with_places if min(shapes[name]) >= PLACES]
-    finest = [name for name in with_places if shapes[name] == max(shapes.values())]
-    strided = _end_of_stage({name: shapes[name] for name in fine or finest})
-    return Layers(with_places[-1], strided, _takes(classifier, height + PROBE, width + PROBE))
+def _end_of_stage(grids: Sequence[Grid], places: Size) -> Grid:
+    """Of the coarsest grids with so many places, or the finest there are, the last that is a whole stage's.
 
-
-def _end_of_stage(shapes: dict[str, tuple[int, int]]) -> str:
-    """Of the modules with the fewest places the outermost, which are whole stages of a network; of these the last."""
-    fewest = min(shapes.values())
-    stage = [name for name, shape in shapes.items() if shape == fewest]
-    return min(reversed(stage), key=lambda name: name.count("."))
-
-
-def _shapes(classifier: Classifier, height: int, width: int) -> dict[str, tuple[int, int]]:
-    """Height and width of every module's output that has them, in the order of the pass."""
-    shapes: dict[str, tuple[int, int]] = {}
-
-    def note(name: str, output: Any) -> None:
-        if isinstance(output, torch.Tensor) and output.ndim == 4:
-            shapes.pop(name, None)
-            shapes[name] = output.shape[2], output.shape[3]
-
-    names = [name for name, _ in classifier.model.named_modules() if name]
-    with torch.no_grad(), _hooked(classifier.model, names, note):
-        classifier.scores(torch.zeros(1, 3, height, width))
-    return shapes
-
-
-def _takes(classifier: Classifier, height: int, width: int) -> bool:
-    try:
-        with torch.no_grad():
-            classifier.scores(torch.zeros(1, 3, height, width))
-    except (RuntimeError, AssertionError, ValueError):  # However the network says that its input has one size.
-        return False
-    return True
-
-
-def _kept(name: str, output: torch.Tensor, *, outputs: dict[str, torch.Tensor], root: str) -> torch.Tensor | None:
-    """Keeps a copy, which an in-place layer behind cannot change; the root's is what the network goes on with."""
-    outputs[name] = output.detach().clone()
-    return outputs[name].requires_grad_().clone() if name == root else None
-
-
-@contextmanager
-def _hooked(model: nn.Module, names: Any, hook: Any) -> Iterator[None]:
-    """In the block `hook(name, output)` sees each output of the named modules, and may replace it."""
-    with ExitStack() as stack:
-        for name in dict.fromkeys(names):
-            handle = model.get_submodule(name).register_forward_hook(
-                lambda module, inputs, output, name=name: hook(name, output)
-            )
-            stack.callback(handle.remove)
-        yield
+    Stages are the outermost modules.
+    """
+    fine = [grid.size for grid in grids if grid.size[0] >= places[0] and grid.size[1] >= places[1]]
+    size = min(fine) if fine else max(grid.size for grid in grids)
+    return min((grid for grid in reversed(grids) if grid.size == size), key=lambda grid: grid.name.count("."))

@@ -4,7 +4,6 @@ import difflib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby
 from typing import Final, NamedTuple, TypeAlias
 
 import torch
@@ -15,9 +14,18 @@ from wsseg.classifier import Classifier
 PREFIX_TOKENS: Final = 16
 """The most tokens before those of the grid that are taken for such: class, distillation and registers."""
 
+PASSING: Final = (nn.Identity, nn.Dropout, nn.Softmax)
+"""Layers that make no features; of four dimensions they often give what attention has by heads and tokens."""
+
 Size: TypeAlias = tuple[int, int]
-Outputs: TypeAlias = Sequence[tuple[str, torch.Tensor]]
-"""What layers gave, by their names, in the order in which they ended."""
+
+
+class Output(NamedTuple):
+    """What a layer gave."""
+
+    name: str
+    module: nn.Module
+    tensor: torch.Tensor
 
 
 class Grid(NamedTuple):
@@ -46,25 +54,37 @@ class Grid(NamedTuple):
         return tensor.detach().float()
 
 
-def forward(classifier: Classifier, inputs: torch.Tensor) -> tuple[Outputs, torch.Tensor]:
-    """What each layer made of the inputs, and the class scores."""
+def forward(classifier: Classifier, inputs: torch.Tensor) -> tuple[list[Output], torch.Tensor]:
+    """What each layer made of the inputs, in the order in which they ended, and the class scores.
+
+    An output that a layer behind changes in place is what that leaves.
+    """
     with _recording(classifier.model) as outputs:
         scores = classifier.scores(inputs)
-    # What does not depend on the photo has no place in it; what is of another length is of parts of it.
-    return [(name, one) for name, one in outputs if one.requires_grad and len(one) == len(inputs)], scores
+    # What does not depend on the photo has no place in it.
+    return [output for output in outputs if output.tensor.requires_grad], scores
 
 
-def grids_of(classifier: Classifier, outputs: Outputs) -> list[Grid]:
-    """The outputs that lie on a grid, which gets coarser, never finer; ValueError if there are none."""
+def grids_of(classifier: Classifier, inputs: torch.Tensor, outputs: Sequence[Output]) -> list[Grid]:
+    """The outputs that lie on a grid over the photo, in their order.
+
+    ValueError if there are none, or if the network goes on with tokens that lie on none of them: some pool their
+    tokens, and some sort them by windows before (Hiera).
+    """
     grids: list[Grid] = []
-    size = photo = classifier.preprocessing.size
-    for name, output in outputs:
-        if found := _grid_size(tuple(output.shape), photo, size):
-            size = found
-            grids.append(Grid(name, output, size))
-    if not grids:
+    sizes: list[Size] = [(inputs.shape[2], inputs.shape[3])]
+    lost = ""
+    for output in outputs:
+        if size := _grid_size(output, len(inputs), sizes):
+            grids.append(Grid(output.name, output.tensor, size))
+            sizes.append(size)
+            lost = ""
+        elif output.tensor.ndim == 3 and math.prod(output.tensor.shape[:2]) > PREFIX_TOKENS * len(inputs):
+            lost = output.name
+    if lost or not grids:
+        got = f"{classifier.name}, whose {lost} gives tokens of an unknown order" if lost else f"{classifier.name}"
         raise ValueError(
-            f"classifier must have a layer that gives a grid of activations, got none in {classifier.name}; "
+            f"classifier must have layers that give a grid of activations, to the last, got {got}; "
             "choose gradient or smoothgrad"
         )
     return grids
@@ -84,16 +104,28 @@ def named(classifier: Classifier, grids: Sequence[Grid], layers: str) -> list[Gr
     return [by_name[name] for name in names]
 
 
-def last(grids: Sequence[Grid], score: torch.Tensor, *, stages: bool) -> list[Grid]:
-    """The last layer at the coarsest grid that the score depends on; with `stages` that at each grid."""
-    groups = [list(group) for _, group in groupby(grids, key=lambda grid: grid.size)]
-    return [_last_that_matters(group, score) for group in (groups if stages else groups[-1:])]
+def last(grids: Sequence[Grid], score: torch.Tensor) -> Grid:
+    """The last layer that the score depends on, of those at the size and with the channels of the very last.
+
+    Transformers often score by the class token alone. The others then matter only before the last attention, inside
+    which more channels stand for other things.
+    """
+    shape = grids[-1].activations.shape
+    alike = [grid for grid in grids if grid.size == grids[-1].size and grid.activations.shape == shape]
+    return next((grid for grid in reversed(alike) if grid.gradients(score).any()), grids[-1])
 
 
-def pooled_weights(classifier: Classifier, outputs: Outputs, scores: torch.Tensor, grid: Grid) -> torch.Tensor:
+def last_of_each(grids: Sequence[Grid], score: torch.Tensor) -> list[Grid]:
+    """`last` at each size of grid, in the order in which the sizes end."""
+    by_size: dict[Size, list[Grid]] = {}
+    for grid in grids:
+        by_size[grid.size] = [*by_size.pop(grid.size, []), grid]
+    return [last(group, score) for group in by_size.values()]
+
+
+def pooled_weights(classifier: Classifier, outputs: Sequence[Output], scores: torch.Tensor, grid: Grid) -> torch.Tensor:
     """float32 (classes, k) of the linear layer that makes the scores from the grid's mean; ValueError if none does."""
-    modules = [classifier.model.get_submodule(name) for name, _ in outputs]
-    linear = next((module for module in reversed(modules) if isinstance(module, nn.Linear)), None)
+    linear = next((output.module for output in reversed(outputs) if isinstance(output.module, nn.Linear)), None)
     pooled = grid.activations.mean(dim=(2, 3))
     if linear is not None and linear.in_features == pooled.shape[1]:
         rebuilt = linear(pooled.to(linear.weight)).float()
@@ -107,14 +139,14 @@ def pooled_weights(classifier: Classifier, outputs: Outputs, scores: torch.Tenso
 
 
 @contextmanager
-def _recording(model: nn.Module) -> Iterator[list[tuple[str, torch.Tensor]]]:
-    """Name and output of each layer, every time that it ends within the block."""
-    outputs: list[tuple[str, torch.Tensor]] = []
+def _recording(model: nn.Module) -> Iterator[list[Output]]:
+    """What each layer gives, every time that it ends within the block."""
+    outputs: list[Output] = []
 
     def recorder(name: str) -> Callable[[nn.Module, object, object], None]:
-        def record(_module: nn.Module, _inputs: object, output: object) -> None:
+        def record(module: nn.Module, _inputs: object, output: object) -> None:
             if isinstance(output, torch.Tensor) and output.ndim:
-                outputs.append((name, output))
+                outputs.append(Output(name, module, output))
 
         return record
 
@@ -126,31 +158,44 @@ def _recording(model: nn.Module) -> Iterator[list[tuple[str, torch.Tensor]]]:
             hook.remove()
 
 
-def _grid_size(shape: tuple[int, ...], photo: Size, finest: Size) -> Size | None:
-    """The grid that an output of that shape lies on, None if on none that is no finer than `finest`.
+def _grid_size(output: Output, views: int, sizes: Sequence[Size]) -> Size | None:
+    """The grid that a layer's output for so many views lies on, None if on none.
 
-    Which sides of four are the grid's its proportions tell, which are the photo's. Tokens lie on the grid before them.
+    `sizes` are those of the photo and of the grids before, to the last. What is of another length is of parts of it.
     """
-    if len(shape) == 3:
-        return finest if 0 <= shape[1] - math.prod(finest) <= PREFIX_TOKENS else None
-    if len(shape) != 4 or 0 in shape:
+    shape = tuple(output.tensor.shape)
+    if shape[0] != views or 0 in shape:
         return None
+    if len(shape) == 3:
+        return _size_of_tokens(shape[1], sizes)
+    if len(shape) == 4 and not isinstance(output.module, PASSING):
+        return _size_of_planes(shape, sizes, new=_strides(output.module))
+    return None
+
+
+def _strides(module: nn.Module) -> bool:
+    return isinstance(module, nn.Conv2d) and max(module.stride) > 1
+
+
+def _size_of_tokens(tokens: int, sizes: Sequence[Size]) -> Size | None:
+    """The grid before them that they fill, but for the fewest tokens in front."""
+    filled = [size for size in reversed(sizes) if 0 <= tokens - math.prod(size) <= PREFIX_TOKENS]
+    return max(filled, key=math.prod, default=None)
+
+
+def _size_of_planes(shape: tuple[int, ...], sizes: Sequence[Size], *, new: bool) -> Size | None:
+    """The two sides of four that have the photo's proportions, more or less: rounding stretches a small grid.
+
+    Grids get coarser, or as fine as one before; where there are several ways through the network, a convolution with
+    a stride begins a `new` one. What attention has by heads and tokens looks like a finer grid, too.
+    """
     sides: list[Size] = [(shape[2], shape[3]), (shape[1], shape[2])]
-    size = min(sides, key=lambda size: _distortion(size, photo))
-    # Rounding stretches a small grid; what attention has by heads, windows and tokens is longer, or finer.
-    finer = size[0] > finest[0] or size[1] > finest[1]
-    return None if finer or size == (1, 1) or _distortion(size, photo) > math.log(2) else size
+    size = min(sides, key=lambda size: _distortion(size, sizes[0]))
+    if size == (1, 1) or _distortion(size, sizes[0]) > math.log(2):
+        return None
+    coarser = size[0] <= sizes[-1][0] and size[1] <= sizes[-1][1]
+    return size if coarser or new or size in sizes else None
 
 
 def _distortion(size: Size, photo: Size) -> float:
     return abs(math.log(size[0] * photo[1] / (size[1] * photo[0])))
-
-
-def _last_that_matters(grids: Sequence[Grid], score: torch.Tensor) -> Grid:
-    """The last grid with any gradient, of as many channels as the very last.
-
-    Transformers often score by the class token alone. The others then matter only before the last attention, inside
-    which more channels stand for other things.
-    """
-    alike = [grid for grid in grids if grid.activations.shape == grids[-1].activations.shape]
-    return next((grid for grid in reversed(alike) if grid.gradients(score).any()), grids[-1])

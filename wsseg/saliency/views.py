@@ -23,8 +23,6 @@ def views_of(view: torch.Tensor, *, mirror: bool) -> torch.Tensor:
 
 
 def mean_map(maps: torch.Tensor, *, mirror: bool) -> torch.Tensor:
-    """The average (h, w) of the (n, h, w) maps of `views_of`, or of copies of those, mirror images turned back."""
+    """The average of the (n, ..., h, w) maps of `views_of`, or of copies of those, mirror images turned back."""
     maps = maps.float().cpu()
-    if mirror:
-        maps[1::2] = maps[1::2].flip(2)
-    return maps.mean(dim=0)
+    return (maps[::2] + maps[1::2].flip(-1)).mean(dim=0) / 2 if mirror else maps.mean(dim=0)
