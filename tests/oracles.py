@@ -120,7 +120,7 @@ def grad_cam(activations: Any, gradients: Any) -> Any:
 
 
 def grad_cam_plus_plus(activations: Any, gradients: Any) -> Any:
-    """ReLU(sum_k w_k A^k), w_k = sum_ij alpha_ij ReLU(dy/dA_ij): Chattopadhay et al. 2018, equations 5, 7 and 19.
+    """ReLU(sum_k w_k A^k), w_k = sum_ij alpha_ij ReLU(dy/dA_ij): Chattopadhay et al. 2018, equation 19.
 
     alpha_ij = g_ij^2 / (2 g_ij^2 + sum_ab A_ab g_ij^3).
     """
@@ -135,7 +135,7 @@ def grad_cam_plus_plus(activations: Any, gradients: Any) -> Any:
 
 
 def layer_cam(activations: Any, gradients: Any) -> Any:
-    """ReLU(sum_k ReLU(g_ij^k) A_ij^k): Jiang et al. 2021, equations 6 to 8."""
+    """ReLU(sum_k ReLU(g_ij^k) A_ij^k): Jiang et al. 2021."""
     total = np.zeros(activations.shape[1:])
     for k, y, x in np.ndindex(*activations.shape):
         total[y, x] += max(gradients[k, y, x], 0) * activations[k, y, x]
@@ -143,7 +143,7 @@ def layer_cam(activations: Any, gradients: Any) -> Any:
 
 
 def score_cam(activations: Any, photo: Any, score: Callable[[Any], float]) -> Any:
-    """ReLU(sum_k alpha_k A^k), alpha = softmax_k f(X o s(Up(A^k))): Wang et al. 2020, equations 4 to 8, algorithm 1."""
+    """ReLU(sum_k alpha_k A^k), alpha = softmax_k f(X o s(Up(A^k))): Wang et al. 2020, algorithm 1."""
     scores = []
     for plane in activations:
         mask = cv2.resize(plane, photo.shape[:0:-1], interpolation=cv2.INTER_LINEAR)

@@ -1,6 +1,8 @@
 """Maps of gradients, against networks whose gradient is known, slow and obvious versions, and captum's answers."""
 
+import gc
 import json
+import weakref
 from collections.abc import Callable
 from dataclasses import fields, replace
 from importlib import resources
@@ -351,6 +353,40 @@ class TestTheNetwork:
         assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
         assert not any(module._forward_hooks or module._backward_hooks for module in model.modules())
         assert torch.is_grad_enabled()
+
+    @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+    def test_no_pass_outlives_its_photo(self, image: Image, method: Callable[..., torch.Tensor]) -> None:
+        """Nor waits for Python's collector, which does not know how much memory a pass holds."""
+        passes: list[weakref.ref[Any]] = []
+
+        class Marked(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx: Any, batch: torch.Tensor) -> torch.Tensor:
+                ctx.mark = nn.Identity()
+                passes.append(weakref.ref(ctx.mark))
+                return batch.clone()
+
+            @staticmethod
+            def backward(ctx: Any, slopes: torch.Tensor) -> torch.Tensor:
+                return slopes
+
+        class Tracked(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.body = small_net(pooled=1)
+
+            def forward(self, batch: torch.Tensor) -> torch.Tensor:
+                return self.body(Marked.apply(batch))
+
+        classifier = classifier_of(Tracked())
+        gc.collect()
+        gc.disable()
+        try:
+            Recipe(samples=2, steps=2).bind(method)(classifier, image, ONE)
+            assert passes
+            assert not any(mark() for mark in passes)
+        finally:
+            gc.enable()
 
     @pytest.mark.parametrize(("samples", "expected"), [(1, [2]), (BATCH + 1, [BATCH, BATCH, 2])])
     def test_it_sees_a_few_copies_at_a_time(self, image: Image, samples: int, expected: list[int]) -> None:

@@ -96,8 +96,9 @@ def score_gradient(classifier: Classifier, batch: torch.Tensor, target: Target) 
 def attributions(classifier: Classifier, batch: torch.Tensor, target: Target, *, steps: int) -> torch.Tensor:
     """(x - black) times the mean of d score / d input on the way from a black photo to x, shape (n, 3, h, w).
 
-    Black is the paper's baseline for photos. The mean is over the middles of `steps` equal parts of the way; with more
-    of them, what a photo's attributions sum to nears the score of the photo less that of black: completeness.
+    Black is the paper's baseline for photos. The mean is over the middles of `steps` equal parts of the way, of which
+    the paper takes 20 to 300; with more of them, what a photo's attributions sum to nears the score of the photo less
+    that of black: completeness.
     """
     black = classifier.preprocess(np.zeros((1, 1, 3), np.uint8), (batch.shape[2], batch.shape[3]))
     shares = (torch.arange(steps) + 0.5) / steps
@@ -108,7 +109,7 @@ def attributions(classifier: Classifier, batch: torch.Tensor, target: Target, *,
 
 
 def guided_gradient(classifier: Classifier, batch: torch.Tensor, target: Target) -> torch.Tensor:
-    """`score_gradient` when no ReLU or ReLU6 passes on a negative slope; ValueError for networks of anything else."""
+    """`score_gradient` when no ReLU or ReLU6 passes on a negative slope; ValueError for other known activations."""
     with differentiable(batch) as inputs:
         scores = score_of(classifier.scores(inputs), target)
         _guide(classifier, scores)
