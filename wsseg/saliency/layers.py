@@ -82,9 +82,9 @@ def grids_of(classifier: Classifier, inputs: torch.Tensor, outputs: Sequence[Out
         elif output.tensor.ndim == 3 and math.prod(output.tensor.shape[:2]) > PREFIX_TOKENS * len(inputs):
             lost = output.name
     if lost or not grids:
-        got = f"{classifier.name}, whose {lost} gives tokens of an unknown order" if lost else f"{classifier.name}"
+        why = f", whose {lost} gives tokens of an unknown order" if lost else ""
         raise ValueError(
-            f"classifier must have layers that give a grid of activations, to the last, got {got}; "
+            f"classifier must have layers that give a grid of activations, to the last, got {classifier.name}{why}; "
             "choose gradient or smoothgrad"
         )
     return grids
