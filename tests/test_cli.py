@@ -238,7 +238,9 @@ class TestSegment:
 
 class TestFlags:
     def test_the_help_tells_the_default_s_numbers(self, run: Run) -> None:
-        assert f"({Recipe().smoothness} in default)" in run("segment", "--help").out
+        shown = run("segment", "--help").out
+        assert f"({Recipe().smoothness} in default)" in shown
+        assert "(none in default)" in shown
 
     @pytest.mark.parametrize("name", [item.name for item in fields(Recipe)])
     def test_every_number_of_the_recipe_is_a_flag(self, run: Run, name: str) -> None:

@@ -176,7 +176,13 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "recipe", [*RECIPES.values(), Recipe(prior=1e-7, smoothness=1e300, border=0.1 + 0.2), Recipe(prior=3)]
+    "recipe",
+    [
+        *RECIPES.values(),
+        Recipe(prior=1e-7, smoothness=1e300, border=0.1 + 0.2),
+        Recipe(prior=3),
+        Recipe(layers='blocks.4, "é\\n😀'),
+    ],
 )
 def test_a_recipe_comes_back_from_its_file(file: Path, recipe: Recipe) -> None:
     file.write_text(f"# Mine.\n{recipe.as_toml()}")

@@ -113,7 +113,7 @@ def _flag(item: Field[Any]) -> inspect.Parameter:
     """The flag of a recipe's number, which leaves the recipe's own value when it is not given."""
     kind = type(item.default)
     text, stage = item.metadata["help"], item.metadata["stage"]
-    text = f"{text[:1].upper()}{text[1:]} ({item.default} in default)."
+    text = f"{text[:1].upper()}{text[1:]} ({'none' if item.default == '' else item.default} in default)."
     option = typer.Option(help=text, show_default=False, rich_help_panel=f"Recipe: {stage}")
     return inspect.Parameter(
         item.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]

@@ -120,7 +120,7 @@ class Recipe:
     def as_toml(self) -> str:
         """Every number, as a recipe file says it."""
         return "".join(
-            f"{item.name} = {json.dumps(getattr(self, item.name))}  # {item.metadata['help']}\n"
+            f"{item.name} = {json.dumps(getattr(self, item.name), ensure_ascii=False)}  # {item.metadata['help']}\n"
             for item in fields(self)
         )
 
