@@ -58,7 +58,7 @@ def evaluate(
     if missing not in get_args(Missing):
         raise ValueError(f"missing must be one of {', '.join(get_args(Missing))}, got {missing!r}; choose one of these")
     folder = _folder_of_masks(Path(masks), Path(truths))
-    mask_files, truth_files = _files_by_name(folder, "masks"), _files_by_name(Path(truths), "truths")
+    mask_files, truth_files = files_by_name(folder, "masks"), files_by_name(Path(truths), "truths")
     of_targets = _masks_of_targets(mask_files, truth_files)
     names = (mask_files.keys() | truth_files.keys()) - {name for names in of_targets.values() for name in names}
     photos, problems = {}, []
@@ -76,7 +76,8 @@ def _folder_of_masks(masks: Path, truths: Path) -> Path:
     return inner if inner.is_dir() and not (truths / "masks").is_dir() else masks
 
 
-def _files_by_name(folder: Path, argument: str) -> dict[str, list[Path]]:
+def files_by_name(folder: Path, argument: str) -> dict[str, list[Path]]:
+    """The pictures below the folder by their paths without suffix, `sub/a`; ValueError when it is none or has none."""
     if not folder.is_dir():
         raise ValueError(f"{argument} must be a folder, got {folder}; name the folder that holds the files")
     files: dict[str, list[Path]] = {}
