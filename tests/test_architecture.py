@@ -21,7 +21,7 @@ LAYERS = {
     4: {"labeling"},
     5: {"segmentation"},
     6: {"batch", "evaluation"},
-    7: {"__init__"},
+    7: {"__init__", "tuning"},
     8: {"cli"},
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names}

@@ -47,5 +47,7 @@ from .segmentation import Segmentation as Segmentation
 from .segmentation import Segmenter as Segmenter
 from .segmentation import Sighting as Sighting
 from .segmentation import segment as segment
+from .tuning import Tuning as Tuning
+from .tuning import tune as tune
 
 __version__: str

@@ -31,6 +31,12 @@ MAX_PIXELS: Final = 100_000_000
 MAX_BYTES: Final = 100_000
 """A recipe file of more bytes than this is none."""
 
+FOLDS: Final = 5
+"""Parts that labelled photos are dealt into; one at a time is left out of the tuning."""
+
+TRIALS: Final = 60
+"""Recipes that the tuning compares with the one it begins from."""
+
 METHODS: Final = (
     "gradient",
     "smoothgrad",
