@@ -1,4 +1,4 @@
-"""The command line: segment, saliency, evaluate. What is slow to load waits until a command needs it."""
+"""The command line: segment, saliency, evaluate, tune. What is slow to load waits until a command needs it."""
 
 import inspect
 import json
@@ -9,6 +9,7 @@ from dataclasses import Field, dataclass, fields, replace
 from functools import partial, wraps
 from io import TextIOWrapper
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar
 
 import typer
@@ -18,7 +19,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 import wsseg
-from wsseg.recipe import MAX_PIXELS, RECIPES, Recipe, Stage, recipe_named
+from wsseg.recipe import FOLDS, MAX_PIXELS, RECIPES, TRIALS, Recipe, Stage, recipe_named
 
 if TYPE_CHECKING:
     from wsseg import categories
@@ -46,6 +47,7 @@ Targets = Annotated[
 Top = Annotated[int | None, typer.Option(min=1, help="Likeliest classes of each photo to make a picture of each for.")]
 Classifier = Annotated[str | None, typer.Option(help="Of torchvision, timm:NAME or NAME@FILE; else the embedded one.")]
 Pixels = Annotated[int, typer.Option("--max-pixels", min=1, help="Larger photos are refused.")]
+Void = Annotated[int | None, typer.Option(min=0, help="Value in the truths that never counts.")]
 Force = Annotated[bool, typer.Option("--force", help="Use a folder that no earlier run made.")]
 
 
@@ -171,7 +173,7 @@ def evaluate(
     masks: Annotated[Path, typer.Argument(help="Folder of masks, or of a run.")],
     truths: Annotated[Path, typer.Argument(help="Folder of truths, of the same relative names.")],
     *,
-    void: Annotated[int | None, typer.Option(min=0, help="Value in the truths that never counts.")] = None,
+    void: Void = None,
     missing: Annotated[
         Literal["error", "zero"], typer.Option(help="A truth without a mask: an error, or an empty mask.")
     ] = "error",
@@ -192,6 +194,42 @@ def evaluate(
     if evaluation.problems:
         _complain(f"no mean, since some could not be scored: {len(evaluation.problems)}")
         raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+@recipe_flags("saliency", "seeds", "mixtures", "energy", "mask")
+def tune(
+    photos: Annotated[Path, typer.Argument(help="Folder of photos.")],
+    truths: Annotated[Path, typer.Argument(help="Folder of their truths, of the same relative names.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Recipe file to write, .toml.")],
+    target: Annotated[str | None, typer.Option(help="What all the photos show, as in segment.")] = None,
+    classifier: Classifier = None,
+    void: Void = None,
+    folds: Annotated[int, typer.Option(min=2, help="Parts of the photos, each left out once.")] = FOLDS,
+    trials: Annotated[int, typer.Option(min=1, help="Recipes to try beside the one to begin from.")] = TRIALS,
+    recipe: Recipe,
+) -> None:
+    """Find the recipe for your own photos, given truths of some, and see what it gains on photos it has not seen."""
+    from wsseg.classifier import EMBEDDED
+    from wsseg.files import replacing
+    from wsseg.segmentation import Segmenter
+    from wsseg.tuning import tune as tuning_of
+
+    if out.suffix.lower() != ".toml":
+        raise ValueError(f"out must end in .toml, got {out}; --recipe knows a file by that")
+    segmenter = Segmenter(classifier or EMBEDDED, recipe)
+    with _progress("tuning") as track:
+        tuning = tuning_of(photos, truths, segmenter, target=target, void=void, folds=folds, trials=trials, track=track)
+    before, after = (f"{fmean(scores.values()):.3f}" for scores in (tuning.before, tuning.after))
+    style = "yellow" if tuning.interval[0] <= 0 else ""
+    answers.print(Text(f"mean IoU {before} before, {after} after: {tuning.verdict}", style), soft_wrap=True)
+    for name, value in tuning.changes.items():
+        answers.print(f"{name} = {json.dumps(value)}", markup=False)
+    by = _shown(f"wsseg {wsseg.__version__} with {segmenter.classifier.name}")
+    with replacing(out) as file:
+        file.write(f"# By {by}.\n{tuning.as_toml()}".encode())
+    messages.print(f"use it by --recipe {out}", soft_wrap=True, markup=False)
 
 
 def _run(job: Job, recipe: Recipe, see_each: "Callable[..., Sequence[Sighting]]", pictures: Sequence[str]) -> None:
