@@ -14,7 +14,7 @@ import wsseg
 ROOT = Path(wsseg.__file__).parent
 
 LAYERS = {
-    0: {"arrays", "recipe", "categories"},
+    0: {"arrays", "recipe", "categories", "objectness"},
     1: {"classifier", "seeds", "mixture", "regions", "metrics", "files", "pictures"},
     2: {"saliency", "energy"},
     3: {"cut"},
@@ -22,7 +22,8 @@ LAYERS = {
     5: {"segmentation"},
     6: {"batch", "evaluation"},
     7: {"__init__", "tuning"},
-    8: {"cli"},
+    8: {"adapt"},
+    9: {"cli"},
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names}
 

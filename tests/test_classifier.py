@@ -102,9 +102,23 @@ def test_embedded_input_is_127_and_128_based(embedded):
 
 
 def test_a_changed_embedded_file_is_refused(monkeypatch):
-    monkeypatch.setattr(module, "_EMBEDDED_SHA256", "0" * 64)
-    with pytest.raises(ValueError, match=r"efficientnet-lite0-57934424\.pth must have SHA-256 0000"):
+    changed = module.Wheel("57934424" + "0" * 56, 224)
+    monkeypatch.setattr(module, "WHEELS", {"efficientnet_lite0": changed})
+    with pytest.raises(ValueError, match=r"efficientnet-lite0-57934424\.pth must have SHA-256 579344240000"):
         load_classifier()
+
+
+@pytest.mark.parametrize(("name", "side"), [("efficientnet_lite1", 240), ("efficientnet_lite2", 260)])
+def test_the_larger_ones_are_wheels_too(name, side):
+    classifier = load_classifier(name)
+    assert classifier.preprocessing.size == (side, side)
+    assert classifier.probabilities(shipped("chelsea.png"))[[281, 282, 285]].sum() > 0.5
+
+
+def test_a_wheel_that_is_not_installed_is_an_extra(monkeypatch):
+    monkeypatch.setattr(module, "WHEELS", {"efficientnet_lite9": module.Wheel("0" * 64, 300)})
+    with pytest.raises(ValueError, match=r"must be installed, got efficientnet_lite9; pip install 'wsseg\[lite9\]'"):
+        load_classifier("efficientnet_lite9")
 
 
 def test_two_loads_give_the_same_bits_and_leave_the_random_state_alone(embedded):

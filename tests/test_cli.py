@@ -168,7 +168,10 @@ class TestSegment:
             (("--top", "1001"), "top must be a number of classes from 1 to 1000, got 1001"),
             (("--target", "tabby", "--target", "n02123045"), "targets must have different names, got 'tabby' and"),
             (("--write", "mask,poster"), "write must name some of mask,cutout"),
-            (("--recipe", "best"), "recipe must be one of default, simonyan2013 or a .toml file, got 'best'"),
+            (
+                ("--recipe", "best"),
+                "recipe must be one of default, fast, adapted, simonyan2013 or a .toml file, got 'best'",
+            ),
             (("--recipe", "best.toml"), "best.toml must be a recipe file, got no file"),
             (("--components", "0"), "components must lie in"),
             (("--classifier", "resnet5"), "resnet50"),

@@ -8,10 +8,20 @@ import torch
 from test_features import ONE, Flat, Pooled, classifier_of
 
 from wsseg.arrays import Image
+from wsseg.categories import Target
 from wsseg.saliency import combine
-from wsseg.saliency.combine import LARGER, NARROWEST, fused
+from wsseg.saliency.combine import LARGER, NARROWEST, features_of, fused, spread_cam
 
-NUMBERS = {"mirror": True, "crops": False, "samples": 2, "noise": 0.1, "random_state": 0, "spread_steps": 2}
+NUMBERS = {
+    "mirror": True,
+    "crops": False,
+    "samples": 2,
+    "noise": 0.1,
+    "random_state": 0,
+    "spread_steps": 2,
+    "cam_share": 0.5,
+    "cam_share_given": 0.5,
+}
 
 
 def noise(height: int, width: int) -> Image:
@@ -63,6 +73,35 @@ def test_where_one_map_says_no_it_is_no(monkeypatch: pytest.MonkeyPatch) -> None
     assert found[:2, :2].min() > 0.9
     assert found[2:].max() == 0
     assert found[:2, 3].max() == 0
+
+
+@pytest.mark.parametrize(
+    ("weights", "share"),
+    [(None, 0.75), ((0.6, 0.3), 0.5), ((0.2, 0.1), 0.2)],
+    ids=["given", "certain", "unsure"],
+)
+def test_the_say_of_grad_cam_falls_with_certainty_but_for_a_given_target(
+    weights: tuple[float, ...] | None, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fine, activation = torch.tensor([[0, 0.25, 1]]), torch.tensor([[0, 1, 0.5]])
+    monkeypatch.setattr(combine, "smoothgrad", lambda *_, **__: fine)
+    monkeypatch.setattr(combine, "_look", lambda *_, **__: (activation, torch.zeros(3, 1, 3)))
+    numbers = NUMBERS | {"spread_steps": 0, "cam_share_given": 0.75}
+    found = fused(classifier_of(Pooled()), noise(64, 64), Target((0, 1), "a|b", weights), **numbers)
+    both = fine ** (1 - share) * activation**share
+    torch.testing.assert_close(found, both / both.max())
+
+
+def test_spread_cam_is_fused_by_grad_cam_alone() -> None:
+    classifier, image = classifier_of(Pooled()), noise(64, 64)
+    alone = fused(classifier, image, ONE, **NUMBERS | {"cam_share_given": 1.0})
+    torch.testing.assert_close(spread_cam(classifier, image, ONE, mirror=True, spread_steps=2), alone)
+
+
+def test_the_features_of_a_photo_are_those_that_the_map_is_spread_over() -> None:
+    classifier, image = classifier_of(Pooled()), noise(60, 90)
+    expected = combine._look(classifier, image, ONE, mirror=True)[1]
+    torch.testing.assert_close(features_of(classifier, image, mirror=True), expected)
 
 
 def test_a_map_of_nothing_stays_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

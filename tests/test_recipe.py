@@ -165,9 +165,10 @@ def test_named_recipes_cannot_be_changed() -> None:
 
 def test_an_unknown_name_lists_the_known() -> None:
     with pytest.raises(
-        ValueError, match="^recipe must be one of default, simonyan2013 or a .toml file, got 'fast'; or pass"
+        ValueError,
+        match="^recipe must be one of default, fast, adapted, simonyan2013 or a .toml file, got 'quick'; or pass",
     ):
-        recipe_named("fast")
+        recipe_named("quick")
 
 
 @pytest.fixture
@@ -216,9 +217,12 @@ def test_a_file_changes_its_base(file: Path, text: str, recipe: Recipe) -> None:
         (b"components = 65", r": components must lie in \[1, 64\], got 65; Gaussians"),
         (b"prior = nan", r": prior must lie in \[0, inf\), got nan; weight"),
         (b"background_quantile = 0.9", ": background_quantile must be at most foreground_quantile, got 0.9 and 0.85"),
-        (b"base = 3", ": base must be one of default, simonyan2013, got 3; choose"),
-        (b"base = ['a']", r": base must be one of default, simonyan2013, got \['a'\]; choose"),
-        (b"base = 'other.toml'", ": base must be one of default, simonyan2013, got 'other.toml'; choose"),
+        (b"base = 3", ": base must be one of default, fast, adapted, simonyan2013, got 3; choose"),
+        (b"base = ['a']", r": base must be one of default, fast, adapted, simonyan2013, got \['a'\]; choose"),
+        (
+            b"base = 'other.toml'",
+            ": base must be one of default, fast, adapted, simonyan2013, got 'other.toml'; choose",
+        ),
         (b"prior 3", "must be TOML in UTF-8, got 'Expected '=' .*line 1.*'; write `name = number` on each line"),
         (b"prior = 3\nprior = 4", "must be TOML in UTF-8, got 'Cannot overwrite a value .*'; write"),
         (b"\xff\xfe", "must be TOML in UTF-8, got ''utf-8' codec .*'; write"),
@@ -249,3 +253,8 @@ def test_other_suffixes_name_no_file(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("prior = 3")
     with pytest.raises(ValueError, match=r"^recipe must be one of .* or a \.toml file, got '.*mine\.txt'; or pass"):
         recipe_named(tmp_path / "mine.txt")
+
+
+def test_a_given_target_has_a_prior_of_its_own() -> None:
+    recipe = replace(RECIPES["default"], prior=1.5, prior_given=2.5)
+    assert recipe.given == replace(recipe, prior=2.5)

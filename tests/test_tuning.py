@@ -57,6 +57,12 @@ def examples(count: int) -> dict[str, Example]:
     return {f"p{n}": Example(GREY, np.full((10, 10), n / 100, np.float32), truth) for n in range(count)}
 
 
+def test_the_map_of_a_given_target_is_tuned_by_the_prior_for_those(labeled: Labeled) -> None:
+    given = {name: example._replace(given=True) for name, example in examples(6).items()}
+    tuning_from_examples(given, RECIPES["default"], trials=5)
+    assert all(recipe.prior == recipe.prior_given for _, recipe in labeled.calls)
+
+
 def sure_gain(recipe: Recipe, base: Recipe, indices: Sequence[int]) -> float:
     """The mean gain over the base less two standard errors."""
     gains = [Labeled.hundredths(index, recipe) - Labeled.hundredths(index, base) for index in indices]

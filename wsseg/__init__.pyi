@@ -1,4 +1,7 @@
 from . import saliency as saliency
+from .adapt import Study as Study
+from .adapt import head_from as head_from
+from .adapt import study as study
 from .arrays import BACKGROUND as BACKGROUND
 from .arrays import FOREGROUND as FOREGROUND
 from .arrays import UNKNOWN as UNKNOWN
@@ -34,6 +37,8 @@ from .labeling import label as label
 from .metrics import scores as scores
 from .mixture import Mixture as Mixture
 from .mixture import fit_mixture as fit_mixture
+from .objectness import Head as Head
+from .objectness import read_head as read_head
 from .pictures import cutout as cutout
 from .pictures import heatmap as heatmap
 from .pictures import overlay as overlay

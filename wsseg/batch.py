@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import cv2
 
 from wsseg.categories import Categories, Target
 from wsseg.files import Source, replacing
 from wsseg.segmentation import PICTURES, Sighting
+
+Result = TypeVar("Result")
 
 RUN: Final = "run.json"
 """The file that tells a folder of a run: what made it."""
@@ -40,6 +42,15 @@ def is_run(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(made_by, dict) and "wsseg" in made_by
+
+
+def attempt(act: Callable[[Path], Result], path: Path) -> tuple[Result | None, str]:
+    """What `act` makes of a photo, or what failed."""
+    try:
+        return act(path), ""
+    except (ValueError, MemoryError, RuntimeError, cv2.error) as error:
+        # ReadError is a ValueError; torch says RuntimeError, OpenCV its own, when one photo is more than they can take.
+        return None, str(error) or type(error).__name__
 
 
 def claim(out: Path, made_by: Mapping[str, Any], *, force: bool) -> None:
@@ -71,12 +82,12 @@ def process(
     """
     for source in sources:
         start = perf_counter()
-        results, error = _attempt(see, source.path)
-        for result in results:
+        results, error = attempt(see, source.path)
+        for result in results or ():
             name = source.name.with_suffix(f".{labels(result.target)}.png") if labels else source.name
             for picture in pictures:
                 result.save(out / PICTURES[picture].folder / name, picture)
-        yield Outcome(source=source, results=results, error=error, seconds=perf_counter() - start)
+        yield Outcome(source=source, results=tuple(results or ()), error=error, seconds=perf_counter() - start)
 
 
 def labels_of(categories: Categories) -> Callable[[Target], str]:
@@ -126,11 +137,3 @@ def _plain(category: str) -> str:
 def _real(path: Path) -> Path:
     """The path without links; unlike `resolve` it takes a link to itself, which is a bad photo and no more."""
     return Path(os.path.realpath(path))
-
-
-def _attempt(see: Callable[[Path], Sequence[Sighting]], path: Path) -> tuple[tuple[Sighting, ...], str]:
-    try:
-        return tuple(see(path)), ""
-    except (ValueError, MemoryError, RuntimeError, cv2.error) as error:
-        # ReadError is a ValueError; torch says RuntimeError, OpenCV its own, when one photo is more than they can take.
-        return (), str(error) or type(error).__name__

@@ -26,7 +26,7 @@ class Target:
     category: str
     """Their names, joined by `|`."""
     weights: tuple[float, ...] | None = None
-    """What the score of each counts when they do not count as one."""
+    """What the score of each counts when they do not count as one: its probability, of a classifier's own choice."""
 
     def __post_init__(self) -> None:
         if self.weights is not None and len(self.weights) != len(self.indices):

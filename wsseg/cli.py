@@ -1,4 +1,4 @@
-"""The command line: segment, saliency, evaluate, tune. What is slow to load waits until a command needs it."""
+"""The command line: segment, saliency, evaluate, tune, adapt. What is slow to load waits until a command needs it."""
 
 import inspect
 import json
@@ -46,6 +46,7 @@ Targets = Annotated[
 ]
 Top = Annotated[int | None, typer.Option(min=1, help="Likeliest classes of each photo to make a picture of each for.")]
 Classifier = Annotated[str | None, typer.Option(help="Of torchvision, timm:NAME or NAME@FILE; else the embedded one.")]
+HeadFile = Annotated[Path | None, typer.Option("--adapt", help="Head by wsseg adapt; its share is --objectness.")]
 Pixels = Annotated[int, typer.Option("--max-pixels", min=1, help="Larger photos are refused.")]
 Void = Annotated[int | None, typer.Option(min=0, help="Value in the truths that never counts.")]
 Force = Annotated[bool, typer.Option("--force", help="Use a folder that no earlier run made.")]
@@ -60,6 +61,7 @@ class Job:
     target: Targets = None
     top: Top = None
     classifier: Classifier = None
+    adapt: HeadFile = None
     max_pixels: Pixels = MAX_PIXELS
     force: Force = False
 
@@ -205,20 +207,19 @@ def tune(
     out: Annotated[Path, typer.Option("--out", "-o", help="Recipe file to write, .toml.")],
     target: Annotated[str | None, typer.Option(help="What all the photos show, as in segment.")] = None,
     classifier: Classifier = None,
+    adapt: HeadFile = None,
     void: Void = None,
     folds: Annotated[int, typer.Option(min=2, help="Parts of the photos, each left out once.")] = FOLDS,
     trials: Annotated[int, typer.Option(min=1, help="Recipes to try beside the one to begin from.")] = TRIALS,
     recipe: Recipe,
 ) -> None:
     """Find the recipe for your own photos, given truths of some, and see what it gains on photos it has not seen."""
-    from wsseg.classifier import EMBEDDED
     from wsseg.files import replacing
-    from wsseg.segmentation import Segmenter
     from wsseg.tuning import tune as tuning_of
 
     if out.suffix.lower() != ".toml":
         raise ValueError(f"out must end in .toml, got {out}; --recipe knows a file by that")
-    segmenter = Segmenter(classifier or EMBEDDED, recipe)
+    segmenter = _segmenter(classifier, adapt, recipe)
     with _progress("tuning") as track:
         tuning = tuning_of(photos, truths, segmenter, target=target, void=void, folds=folds, trials=trials, track=track)
     before, after = (f"{fmean(scores.values()):.3f}" for scores in (tuning.before, tuning.after))
@@ -232,15 +233,51 @@ def tune(
     messages.print(f"use it by --recipe {out}", soft_wrap=True, markup=False)
 
 
+@app.command()
+@recipe_flags("saliency", "seeds", "mixtures", "energy", "mask")
+def adapt(
+    *,
+    paths: Paths,
+    out: Annotated[Path, typer.Option("--out", "-o", help="File for the head.")],
+    classifier: Classifier = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; the head does not depend on them.")] = 1,
+    max_pixels: Pixels = MAX_PIXELS,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if there is one.")] = False,
+    recipe: Recipe,
+) -> None:
+    """Learn from photos, without any mask, what the recipe's own masks of them share; for --adapt FILE."""
+    from wsseg.adapt import head_from, studies_of
+    from wsseg.files import find_photos, replacing
+
+    if out.exists() and not force:
+        raise FileExistsError(f"out must be a new file, got {out}; name another or use --force")
+    sources = find_photos(paths)
+    segmenter = _segmenter(classifier, None, _heeding_a_head(recipe))
+    found = studies_of([source.path for source in sources], segmenter, workers=workers, max_pixels=max_pixels)
+    studies = []
+    with _progress("photos") as track:
+        for source, (one, error) in zip(track(sources), found, strict=True):
+            if one is None:
+                _complain(f"{source.path}: {error}")
+            else:
+                studies.append(one)
+    with _progress("cuts") as track:
+        head = head_from(studies, segmenter, track=track)
+    with replacing(out) as file:
+        file.write(head.as_json().encode())
+    messages.print(f"{head.provenance.photos} of {len(sources)} photos learned: {out}", soft_wrap=True, markup=False)
+    if len(studies) < len(sources):
+        raise typer.Exit(SOME_FAILED)
+
+
 def _run(job: Job, recipe: Recipe, see_each: "Callable[..., Sequence[Sighting]]", pictures: Sequence[str]) -> None:
     """What `segment` and `saliency` share: every photo through the segmenter, a line for each result."""
     from wsseg.batch import beside_outputs, check_labels, claim, labels_of, process
-    from wsseg.classifier import EMBEDDED
     from wsseg.files import find_photos
-    from wsseg.segmentation import PICTURES, Segmenter
+    from wsseg.segmentation import PICTURES
 
     sources = beside_outputs(find_photos(job.paths), job.out)
-    segmenter = Segmenter(job.classifier or EMBEDDED, recipe)
+    segmenter = _segmenter(job.classifier, job.adapt, recipe)
     targets = segmenter.resolve(job.target or None, top=job.top)
     labels = labels_of(segmenter.classifier.categories)
     check_labels(targets or (), labels)
@@ -258,6 +295,22 @@ def _run(job: Job, recipe: Recipe, see_each: "Callable[..., Sequence[Sighting]]"
         raise typer.Exit(SOME_FAILED)
 
 
+def _segmenter(classifier: str | None, head: Path | None, recipe: Recipe) -> "Segmenter":
+    from wsseg.classifier import EMBEDDED, load_classifier
+    from wsseg.objectness import read_head
+    from wsseg.segmentation import Segmenter
+
+    loaded = load_classifier(classifier or EMBEDDED)
+    if head is None:
+        return Segmenter(loaded, recipe)
+    return Segmenter(loaded.with_head(read_head(head)), _heeding_a_head(recipe))
+
+
+def _heeding_a_head(recipe: Recipe) -> Recipe:
+    """The recipe, with the share of `adapted` if its own is 0."""
+    return replace(recipe, objectness=recipe.objectness or RECIPES["adapted"].objectness)
+
+
 def _made_by(segmenter: "Segmenter", targets: "Sequence[categories.Target] | None", top: int | None) -> dict[str, Any]:
     classifier = segmenter.classifier
     return {
@@ -265,6 +318,7 @@ def _made_by(segmenter: "Segmenter", targets: "Sequence[categories.Target] | Non
         "targets": [target.category for target in targets or ()],
         "top": top,
         "classifier": {"name": classifier.name, "sha256": classifier.digest},
+        "head": {"sha256": classifier.head.digest} if classifier.head and segmenter.recipe.objectness else None,
         "recipe": segmenter.recipe.as_dict(),
     }
 

@@ -85,7 +85,7 @@ class _Scene(NamedTuple):
 
 def _scene(image: Image, saliency: Saliency, side: int, recipe: Recipe) -> _Scene:
     # OpenCV's averages of ones are rounded to a little more than one.
-    image, saliency = _shrunk(image, side), _shrunk(saliency, side).clip(max=1)
+    image, saliency = shrunk(image, side), shrunk(saliency, side).clip(max=1)
     seeds = recipe.bind(seeds_from_saliency)(saliency)
     return _Scene(
         image,
@@ -122,7 +122,7 @@ def _cut(scene: _Scene, mixtures: tuple[Mixture, Mixture], recipe: Recipe) -> Cu
     return min_cut(clamp_to_seeds(colors + scene.prior, scene.pairwise, scene.hard), scene.pairwise)
 
 
-def _shrunk(array: NDArray[Any], side: int) -> NDArray[Any]:
+def shrunk(array: NDArray[Any], side: int) -> NDArray[Any]:
     """The array with a long side of at most `side`, averaged."""
     height, width = array.shape[:2]
     scale = side / max(height, width)

@@ -47,6 +47,7 @@ METHODS: Final = (
     "grad_cam_plus_plus",
     "layer_cam",
     "score_cam",
+    "spread_cam",
     "fused",
 )
 """The names of the saliency methods; `wsseg.saliency.METHODS` holds the functions."""
@@ -81,9 +82,14 @@ class Recipe:
     samples: int = _number("saliency", 4, "noisy copies of the photo, for smoothgrad", 1, 256)
     noise: float = _number("saliency", 0.15, "their noise, in standard deviations per input range", 0, 1)
     spread_steps: int = _number("saliency", 2, "steps by which fused spreads the map to what looks alike", 0, 100)
+    cam_share: float = _number(
+        "saliency", 0.5, "say of Grad-CAM in fused, less where the classifier is less sure of its choice", 0, 1
+    )
+    cam_share_given: float = _number("saliency", 0.75, "say of Grad-CAM in fused when a target is given", 0, 1)
     steps: int = _number("saliency", 20, "photos on the way from black, for integrated", 1, 1000)
     layers: str = _text("saliency", "", "names of layers, separated by commas, for maps of activations; else found")
     channels: int = _number("saliency", 32, "channels of a layer that score_cam tries as masks", 1)
+    objectness: float = _number("saliency", 0.0, "share of a learned head's map; 0 is without any learning", 0, 1)
     blur: float = _number("saliency", 0.025, "sigma that blurs the map, per long side of the photo", 0, 1)
     random_state: int = _number("saliency", 0, "seed of everything random", 0, 2**32 - 1)
     foreground_quantile: float = _number("seeds", 0.85, "pixels of higher saliency rank seed the object", 0, 1)
@@ -100,6 +106,7 @@ class Recipe:
     )
     color_limit: float = _number("energy", 12.0, "largest say of a pixel's color, in nats")
     prior: float = _number("energy", 2.0, "weight of the saliency's log-odds beside the colors")
+    prior_given: float = _number("energy", 3.0, "the same when a target is given, since the map is surer")
     balance: float = _number("energy", 0.55, "saliency that speaks neither for the object nor against it", 0.03, 0.97)
     smoothness: float = _number("energy", 20.0, "weight of the contrast between neighbors, GrabCut's gamma, in nats")
     working_side: int = _number("mask", 640, "long side, in pixels, above which the cut works on a smaller photo", 16)
@@ -118,6 +125,11 @@ class Recipe:
         """The stage with every number that it asks for, as a required keyword, filled in by name."""
         wanted = [item for item in signature(stage).parameters.values() if item.kind is item.KEYWORD_ONLY]
         return partial(stage, **{item.name: getattr(self, item.name) for item in wanted if item.default is item.empty})
+
+    @property
+    def given(self) -> "Recipe":
+        """The recipe for a target that is given."""
+        return replace(self, prior=self.prior_given)
 
     def as_dict(self) -> dict[str, Any]:
         """Every number by its name, fit for JSON."""
@@ -145,6 +157,8 @@ def _check_number(name: str, value: object, kind: type, metadata: Mapping[str, A
 RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
     {
         "default": Recipe(),
+        "fast": Recipe(method="spread_cam", mirror=False),
+        "adapted": Recipe(objectness=0.6, prior=3.0),
         "simonyan2013": Recipe(
             method="gradient",
             blended_classes=1,
@@ -154,6 +168,7 @@ RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
             hard_seeds=True,
             refits=0,
             prior=0.0,
+            prior_given=0.0,
             border=0.0,
         ),
     }

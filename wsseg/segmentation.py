@@ -161,7 +161,7 @@ class Segmenter:
         self, source: PhotoSource, target: int | str | Target | None = None, *, max_pixels: int = MAX_PIXELS
     ) -> Segmentation:
         """The mask of what the classifier sees, or of the target, with the evidence; errors as `sight`."""
-        return self._segmentation(self.sight(source, target, max_pixels=max_pixels))
+        return self.segment_each(source, None if target is None else [target], max_pixels=max_pixels)[0]
 
     def segment_each(
         self,
@@ -172,7 +172,9 @@ class Segmenter:
         max_pixels: int = MAX_PIXELS,
     ) -> tuple[Segmentation, ...]:
         """The mask of each target, or of each of the `top` likeliest classes, with the evidence; as `sight_each`."""
-        return tuple(map(self._segmentation, self.sight_each(source, targets, top=top, max_pixels=max_pixels)))
+        recipe = self.recipe if targets is None and top is None else self.recipe.given
+        sightings = self.sight_each(source, targets, top=top, max_pixels=max_pixels)
+        return tuple(self._segmentation(sighting, recipe) for sighting in sightings)
 
     def resolve(
         self, targets: Sequence[int | str | Target] | None, *, top: int | None = None
@@ -209,11 +211,10 @@ class Segmenter:
     def _blend(self, probabilities: NDArray[np.float32], first: Target) -> Target:
         """The recipe's `blended_classes`, each weighted by its probability, under the name of the first."""
         indices = sorted(_likeliest(probabilities, self.recipe.blended_classes))
-        weights = probabilities[indices] / probabilities[indices].sum()
-        return Target(tuple(indices), first.category, tuple(weights.tolist()))
+        return Target(tuple(indices), first.category, tuple(probabilities[indices].tolist()))
 
-    def _segmentation(self, sighting: Sighting) -> Segmentation:
-        labeling = label(sighting.image, sighting.saliency, self.recipe)
+    def _segmentation(self, sighting: Sighting, recipe: Recipe) -> Segmentation:
+        labeling = label(sighting.image, sighting.saliency, recipe)
         doubts = (*labeling.doubts, *self._doubts(sighting))
         status: Status = "no object" if not labeling.mask.any() else "weak" if doubts else "ok"
         return Segmentation(

@@ -20,7 +20,7 @@ from wsseg.arrays import Image, Saliency, Seeds, check_same_size
 from wsseg.categories import Target
 from wsseg.evaluation import files_by_name
 from wsseg.files import read_image, read_truth
-from wsseg.labeling import label
+from wsseg.labeling import label, shrunk
 from wsseg.metrics import count, iou
 from wsseg.recipe import FOLDS, TRIALS, Recipe
 from wsseg.segmentation import Segmenter
@@ -35,6 +35,7 @@ SEARCHED: Final[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
         "refits": (1, 3),
         "color_limit": (4.0, 8.0, 12.0, 20.0),
         "prior": (1.0, 1.5, 2.0, 3.0, 4.0),
+        "prior_given": (1.0, 1.5, 2.0, 3.0, 4.0),
         "balance": (0.35, 0.45, 0.55, 0.65, 0.75),
         "smoothness": (5.0, 10.0, 20.0, 35.0, 50.0),
         "largest": (True, False),
@@ -114,6 +115,8 @@ class Example(NamedTuple):
     image: Image
     saliency: Saliency
     truth: Seeds
+    given: bool = False
+    """Whether the map is of a target that was given."""
 
 
 def tune(
@@ -203,7 +206,7 @@ def _check_pair(photo: Path, truth: Path, void: int | None) -> None:
 
 def _looked(segmenter: Segmenter, photo: Path, target: Target | None, truth: Path, void: int | None) -> Example:
     sighting = segmenter.sight(photo, target)
-    return Example(sighting.image, sighting.saliency, read_truth(truth, void=void))
+    return Example(sighting.image, sighting.saliency, read_truth(truth, void=void), target is not None)
 
 
 def _candidates(base: Recipe, trials: int, rng: np.random.Generator) -> list[Recipe]:
@@ -218,8 +221,9 @@ def _candidates(base: Recipe, trials: int, rng: np.random.Generator) -> list[Rec
 
 
 def _ious(example: Example, recipes: Iterable[Recipe]) -> list[float]:
-    image, saliency, truth = example
-    return [iou(count(label(image, saliency, recipe).mask, truth)) for recipe in recipes]
+    image, saliency, truth, given = example
+    used = [recipe.given if given else recipe for recipe in recipes]
+    return [iou(count(label(image, saliency, recipe).mask, truth)) for recipe in used]
 
 
 def _best(table: NDArray[np.float64]) -> int:
@@ -230,15 +234,7 @@ def _best(table: NDArray[np.float64]) -> int:
 
 def _shrunk(example: Example, side: int) -> Example:
     """The example with a long side of at most `side`."""
-    image, saliency, truth = example
-    height, width = truth.shape
-    scale = side / max(height, width)
-    if scale >= 1:
-        return example
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    # OpenCV's averages of ones are rounded to a little more than one.
-    return Example(
-        np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8),
-        np.asarray(cv2.resize(saliency, size, interpolation=cv2.INTER_AREA), np.float32).clip(max=1),
-        np.asarray(cv2.resize(truth, size, interpolation=cv2.INTER_NEAREST), np.uint8),
-    )
+    image, saliency = shrunk(example.image, side), shrunk(example.saliency, side).clip(max=1)
+    height, width = saliency.shape
+    truth = np.asarray(cv2.resize(example.truth, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+    return example._replace(image=image, saliency=saliency, truth=truth)

@@ -11,14 +11,16 @@ import torch
 from wsseg.arrays import Image, Saliency
 from wsseg.categories import Target
 from wsseg.classifier import Classifier
+from wsseg.objectness import blended
 from wsseg.recipe import Recipe
 from wsseg.saliency.activation import cam, grad_cam, grad_cam_plus_plus, layer_cam, score_cam
-from wsseg.saliency.combine import fused
+from wsseg.saliency.combine import features_of, fused, spread_cam
 from wsseg.saliency.gradient import gradient, guided_backprop, integrated_gradients, smoothgrad
 
 __all__ = [
     "METHODS",
     "cam",
+    "features_of",
     "fused",
     "grad_cam",
     "grad_cam_plus_plus",
@@ -30,6 +32,7 @@ __all__ = [
     "saliency_from_map",
     "score_cam",
     "smoothgrad",
+    "spread_cam",
 ]
 
 METHODS: Final[Mapping[str, Callable[..., torch.Tensor]]] = MappingProxyType(
@@ -43,6 +46,7 @@ METHODS: Final[Mapping[str, Callable[..., torch.Tensor]]] = MappingProxyType(
         "grad_cam_plus_plus": grad_cam_plus_plus,
         "layer_cam": layer_cam,
         "score_cam": score_cam,
+        "spread_cam": spread_cam,
         "fused": fused,
     }
 )
@@ -50,10 +54,24 @@ METHODS: Final[Mapping[str, Callable[..., torch.Tensor]]] = MappingProxyType(
 
 
 def saliency_from_classifier(classifier: Classifier, image: Image, target: Target, recipe: Recipe) -> Saliency:
-    """The recipe's map of what speaks for the target, over the whole photo."""
-    return saliency_from_map(
-        recipe.bind(METHODS[recipe.method])(classifier, image, target).numpy(), image.shape[:2], blur=recipe.blur
-    )
+    """The recipe's map of what speaks for the target, over the whole photo.
+
+    With `objectness` it has that share of the map of the classifier's head in it, unless the target is a given one,
+    since a head tells things from their ground but not one from another. ValueError for a classifier without a head.
+    """
+    coarse = recipe.bind(METHODS[recipe.method])(classifier, image, target).numpy()
+    if recipe.objectness and target.weights is not None:
+        coarse = blended(coarse, _objectness(classifier, image, recipe), recipe.objectness)
+    return saliency_from_map(coarse, image.shape[:2], blur=recipe.blur)
+
+
+def _objectness(classifier: Classifier, image: Image, recipe: Recipe) -> Saliency:
+    if classifier.head is None:
+        raise ValueError(
+            f"objectness must be 0 for a classifier without a head, got {recipe.objectness} for {classifier.name}; "
+            "learn one with wsseg adapt"
+        )
+    return classifier.head.objectness(recipe.bind(features_of)(classifier, image).numpy())
 
 
 def saliency_from_map(coarse: Saliency, size: tuple[int, ...], *, blur: float) -> Saliency:

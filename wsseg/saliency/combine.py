@@ -8,7 +8,7 @@ from torch import nn
 from wsseg.arrays import Image
 from wsseg.categories import Target
 from wsseg.classifier import Classifier
-from wsseg.saliency.features import look_at, takes_any_size
+from wsseg.saliency.features import Look, look_at, takes_any_size
 from wsseg.saliency.gradient import smoothgrad
 from wsseg.saliency.propagate import spread
 from wsseg.saliency.views import mean_map, views_of
@@ -18,6 +18,9 @@ LARGER: Final = 10 / 7
 
 MULTIPLE: Final = 32
 """Sides of inputs are multiples of this, the stride of the usual networks, so that their maps lie where they should."""
+
+CERTAIN: Final = 0.5
+"""Probability of a class from which on its Grad-CAM is fully trusted; .3 and .8 were measured to be as good."""
 
 NARROWEST: Final = 4
 """Long side per short side of an input at most: a narrower photo is squeezed, or its input would grow without end."""
@@ -34,28 +37,51 @@ def fused(
     noise: float,
     random_state: int,
     spread_steps: int,
+    cam_share: float,
+    cam_share_given: float,
 ) -> torch.Tensor:
-    """The geometric mean of SmoothGrad and Grad-CAM, spread over what the network finds alike; (h, w) in [0, 1].
+    """SmoothGrad^(1 - a) Grad-CAM^a, spread over what the network finds alike; (h, w) in [0, 1].
 
     SmoothGrad sees the telling parts sharply, Grad-CAM the object roughly: where one says no it is no. Grad-CAM is that
-    of an input larger than the network's own and of the photo's shape, unless the network takes but one. ValueError for
-    a network without a grid of features, see `grids_of`.
+    of an input larger than the network's own and of the photo's shape, unless the network takes but one; it tells one
+    thing from another, but only things that the network knows. So `a` is `cam_share_given` for a given target, and for
+    the classifier's own choice, whose weights are probabilities, `cam_share` times the likeliest's per `CERTAIN`, or
+    1. ValueError for a network without a grid of features,
+    see `grids_of`.
     """
     activation, features = _look(classifier, image, target, mirror=mirror)
     fine = smoothgrad(
         classifier, image, target, mirror=mirror, crops=crops, samples=samples, noise=noise, random_state=random_state
     )
+    share = cam_share_given if target.weights is None else cam_share * min(1.0, max(target.weights) / CERTAIN)
     grid = features.shape[1:]
-    both = (_ranged(_resized(fine, grid)) * _ranged(_resized(activation, grid))).sqrt()
+    both = _ranged(_resized(fine, grid)) ** (1 - share) * _ranged(_resized(activation, grid)) ** share
     return _ranged(spread(both, features, steps=spread_steps))
+
+
+def spread_cam(
+    classifier: Classifier, image: Image, target: Target, *, mirror: bool, spread_steps: int
+) -> torch.Tensor:
+    """Grad-CAM as in `fused`, spread likewise: (h, w) in [0, 1] from one pass, without one back."""
+    activation, features = _look(classifier, image, target, mirror=mirror)
+    return _ranged(spread(_ranged(_resized(activation, features.shape[1:])), features, steps=spread_steps))
+
+
+def features_of(classifier: Classifier, image: Image, *, mirror: bool) -> torch.Tensor:
+    """The features (c, h, w) that the maps here are spread over, by one pass; ValueError as `grids_of`."""
+    return mean_map(_views(classifier, image, mirror=mirror).features, mirror=mirror)
 
 
 def _look(classifier: Classifier, image: Image, target: Target, *, mirror: bool) -> tuple[torch.Tensor, torch.Tensor]:
     """The rectified activation (h, w) and the features (c, h, w), averaged with the mirror image's, turned back."""
+    look = _views(classifier, image, mirror=mirror)
+    activation = mean_map(look.activation(target), mirror=mirror).clamp(min=0)
+    return activation, mean_map(look.features, mirror=mirror)
+
+
+def _views(classifier: Classifier, image: Image, *, mirror: bool) -> Look:
     view = classifier.preprocess(image, _size(classifier, image))
-    look = look_at(classifier, views_of(view, mirror=mirror), target)
-    activation, features = (mean_map(part, mirror=mirror) for part in look)
-    return activation.clamp(min=0), features
+    return look_at(classifier, views_of(view, mirror=mirror))
 
 
 def _size(classifier: Classifier, image: Image) -> tuple[int, int]:

@@ -1,7 +1,8 @@
 """What the network makes of a photo on its way to the scores: where the target is, roughly, and what is alike."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 from weakref import WeakKeyDictionary
 
 import torch
@@ -21,29 +22,38 @@ PROBE: Final = 64
 """Pixels by which an input is enlarged to see whether the network takes other sizes than its own."""
 
 
-class Look(NamedTuple):
-    """What a network makes of a batch of n inputs."""
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What a network makes of a batch of n inputs in one forward pass."""
 
-    activation: torch.Tensor
-    """Grad-CAM of the last layer before it is rectified, float32 (n, h, w)."""
+    classifier: Classifier
+    scores: torch.Tensor
+    """(n, classes), which the activation is derived by."""
+    grids: list[Grid]
+    """What its layers gave."""
     features: torch.Tensor
     """float32 (n, c, h, w), with as many places per pixel as `PLACES` are of the network's own input, or fewer."""
+
+    def activation(self, target: Target) -> torch.Tensor:
+        """Grad-CAM of the last layer before it is rectified, (n, h, w); the way back from the score is short."""
+        with self.classifier.frozen(), torch.inference_mode(False), torch.enable_grad():
+            score = score_of(self.scores, target)
+            end = last(self.grids, score)
+            return weighted_by_mean_slopes(end.activations, end.gradients(score)).cpu()
 
 
 _ANY_SIZE: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
 
 
-def look_at(classifier: Classifier, batch: torch.Tensor, target: Target) -> Look:
-    """One forward pass, and the short way back from the target's score to the last features."""
+def look_at(classifier: Classifier, batch: torch.Tensor) -> Look:
+    """One forward pass; ValueError as `grids_of`."""
     with classifier.frozen(), differentiable(batch) as inputs:
         outputs, scores = forward(classifier, inputs)
-        grids, score = grids_of(classifier, inputs, outputs), score_of(scores, target)
-        end = last(grids, score)
-        activation = weighted_by_mean_slopes(end.activations, end.gradients(score))
+        grids = grids_of(classifier, inputs, outputs)
     places = _places(classifier, batch)
     stage = _end_of_stage(grids, places)
     size = min(stage.size[0], places[0]), min(stage.size[1], places[1])
-    return Look(activation.cpu(), nn.functional.adaptive_avg_pool2d(stage.activations, size).cpu())
+    return Look(classifier, scores, grids, nn.functional.adaptive_avg_pool2d(stage.activations, size).cpu())
 
 
 def takes_any_size(classifier: Classifier) -> bool:
