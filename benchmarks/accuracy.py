@@ -1,11 +1,14 @@
-"""Mean IoU of a recipe over folders of photos with masks, at the photos' own size, no target given.
+"""Mean IoU over folders of photos with masks, at the photos' own size, of a recipe, of its parts and of peers.
 
     python benchmarks/accuracy.py --data DIR --recipe default --limit 20
+    python benchmarks/accuracy.py --data DIR --ablate
 
-DIR holds a folder for each set, with `images/NAME.jpg` and `masks/NAME.png` in it. The table ends with the mean over
-the sets. `wsseg segment --help` lists the numbers of a recipe, each of which is a flag here too.
+DIR holds `images/NAME.jpg` and `masks/NAME.png`, or folders that do, a set each. The table ends with the mean over the
+sets. With `--targets` a photo's target is what `classes.json` in its set says, `{NAME: {"imagenet": {WNID: ...}}}`; a
+photo may have none. `wsseg segment --help` lists the numbers of a recipe, each of which is a flag here too.
 """
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -22,17 +25,19 @@ from provenance import provenance
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from variants import Looker, Variant, cut, otsu, variants_of
 
 import wsseg
 from wsseg.cli import recipe_flags
+from wsseg.files import read_photo
 from wsseg.metrics import scores
 from wsseg.recipe import Recipe
 
 VOID = {"grabcut": 128}
 """The value of the truths that never counts, by set."""
 
-WORKER: list[wsseg.Segmenter] = []
-"""A worker process's own segmenter."""
+WORKER: list[tuple[wsseg.Classifier, dict[str, Variant]]] = []
+"""A worker process's own network, and what it does with each photo."""
 
 
 @dataclass(frozen=True)
@@ -42,82 +47,83 @@ class Sample:
     collection: str
     photo: Path
     truth: Path
+    target: str | None
 
 
 @dataclass(frozen=True)
 class Score:
-    """What one photo came to; `otsu` is the IoU of the saliency alone, thresholded."""
+    """What one photo came to, by variant."""
 
     collection: str
-    iou: float
-    otsu: float
-    status: str
-    seconds: float
+    ious: dict[str, float]
+    seconds: dict[str, float]
+    """Without the map, where an earlier variant has made it."""
 
 
 def main(
     *,
-    data: Annotated[Path, typer.Option(help="Folder of sets.")],
+    data: Annotated[Path, typer.Option(help="Folder of sets, or one set.")],
     limit: Annotated[int | None, typer.Option(min=1, help="Photos of each set at most, evenly spread.")] = None,
-    classifier: Annotated[str, typer.Option(help="As in wsseg segment.")] = "efficientnet_lite0",
+    classifier: Annotated[str, typer.Option(help="As in wsseg segment.")] = wsseg.classifier.EMBEDDED,
     workers: Annotated[int, typer.Option(min=1, help="Processes; the figures do not depend on them.")] = 1,
+    targets: Annotated[bool, typer.Option("--targets", help="Give each photo the classes of its set's list.")] = False,
+    ablate: Annotated[bool, typer.Option("--ablate", help="Also leave out each part, and run peers.")] = False,
     recipe: Recipe,
 ) -> None:
     """Print the mean IoU of each set, and the mean over the sets last."""
-    samples = list(samples_of(data, limit))
-    context = get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=start_worker, initargs=(classifier, recipe)) as pool:
+    samples = list(samples_of(data, limit, targets))
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), start_worker, (classifier, recipe, ablate))
+    with pool:
         results = list(track(pool.map(score, samples), total=len(samples), console=Console(stderr=True)))
     print(provenance())
-    Console().print(table_of(results))
+    Console(width=120).print(table_of(results))
 
 
-def samples_of(data: Path, limit: int | None) -> Iterator[Sample]:
+def samples_of(data: Path, limit: int | None, targets: bool) -> Iterator[Sample]:
     """Every photo that has a truth, or `limit` of each set."""
-    folders = sorted(folder for folder in data.iterdir() if (folder / "masks").is_dir())
+    folders = sorted(folder for folder in (data, *data.iterdir()) if (folder / "masks").is_dir())
     if not folders:
-        raise ValueError(f"data must hold folders with images and masks, got {data}; name the folder above them")
+        raise ValueError(f"data must hold images and masks, or folders that do, got {data}; name the folder above them")
     for folder in folders:
         photos = sorted((folder / "images").iterdir())
+        listed = targets and (folder / "classes.json").is_file()
+        classes = json.loads((folder / "classes.json").read_text()) if listed else {}
         chosen = np.linspace(0, len(photos) - 1, min(limit or len(photos), len(photos))).round().astype(int)
         for photo in (photos[index] for index in chosen):
-            yield Sample(folder.name, photo, folder / "masks" / f"{photo.stem}.png")
+            wnids = classes.get(photo.stem, {}).get("imagenet")
+            target = "|".join(wnids) if wnids else None
+            yield Sample(folder.name, photo, folder / "masks" / f"{photo.stem}.png", target)
 
 
-def start_worker(classifier: str, recipe: Recipe) -> None:
+def start_worker(classifier: str, recipe: Recipe, ablate: bool) -> None:
     """Loads the network once in each process, each on one core."""
     cv2.setNumThreads(1)
-    WORKER.append(wsseg.Segmenter(classifier, recipe))
+    variants = variants_of(recipe) if ablate else {"IoU": cut(recipe), "IoU of Otsu": otsu(recipe)}
+    WORKER.append((wsseg.load_classifier(classifier), dict(variants)))
 
 
 def score(sample: Sample) -> Score:
     """The photo segmented and compared with its truth."""
     truth = wsseg.read_truth(sample.truth, void=VOID.get(sample.collection))
-    start = perf_counter()
-    result = WORKER[0].segment(sample.photo)
-    seconds = perf_counter() - start
-    levels = (result.saliency * 255).astype(np.uint8)
-    _, otsu = cv2.threshold(levels, 0, 1, cv2.THRESH_OTSU)
-    mask_iou, otsu_iou = (scores(mask, truth)["iou"] for mask in (result.mask, otsu.astype(bool)))
-    return Score(sample.collection, mask_iou, otsu_iou, result.status, seconds)
+    classifier, variants = WORKER[0]
+    looker = Looker(classifier, read_photo(sample.photo).image, sample.target)
+    ious, seconds = {}, {}
+    for name, variant in variants.items():
+        start = perf_counter()
+        mask = variant(looker)
+        seconds[name], ious[name] = perf_counter() - start, scores(mask, truth)["iou"]
+    return Score(sample.collection, ious, seconds)
 
 
 def table_of(results: list[Score]) -> Table:
-    """A row for each set, the mean over the sets last."""
-    table = Table("set", "photos", "IoU", "IoU of Otsu", "not ok", "median seconds")
+    """A row for each variant: its mean IoU over each set and over the sets, and the median of its seconds."""
     sets = {result.collection: [one for one in results if one.collection == result.collection] for result in results}
-    means = {name: np.mean([(one.iou, one.otsu) for one in scored], axis=0) for name, scored in sets.items()}
-    for name, scored in sets.items():
-        unsure, seconds = sum(one.status != "ok" for one in scored), median(one.seconds for one in scored)
-        table.add_row(name, str(len(scored)), *figures(means[name]), str(unsure), f"{seconds:.2f}")
-    table.add_section()
-    table.add_row("mean", str(len(results)), *figures(np.mean(list(means.values()), axis=0)))
+    table = Table("", *(f"{name} ({len(scored)})" for name, scored in sets.items()), "mean", "median seconds")
+    for variant in results[0].ious:
+        means = [float(np.mean([one.ious[variant] for one in scored])) for scored in sets.values()]
+        seconds = median(one.seconds[variant] for one in results)
+        table.add_row(variant, *(f"{mean:.3f}" for mean in (*means, np.mean(means))), f"{seconds:.2f}")
     return table
-
-
-def figures(means: np.ndarray) -> tuple[str, ...]:
-    """Three decimals each."""
-    return tuple(f"{mean:.3f}" for mean in means)
 
 
 if __name__ == "__main__":
