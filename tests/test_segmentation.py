@@ -251,7 +251,9 @@ class TestStatus:
 
     @pytest.fixture
     def segmenter(self) -> Segmenter:
-        return Segmenter(self.classifier(), replace(RECIPES["simonyan2013"], prior=2.0, prior_given=2.0, hard_seeds=False))
+        return Segmenter(
+            self.classifier(), replace(RECIPES["simonyan2013"], prior=2.0, prior_given=2.0, hard_seeds=False)
+        )
 
     @pytest.fixture
     def square(self) -> Any:
