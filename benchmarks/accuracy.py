@@ -79,7 +79,7 @@ def main(
     Console(width=120).print(table_of(results))
 
 
-def samples_of(data: Path, limit: int | None, targets: bool) -> Iterator[Sample]:
+def samples_of(data: Path, limit: int | None, targets: bool = False) -> Iterator[Sample]:
     """Every photo that has a truth, or `limit` of each set."""
     folders = sorted(folder for folder in (data, *data.iterdir()) if (folder / "masks").is_dir())
     if not folders:
