@@ -98,8 +98,9 @@ def samples_of(data: Path, limit: int | None, targets: bool = False) -> Iterator
 def start_worker(classifier: str, recipe: Recipe, ablate: bool) -> None:
     """Loads the network once in each process, each on one core."""
     cv2.setNumThreads(1)
-    variants = variants_of(recipe) if ablate else {"IoU": cut(recipe), "IoU of Otsu": otsu(recipe)}
-    WORKER.append((wsseg.load_classifier(classifier), dict(variants)))
+    network, plain = wsseg.load_classifier(classifier), {"IoU": cut(recipe), "IoU of Otsu": otsu(recipe)}
+    variants = variants_of(recipe, with_head=network.head is not None) if ablate else plain
+    WORKER.append((network, dict(variants)))
 
 
 def score(sample: Sample) -> Score:

@@ -86,7 +86,7 @@ def _grabcut(image: Image, labels: np.ndarray, rectangle: Any, mode: int) -> Mas
     return labels % 2 == 1
 
 
-def variants_of(recipe: Recipe) -> Mapping[str, Variant]:
+def variants_of(recipe: Recipe, *, with_head: bool) -> Mapping[str, Variant]:
     """The recipe, the recipe without each of its parts, other recipes, and peers."""
     parts: dict[str, dict[str, Any]] = {
         "without propagation": {"spread_steps": 0},
@@ -100,12 +100,13 @@ def variants_of(recipe: Recipe) -> Mapping[str, Variant]:
         "without the border's presumption": {"border": 0.0},
         "hard seeds": {"hard_seeds": True, "foreground_quantile": 0.95, "background_quantile": 0.3},
     }
+    others = {name: one for name, one in RECIPES.items() if one != recipe and (with_head or not one.objectness)}
     grad_cam = replace(recipe, method="grad_cam", blended_classes=1, blur=0.0)
     return {
         "recipe": cut(recipe),
         "its map by Otsu": otsu(recipe),
         **{name: cut(replace(recipe, **changes)) for name, changes in parts.items()},
-        **{f"recipe {name}": cut(other) for name, other in RECIPES.items() if other != recipe},
+        **{f"recipe {name}": cut(other) for name, other in others.items()},
         "peer: Grad-CAM by Otsu": otsu(grad_cam),
         "peer: Grad-CAM into cv2.grabCut x5": grabcut_from_map(grad_cam),
         "peer: cv2.grabCut x5 from a rectangle": grabcut_from_rectangle,

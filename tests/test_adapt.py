@@ -10,12 +10,13 @@ import torch
 from torch import nn
 from typer.testing import CliRunner
 
-from wsseg.adapt import SIDE, Study, head_from, study
+from wsseg.adapt import SIDE, Study, _fitted, head_from, studies_of, study
 from wsseg.arrays import Image, Mask
 from wsseg.classifier import Preprocessing, load_classifier
 from wsseg.cli import app
+from wsseg.files import write_picture
 from wsseg.metrics import scores
-from wsseg.objectness import Head, read_head
+from wsseg.objectness import Head, HeadFit, read_head
 from wsseg.recipe import RECIPES, Recipe
 from wsseg.segmentation import Segmenter
 
@@ -115,6 +116,40 @@ def test_a_later_round_cuts_with_the_head_of_the_round_before(
         head_from(studies, segmenter(), rounds=0)
 
 
+def test_the_head_has_its_share_in_a_later_mask(studies: list[Study]) -> None:
+    one = studies[0]
+    everywhere, nowhere = (
+        Head(np.zeros(3, np.float32), bias, head_from(studies, segmenter()).provenance) for bias in (1.0, -1.0)
+    )
+    recipe = replace(ADAPTED, objectness=0.9)
+    assert one.mask(recipe, everywhere).sum() > one.mask(recipe, None).sum() > 0
+    assert (one.mask(recipe, nowhere) != one.mask(recipe, everywhere)).any()
+
+
+def test_a_photo_counts_by_the_squared_overlap_of_its_masks(studies: list[Study]) -> None:
+    first = [one.mask(ADAPTED, None) for one in studies[:2]]
+    half = first[1].copy()
+    half.flat[np.flatnonzero(half)[::2]] = False
+    found = _fitted(studies[:2], [first[0], half], first, segmenter())
+    fit = HeadFit()
+    for one, mask, weight in zip(studies[:2], [first[0], half], [1.0, (half.sum() / first[1].sum()) ** 2], strict=True):
+        fit.add(one.features.astype(np.float32), one.cover(mask), weight=weight)
+    np.testing.assert_allclose(found.weights, fit.solved()[0], rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_workers_find_the_same_in_the_same_order(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{seed}.png" for seed in range(3)]
+    for seed in (0, 2):
+        write_picture(paths[seed], disc(seed)[0])
+    alone, shared = (list(studies_of(paths, Segmenter(recipe=ADAPTED), workers=workers)) for workers in (1, 2))
+    assert [error for _, error in alone] == [error for _, error in shared] and alone[1][1]
+    for (one, _), (other, _) in zip(alone[::2], shared[::2], strict=True):
+        assert one and other
+        np.testing.assert_array_equal(one.saliency, other.saliency)
+        np.testing.assert_array_equal(one.features, other.features)
+
+
 def test_a_head_is_used_by_its_own_classifier_and_recipe_alone(studies: list[Study]) -> None:
     own = segmenter()
     head = head_from(studies, own)
@@ -134,10 +169,14 @@ def test_a_head_is_used_by_its_own_classifier_and_recipe_alone(studies: list[Stu
         load_classifier().with_head(head)
 
 
+@pytest.mark.parametrize("words", [(), ("--force",)])
+def test_a_folder_in_the_head_s_place_is_refused_before_any_work(tmp_path: Path, words: tuple[str, ...]) -> None:
+    ended = CliRunner().invoke(app, ["adapt", str(tmp_path / "photos"), "-o", str(tmp_path), *words])
+    assert isinstance(ended.exception, FileExistsError) and "name a file" in str(ended.exception)
+
+
 @pytest.mark.slow
 def test_the_command_learns_a_head_that_another_command_takes(tmp_path: Path) -> None:
-    from wsseg.files import write_picture
-
     photos = tmp_path / "photos"
     for seed in range(2):
         write_picture(photos / f"{seed}.png", disc(seed)[0])
@@ -149,7 +188,12 @@ def test_the_command_learns_a_head_that_another_command_takes(tmp_path: Path) ->
     again = CliRunner().invoke(app, ["adapt", str(photos), "-o", str(head)])
     assert isinstance(again.exception, FileExistsError)
     (photos / "bad.jpg").unlink()
+    assert (
+        CliRunner().invoke(app, ["saliency", str(photos), "-o", str(tmp_path / "map"), "--target", "cup"]).exit_code
+        == 0
+    )
     use = CliRunner().invoke(app, ["segment", str(photos), "-o", str(tmp_path / "run"), "--adapt", str(head)])
     assert use.exit_code == 0, use.output
     run = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert run["recipe"]["objectness"] == ADAPTED.objectness
+    assert run["recipe"]["objectness"] == ADAPTED.objectness and run["head"]["sha256"] == read_head(head).digest
+    assert "the head's share is 0.6" in use.output

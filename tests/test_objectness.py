@@ -119,6 +119,9 @@ GOOD = {
         json.dumps(GOOD | {"weights": [1, float("nan")]}).encode(),
         json.dumps(GOOD | {"bias": float("inf")}).encode(),
         json.dumps(GOOD | {"bias": None}).encode(),
+        json.dumps(GOOD | {"bias": "3"}).encode(),
+        json.dumps(GOOD | {"bias": 1e300}).encode(),
+        json.dumps(GOOD | {"weights": [True, False]}).encode(),
         json.dumps(GOOD | {"provenance": {}}).encode(),
         json.dumps(GOOD | {"provenance": {**GOOD["provenance"], "more": 1}}).encode(),  # type: ignore[dict-item]
         json.dumps(GOOD | {"provenance": {**GOOD["provenance"], "recipe": []}}).encode(),  # type: ignore[dict-item]
@@ -130,6 +133,19 @@ def test_a_file_that_is_no_head_is_named(content: bytes, tmp_path: Path) -> None
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"head must be a file that wsseg adapt made, got .*head\.json"):
         read_head(path)
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none.json"):
+        with pytest.raises(FileNotFoundError, match="head must be a file that wsseg adapt made, got .*; learn one"):
+            read_head(path)
+
+
+def test_features_that_overflow_are_refused() -> None:
+    fit = HeadFit()
+    fit.add(np.full((2, 1, 1), np.nan, np.float32), np.ones((1, 1), np.float32))
+    with pytest.raises(ValueError, match="features must be finite"):
+        fit.solved()
 
 
 def test_the_good_one_is_read(tmp_path: Path) -> None:

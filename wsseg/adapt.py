@@ -67,7 +67,8 @@ def study(source: PhotoSource, segmenter: Segmenter, *, max_pixels: int = MAX_PI
     """What the segmenter's network makes of a photo; errors as `Segmenter.sight`."""
     recipe = replace(segmenter.recipe, objectness=0.0)
     sighting = Segmenter(segmenter.classifier, recipe).sight(source, max_pixels=max_pixels)
-    features = recipe.bind(features_of)(segmenter.classifier, sighting.image).numpy()
+    most = float(np.finfo(np.float16).max)
+    features = recipe.bind(features_of)(segmenter.classifier, sighting.image).numpy().clip(-most, most)
     return Study(shrunk(sighting.image, SIDE), shrunk(sighting.saliency, SIDE).clip(max=1), features.astype(np.float16))
 
 

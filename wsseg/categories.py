@@ -31,6 +31,8 @@ class Target:
     def __post_init__(self) -> None:
         if self.weights is not None and len(self.weights) != len(self.indices):
             raise ValueError(f"weights must be one per index, got {self.weights} for {self.indices}; or leave them out")
+        if not all(0 <= weight < float("inf") for weight in self.weights or ()):
+            raise ValueError(f"weights must be finite and not negative, got {self.weights}; or leave them out")
         if not self.indices or list(self.indices) != sorted(set(self.indices)) or self.indices[0] < 0:
             raise ValueError(
                 f"indices must be class indices, rising and each once, got {self.indices}; resolve a name instead"

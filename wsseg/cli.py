@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 SOME_FAILED, CANNOT_RUN = 1, 2
 """Exit codes, besides 0."""
 
-STYLES = {"ok": "", "weak": "yellow", "no object": "yellow"}
+STYLES = {"": "", "ok": "", "weak": "yellow", "no object": "yellow"}
 """How a line about a photo looks, by the status of its mask."""
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -46,7 +46,10 @@ Targets = Annotated[
 ]
 Top = Annotated[int | None, typer.Option(min=1, help="Likeliest classes of each photo to make a picture of each for.")]
 Classifier = Annotated[str | None, typer.Option(help="Of torchvision, timm:NAME or NAME@FILE; else the embedded one.")]
-HeadFile = Annotated[Path | None, typer.Option("--adapt", help="Head by wsseg adapt; its share is --objectness.")]
+HeadFile = Annotated[
+    Path | None,
+    typer.Option("--adapt", help="Head by wsseg adapt; its share is --objectness, or else that of adapted."),
+]
 Pixels = Annotated[int, typer.Option("--max-pixels", min=1, help="Larger photos are refused.")]
 Void = Annotated[int | None, typer.Option(min=0, help="Value in the truths that never counts.")]
 Force = Annotated[bool, typer.Option("--force", help="Use a folder that no earlier run made.")]
@@ -219,6 +222,8 @@ def tune(
 
     if out.suffix.lower() != ".toml":
         raise ValueError(f"out must end in .toml, got {out}; --recipe knows a file by that")
+    if out.is_dir():
+        raise FileExistsError(f"out must be a file, got the folder {out}; name another")
     segmenter = _segmenter(classifier, adapt, recipe)
     with _progress("tuning") as track:
         tuning = tuning_of(photos, truths, segmenter, target=target, void=void, folds=folds, trials=trials, track=track)
@@ -249,8 +254,9 @@ def adapt(
     from wsseg.adapt import head_from, studies_of
     from wsseg.files import find_photos, replacing
 
-    if out.exists() and not force:
-        raise FileExistsError(f"out must be a new file, got {out}; name another or use --force")
+    if out.is_dir() or (out.exists() and not force):
+        remedy = "name a file" if out.is_dir() else "name another or use --force"
+        raise FileExistsError(f"out must be a new file, got {out}; {remedy}")
     sources = find_photos(paths)
     segmenter = _segmenter(classifier, None, _heeding_a_head(recipe))
     found = studies_of([source.path for source in sources], segmenter, workers=workers, max_pixels=max_pixels)
@@ -303,7 +309,10 @@ def _segmenter(classifier: str | None, head: Path | None, recipe: Recipe) -> "Se
     loaded = load_classifier(classifier or EMBEDDED)
     if head is None:
         return Segmenter(loaded, recipe)
-    return Segmenter(loaded.with_head(read_head(head)), _heeding_a_head(recipe))
+    if not recipe.objectness:
+        recipe = _heeding_a_head(recipe)
+        messages.print(f"the head's share is {recipe.objectness}; see --objectness, and --recipe adapted")
+    return Segmenter(loaded.with_head(read_head(head)), recipe)
 
 
 def _heeding_a_head(recipe: Recipe) -> Recipe:
@@ -313,12 +322,13 @@ def _heeding_a_head(recipe: Recipe) -> Recipe:
 
 def _made_by(segmenter: "Segmenter", targets: "Sequence[categories.Target] | None", top: int | None) -> dict[str, Any]:
     classifier = segmenter.classifier
+    heeded = segmenter.recipe.objectness and targets is None and top is None
     return {
         "wsseg": wsseg.__version__,
         "targets": [target.category for target in targets or ()],
         "top": top,
         "classifier": {"name": classifier.name, "sha256": classifier.digest},
-        "head": {"sha256": classifier.head.digest} if classifier.head and segmenter.recipe.objectness else None,
+        "head": {"sha256": classifier.head.digest} if classifier.head and heeded else None,
         "recipe": segmenter.recipe.as_dict(),
     }
 
@@ -327,9 +337,9 @@ def _print_outcome(outcome: "Outcome") -> None:
     if outcome.error:
         _complain(f"{outcome.source.path}: {outcome.error}")
     for result in outcome.results:
-        status = getattr(result, "status", "ok")
+        status = getattr(result, "status", "")  # A map has none.
         words = [str(outcome.source.path), f"{result.category} {result.probability:.2f}", status, *result.reasons]
-        answers.print(Text(_shown("  ".join(words)), STYLES[status]), soft_wrap=True)
+        answers.print(Text(_shown("  ".join(filter(None, words))), STYLES[status]), soft_wrap=True)
 
 
 def _print_scores(evaluation: "Evaluation") -> None:

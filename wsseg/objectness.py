@@ -19,8 +19,11 @@ from numpy.typing import NDArray
 LARGEST: Final = 1_000_000
 """Bytes of a head's file at most."""
 
+LARGEST_WEIGHT: Final = 1e6
+"""Magnitude of a weight at most, in a file."""
+
 RIDGE: Final = 0.01
-"""Weight of the penalty on each squared weight, per mean square of its channel; .001 and .1 were measured to cost."""
+"""Weight of the penalty on each squared weight, per mean square of its channel; .001 and .1 were as good."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +97,8 @@ class HeadFit:
         penalty = RIDGE * np.maximum(squares, np.finfo(np.float64).tiny ** 0.5)
         penalty[-1] = 0
         solution = np.linalg.solve(self._moments + np.diag(penalty), self._products)
+        if not np.isfinite(solution).all():
+            raise ValueError("features must be finite, got NaN or infinity; the classifier overflows on some photo")
         return solution[:-1].astype(np.float32), float(solution[-1])
 
 
@@ -106,6 +111,8 @@ def blended(coarse: NDArray[np.float32], objectness: NDArray[np.float32], share:
 
 def read_head(path: str | PathLike[str]) -> Head:
     """The head of a file that `wsseg adapt` made; ValueError names a file that is none."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"head must be a file that wsseg adapt made, got {path}, which is none; learn one")
     try:
         with Path(path).open("rb") as file:
             content = json.loads(file.read(LARGEST))
@@ -115,11 +122,15 @@ def read_head(path: str | PathLike[str]) -> Head:
 
 
 def _head_from(content: Any) -> Head:
-    weights = np.asarray(content["weights"], np.float32)
-    bias = float(content["bias"])
-    if weights.ndim != 1 or not weights.size or not np.isfinite([*weights, bias]).all():
-        raise ValueError("weights and bias must be finite numbers")
+    weights, bias = content["weights"], content["bias"]
+    if not isinstance(weights, list) or not weights or not all(map(_is_number, [*weights, bias])):
+        raise ValueError(f"weights and bias must be numbers up to {LARGEST_WEIGHT:g}")
     provenance = Provenance(**content["provenance"])
     if not all(isinstance(value, str | int | None) for value in asdict(provenance).values()):
         raise ValueError("provenance must be text and numbers")
-    return Head(weights, bias, provenance)
+    return Head(np.array(weights, np.float32), float(bias), provenance)
+
+
+def _is_number(value: object) -> bool:
+    # A bool is an int to Python; NaN is less than nothing.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST_WEIGHT

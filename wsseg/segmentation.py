@@ -17,7 +17,7 @@ from wsseg.files import PhotoSource, read_photo, write_picture
 from wsseg.labeling import label
 from wsseg.pictures import cutout, heatmap, overlay, strip
 from wsseg.recipe import MAX_PIXELS, Recipe, recipe_named
-from wsseg.saliency import saliency_from_classifier
+from wsseg.saliency import check_head, saliency_from_classifier
 
 Status: TypeAlias = Literal["ok", "weak", "no object"]
 
@@ -181,8 +181,8 @@ class Segmenter:
     ) -> tuple[Target, ...] | None:
         """The classes that each target means, None for None.
 
-        Errors as `Categories.resolve`; ValueError also for no target, for targets beside `top`, and for more `top`
-        classes than there are.
+        Errors as `Categories.resolve`; ValueError also for no target, for targets beside `top`, for more `top`
+        classes than there are, and where the classifier chooses but lacks the head that the recipe asks for.
         """
         classes = len(self.classifier.categories)
         if top is not None and targets is not None:
@@ -190,6 +190,8 @@ class Segmenter:
         if top is not None and top not in range(1, classes + 1):
             raise ValueError(f"top must be a number of classes from 1 to {classes}, got {top}; mend it")
         if targets is None:
+            if top is None:
+                check_head(self.classifier, self.recipe)
             return None
         if isinstance(targets, str) or not isinstance(targets, Sequence):
             raise TypeError(f"targets must be a list, got {targets!r}; put a single target into one")

@@ -11,7 +11,7 @@ import torch
 from wsseg.arrays import Image, Saliency
 from wsseg.categories import Target
 from wsseg.classifier import Classifier
-from wsseg.objectness import blended
+from wsseg.objectness import Head, blended
 from wsseg.recipe import Recipe
 from wsseg.saliency.activation import cam, grad_cam, grad_cam_plus_plus, layer_cam, score_cam
 from wsseg.saliency.combine import features_of, fused, spread_cam
@@ -20,6 +20,7 @@ from wsseg.saliency.gradient import gradient, guided_backprop, integrated_gradie
 __all__ = [
     "METHODS",
     "cam",
+    "check_head",
     "features_of",
     "fused",
     "grad_cam",
@@ -59,19 +60,22 @@ def saliency_from_classifier(classifier: Classifier, image: Image, target: Targe
     With `objectness` it has that share of the map of the classifier's head in it, unless the target is a given one,
     since a head tells things from their ground but not one from another. ValueError for a classifier without a head.
     """
+    head = check_head(classifier, recipe) if target.weights is not None else None
     coarse = recipe.bind(METHODS[recipe.method])(classifier, image, target).numpy()
-    if recipe.objectness and target.weights is not None:
-        coarse = blended(coarse, _objectness(classifier, image, recipe), recipe.objectness)
+    if recipe.objectness and head is not None:
+        objectness = head.objectness(recipe.bind(features_of)(classifier, image).numpy())
+        coarse = blended(coarse, objectness, recipe.objectness)
     return saliency_from_map(coarse, image.shape[:2], blur=recipe.blur)
 
 
-def _objectness(classifier: Classifier, image: Image, recipe: Recipe) -> Saliency:
-    if classifier.head is None:
+def check_head(classifier: Classifier, recipe: Recipe) -> Head | None:
+    """The classifier's head; ValueError if the recipe asks for one and there is none."""
+    if recipe.objectness and classifier.head is None:
         raise ValueError(
             f"objectness must be 0 for a classifier without a head, got {recipe.objectness} for {classifier.name}; "
             "learn one with wsseg adapt"
         )
-    return classifier.head.objectness(recipe.bind(features_of)(classifier, image).numpy())
+    return classifier.head
 
 
 def saliency_from_map(coarse: Saliency, size: tuple[int, ...], *, blur: float) -> Saliency:

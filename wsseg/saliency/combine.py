@@ -62,7 +62,7 @@ def fused(
 def spread_cam(
     classifier: Classifier, image: Image, target: Target, *, mirror: bool, spread_steps: int
 ) -> torch.Tensor:
-    """Grad-CAM as in `fused`, spread likewise: (h, w) in [0, 1] from one pass, without one back."""
+    """Grad-CAM as in `fused`, spread likewise: (h, w) in [0, 1] from one pass, and back to the last features only."""
     activation, features = _look(classifier, image, target, mirror=mirror)
     return _ranged(spread(_ranged(_resized(activation, features.shape[1:])), features, steps=spread_steps))
 
