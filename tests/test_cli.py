@@ -419,6 +419,15 @@ class TestTune:
         assert message in ended.err
         assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "truths"]
 
+    def test_an_earlier_file_stays_unless_forced(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
+        file = tmp_path / "mine.toml"
+        file.write_text("prior = 3.0\n")
+        ended = run("tune", *folders, "-o", file)
+        assert ended.code == 2 and "out must be a new file" in ended.err and "use --force" in ended.err
+        assert file.read_text() == "prior = 3.0\n"
+        (folders[1] / "3.png").unlink()
+        assert "must be one of each name" in run("tune", *folders, "-o", file, "--force").err
+
     def test_photos_without_truths_are_named(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
         (folders[1] / "3.png").unlink()
         ended = run("tune", *folders, "-o", tmp_path / "mine.toml")

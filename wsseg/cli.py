@@ -52,6 +52,7 @@ HeadFile = Annotated[
 ]
 Pixels = Annotated[int, typer.Option("--max-pixels", min=1, help="Larger photos are refused.")]
 Void = Annotated[int | None, typer.Option(min=0, help="Value in the truths that never counts.")]
+ForceFile = Annotated[bool, typer.Option("--force", help="Replace the file if there is one.")]
 Force = Annotated[bool, typer.Option("--force", help="Use a folder that no earlier run made.")]
 
 
@@ -214,6 +215,7 @@ def tune(
     void: Void = None,
     folds: Annotated[int, typer.Option(min=2, help="Parts of the photos, each left out once.")] = FOLDS,
     trials: Annotated[int, typer.Option(min=1, help="Recipes to try beside the one to begin from.")] = TRIALS,
+    force: ForceFile = False,
     recipe: Recipe,
 ) -> None:
     """Find the recipe for your own photos, given truths of some, and see what it gains on photos it has not seen."""
@@ -222,8 +224,7 @@ def tune(
 
     if out.suffix.lower() != ".toml":
         raise ValueError(f"out must end in .toml, got {out}; --recipe knows a file by that")
-    if out.is_dir():
-        raise FileExistsError(f"out must be a file, got the folder {out}; name another")
+    _check_new(out, force)
     segmenter = _segmenter(classifier, adapt, recipe)
     with _progress("tuning") as track:
         tuning = tuning_of(photos, truths, segmenter, target=target, void=void, folds=folds, trials=trials, track=track)
@@ -247,16 +248,14 @@ def adapt(
     classifier: Classifier = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes; the head does not depend on them.")] = 1,
     max_pixels: Pixels = MAX_PIXELS,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if there is one.")] = False,
+    force: ForceFile = False,
     recipe: Recipe,
 ) -> None:
     """Learn from photos, without any mask, what the recipe's own masks of them share; for --adapt FILE."""
     from wsseg.adapt import head_from, studies_of
     from wsseg.files import find_photos, replacing
 
-    if out.is_dir() or (out.exists() and not force):
-        remedy = "name a file" if out.is_dir() else "name another or use --force"
-        raise FileExistsError(f"out must be a new file, got {out}; {remedy}")
+    _check_new(out, force)
     sources = find_photos(paths)
     segmenter = _segmenter(classifier, None, _heeding_a_head(recipe))
     found = studies_of([source.path for source in sources], segmenter, workers=workers, max_pixels=max_pixels)
@@ -299,6 +298,12 @@ def _run(job: Job, recipe: Recipe, see_each: "Callable[..., Sequence[Sighting]]"
     messages.print(f"{len(sources) - failures} of {len(sources)} photos done: {folders}", soft_wrap=True, markup=False)
     if failures:
         raise typer.Exit(SOME_FAILED)
+
+
+def _check_new(out: Path, force: bool) -> None:
+    if out.is_dir() or (out.exists() and not force):
+        remedy = "name a file" if out.is_dir() else "name another or use --force"
+        raise FileExistsError(f"out must be a new file, got {out}; {remedy}")
 
 
 def _segmenter(classifier: str | None, head: Path | None, recipe: Recipe) -> "Segmenter":
