@@ -101,7 +101,7 @@ def variants_of(recipe: Recipe, *, with_head: bool) -> Mapping[str, Variant]:
         "hard seeds": {"hard_seeds": True, "foreground_quantile": 0.95, "background_quantile": 0.3},
     }
     others = {name: one for name, one in RECIPES.items() if one != recipe and (with_head or not one.objectness)}
-    grad_cam = replace(recipe, method="grad_cam", blended_classes=1, blur=0.0)
+    grad_cam = replace(recipe, method="grad_cam", blended_classes=1, blur=0.0, objectness=0.0)
     return {
         "recipe": cut(recipe),
         "its map by Otsu": otsu(recipe),

@@ -45,9 +45,8 @@ def fused(
     SmoothGrad sees the telling parts sharply, Grad-CAM the object roughly: where one says no it is no. Grad-CAM is that
     of an input larger than the network's own and of the photo's shape, unless the network takes but one; it tells one
     thing from another, but only things that the network knows. So `a` is `cam_share_given` for a given target, and for
-    the classifier's own choice, whose weights are probabilities, `cam_share` times the likeliest's per `CERTAIN`, or
-    1. ValueError for a network without a grid of features,
-    see `grids_of`.
+    the classifier's own choice, whose weights are probabilities, `cam_share`, in proportion less where the likeliest
+    has less than `CERTAIN`. ValueError for a network without a grid of features, see `grids_of`.
     """
     activation, features = _look(classifier, image, target, mirror=mirror)
     fine = smoothgrad(
