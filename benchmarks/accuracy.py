@@ -36,6 +36,8 @@ from wsseg.recipe import Recipe
 VOID = {"grabcut": 128}
 """The value of the truths that never counts, by set."""
 
+Data = Annotated[Path, typer.Option(help="Folder of sets, or one set.")]
+
 WORKER: list[tuple[wsseg.Classifier, dict[str, Variant]]] = []
 """A worker process's own network, and what it does with each photo."""
 
@@ -62,7 +64,7 @@ class Score:
 
 def main(
     *,
-    data: Annotated[Path, typer.Option(help="Folder of sets, or one set.")],
+    data: Data,
     limit: Annotated[int | None, typer.Option(min=1, help="Photos of each set at most, evenly spread.")] = None,
     classifier: Annotated[str, typer.Option(help="As in wsseg segment.")] = wsseg.classifier.EMBEDDED,
     workers: Annotated[int, typer.Option(min=1, help="Processes; the figures do not depend on them.")] = 1,

@@ -8,15 +8,14 @@ runs five iterations from a rectangle.
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import cv2
 import numpy as np
 import typer
-from accuracy import samples_of
+from accuracy import Data, samples_of
 from provenance import provenance
 from rich.console import Console
 from rich.progress import track
@@ -27,6 +26,8 @@ from wsseg.arrays import Image
 from wsseg.cli import recipe_flags
 from wsseg.recipe import Recipe
 
+Result = TypeVar("Result")
+
 SIZE = (500, 375)
 RECTANGLE = (25, 19, 450, 337)
 """5 % inside the photo: x, y, width, height."""
@@ -34,7 +35,7 @@ RECTANGLE = (25, 19, 450, 337)
 
 def main(
     *,
-    data: Annotated[Path, typer.Option(help="Folder of sets.")],
+    data: Data,
     limit: Annotated[int, typer.Option(min=1, help="Photos of each set.")] = 10,
     recipe: Recipe,
 ) -> None:
@@ -50,16 +51,16 @@ def main(
             partial(wsseg.label, image, saliency, segmenter.recipe),
             partial(grabcut, image),
         )
-        rows.append([seconds(stage) for stage in stages])
+        rows.append([seconds_of(stage)[0] for stage in stages])
     print(provenance())
     Console().print(table_of(np.array(rows)))
 
 
-def seconds(stage: Callable[[], object]) -> float:
-    """How long one call takes."""
+def seconds_of(stage: Callable[[], Result]) -> tuple[float, Result]:
+    """How long one call takes, and what comes of it."""
     start = perf_counter()
-    stage()
-    return perf_counter() - start
+    result = stage()
+    return perf_counter() - start, result
 
 
 def grabcut(image: Image) -> None:

@@ -200,12 +200,10 @@ class TestSegment:
         assert (made_by["targets"], made_by["top"]) == ([], None)
 
     def test_a_recipe_may_be_a_file_which_flags_still_change(self, run: Run, photos: Path, tmp_path: Path) -> None:
-        (tmp_path / "mine.toml").write_text(
-            'base = "simonyan2013"\ncomponents = 3\nmirror = false\nworking_side = 96\n'
-        )
+        (tmp_path / "mine.toml").write_text('base = "simonyan2013"\ncomponents = 3\nmirror = false\nexact_side = 96\n')
         words = ("--recipe", tmp_path / "mine.toml", "--components", "2")
         assert run("segment", photos / "cat.jpg", "-o", tmp_path / "out", *words).code == 0
-        expected = {"mirror": False, "working_side": 96, "components": 2}
+        expected = {"mirror": False, "exact_side": 96, "components": 2}
         made_by = json.loads((tmp_path / "out/run.json").read_text())
         assert made_by["recipe"] == RECIPES["simonyan2013"].as_dict() | expected
 
@@ -387,7 +385,7 @@ class TestTune:
         assert verdict in ended.out
         assert f"--recipe {file}" in ended.err
         recipe = read_recipe(file)
-        assert (recipe.samples, recipe.mirror, recipe.working_side) == (1, False, 64)
+        assert (recipe.samples, recipe.mirror, recipe.exact_side) == (1, False, 64)
         changed = [line for line in ended.out.splitlines()[1:] if line]
         assert all(f"{line}  #" in file.read_text() for line in changed)
         assert run("segment", folders[0] / "1.png", "-o", tmp_path / "out", "--recipe", file).code == 0

@@ -81,39 +81,66 @@ def test_one_component_is_kept_unless_all_are_wanted() -> None:
     assert one.energy == all_of_them.energy
 
 
-def test_a_larger_photo_has_the_smaller_one_s_mask_enlarged() -> None:
-    recipe = replace(RECIPES["default"], working_side=64)
-    image = cv2.resize(disc()[0], (256, 256), interpolation=cv2.INTER_NEAREST)
-    found = label(image, blob(256, 256), recipe)
-    assert found.mask.shape == (256, 256)
-    inside = cv2.resize(disc()[1].astype(np.uint8), (256, 256), interpolation=cv2.INTER_NEAREST) > 0
-    assert (found.mask & inside).sum() / (found.mask | inside).sum() > 0.97
-    # No staircase: some of the outline runs between the small photo's pixels.
-    coarse = cv2.resize(found.mask[2::4, 2::4].astype(np.uint8), (256, 256), interpolation=cv2.INTER_NEAREST)
-    assert (coarse != found.mask).any()
+def large_disc(scale: int = 8) -> tuple[Image, np.ndarray, Saliency]:
+    """The disc enlarged and noisy at its own size, and a map of it."""
+    small, inside = disc()
+    side = 64 * scale
+    smooth = cv2.resize(small, (side, side), interpolation=cv2.INTER_CUBIC).astype(float)
+    y, x = np.mgrid[:side, :side]
+    inside = np.hypot(y - side / 2, x - side / 2) < side * 0.3
+    image = np.where(inside[..., None], (230, 140, 40), (40, 80, 160)) * 0.7 + smooth * 0.3
+    image += np.random.default_rng(1).normal(0, 6, image.shape)
+    return image.clip(0, 255).astype(np.uint8), inside, blob(side, side)
 
 
-@pytest.mark.parametrize("turned", [False, True])
-def test_a_larger_photo_is_averaged_to_the_working_side(turned: bool) -> None:
-    """Whatever lies within a pixel of the small photo does not matter but for its mean."""
-    small, inside = disc()[0][8:56].clip(20, 235), disc()[1][8:56]
-    recipe = replace(RECIPES["default"], refit_side=64, working_side=64)
-    large = np.kron(small, np.ones((2, 2, 1), np.uint8))
-    change = np.kron(np.random.default_rng(1).choice([-20, 20], small.shape), [[[1]], [[-1]]]).repeat(2, axis=1)
-    large = (large + change).astype(np.uint8)
-    saliency = blob(48, 64)
-    if turned:
-        small, large, saliency, inside = (np.rot90(array).copy() for array in (small, large, saliency, inside))
-    expected = label(small, saliency, recipe)
-    found = label(large, np.kron(saliency, np.ones((2, 2), np.float32)), recipe)
-    assert found.energy == pytest.approx(expected.energy)
-    assert found.mask.shape == found.seeds.shape == large.shape[:2]
-    within = np.kron(inside, np.ones((2, 2), np.bool_))
-    assert (found.mask & within).sum() / (found.mask | within).sum() > 0.96
+@pytest.mark.parametrize(("exact_side", "exact"), [(64, False), (100, False), (511, False), (512, True), (600, True)])
+def test_a_larger_photo_has_a_sharp_outline_too(exact_side: int, exact: bool) -> None:
+    image, inside, saliency = large_disc()
+    found = label(image, saliency, replace(RECIPES["default"], exact_side=exact_side))
+    assert found.exact is exact
+    # A pixel of the smallest cut is eight of these.
+    assert (found.mask != inside).sum() < 0.1 * inside.sum() ** 0.5
+    assert found.energy == pytest.approx(found.flow, rel=1e-6)
+    assert found.energy > 0
+
+
+def test_in_a_band_nothing_changes_far_from_the_outline() -> None:
+    image, _, saliency = large_disc()
+    speck = image.copy()
+    speck[250:252, 250:252] = image[0, 0]
+    speck[20:22, 20:22] = image[256, 256]
+    recipe = replace(RECIPES["default"], exact_side=64, band=2, largest=False)
+    found = label(speck, saliency, recipe).mask
+    assert found[250:252, 250:252].all()
+    assert not found[20:22, 20:22].any()
+
+
+@pytest.mark.parametrize("shape", [(48, 64), (64, 48), (48, 50)])
+def test_the_whole_photo_as_a_band_is_the_exact_cut(shape: tuple[int, int]) -> None:
+    """At one size, from whatever mask it begins."""
+    rng = np.random.default_rng(0)
+    image, saliency = rng.integers(0, 256, (*shape, 3), np.uint8), blob(*shape)
+    recipe = replace(RECIPES["default"], border=0.0, smoothness=5.0, largest=False)
+    exact = label(image, saliency, replace(recipe, refit_side=16, exact_side=64))
+    banded = label(image, saliency, replace(recipe, refit_side=16, exact_side=max(shape) // 2 + 1, band=100))
+    assert (exact.exact, banded.exact) == (True, False)
+    np.testing.assert_array_equal(banded.mask, exact.mask)
+    assert banded.flow == exact.flow
+
+
+def test_a_photo_of_any_size_has_the_same_mask() -> None:
+    """The outline weighs as much beside the area, and the contrast is the photo's own."""
+    image, inside, saliency = large_disc(2)
+    recipe = replace(RECIPES["default"], refit_side=32)
+    for scale in (1, 2, 4):
+        larger, around = (cv2.resize(array, None, fx=scale, fy=scale) for array in (image, saliency))
+        found = label(larger, around.clip(0, 1), replace(recipe, exact_side=1000))
+        truth = cv2.resize(inside.astype(np.uint8), None, fx=scale, fy=scale) > 0
+        assert (found.mask & truth).sum() / (found.mask | truth).sum() > 0.97
 
 
 def test_a_smaller_photo_is_never_enlarged() -> None:
-    wide, wider = (labeled(replace(RECIPES["default"], refit_side=side, working_side=side)) for side in (64, 100))
+    wide, wider = (labeled(replace(RECIPES["default"], refit_side=side, exact_side=side)) for side in (64, 100))
     assert wide.energy == wider.energy
 
 
@@ -130,7 +157,8 @@ CHANGES = {
     "prior": 0.0,
     "balance": 0.9,
     "smoothness": 300.0,
-    "working_side": 24,
+    "exact_side": 24,
+    "band": 1,
     "random_state": 7,
 }
 
@@ -144,9 +172,8 @@ def test_every_number_of_the_labeling_is_tried() -> None:
 def test_no_number_is_ignored(photo: Image, name: str) -> None:
     saliency = blob(*photo.shape[:2])
     saliency[:, -12:] = 0.7
-    before, after = (
-        label(photo, saliency, recipe) for recipe in (Recipe(), replace(Recipe(), **{name: CHANGES[name]}))
-    )
+    recipe = replace(Recipe(), exact_side=60)
+    before, after = (label(photo, saliency, one) for one in (recipe, replace(recipe, **{name: CHANGES[name]})))
     assert before.energy != after.energy or (before.mask != after.mask).any()
 
 
@@ -184,10 +211,11 @@ def test_an_empty_and_a_full_mask_are_doubted() -> None:
     image, saliency = np.zeros((20, 20, 3), np.uint8), blob(20, 20)
     empty = label(image, saliency, replace(Recipe(), smoothness=1e6))
     assert not empty.mask.any()
-    assert empty.doubts == ("the cheapest cut keeps no pixel of the object",)
+    flat = "the photo is of one color"
+    assert empty.doubts == (flat, "the cheapest cut keeps no pixel of the object")
     full = label(image, np.maximum(saliency, 0.9), replace(Recipe(), border=0.0, smoothness=1e6))
     assert full.mask.all()
-    assert full.doubts == ("the mask is the whole photo",)
+    assert full.doubts == (flat, "the mask is the whole photo")
 
 
 def test_nothing_that_is_given_is_changed(photo: Image) -> None:

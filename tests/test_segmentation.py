@@ -24,7 +24,7 @@ from wsseg.segmentation import PICTURES, Segmentation, Segmenter, Sighting, segm
 GOLDEN = Path(__file__).parent / "golden"
 PHOTOS = ("chelsea", "coffee")
 
-QUICK = replace(RECIPES["default"], samples=1, mirror=False, working_side=96)
+QUICK = replace(RECIPES["default"], samples=1, mirror=False, exact_side=96)
 
 
 def photo_bytes(name: str) -> bytes:
@@ -171,7 +171,7 @@ class TestTarget:
         assert found.probability == pytest.approx(sum(part.probability for part in parts))
 
     def test_a_class_that_the_network_does_not_see_is_doubted(self, network: Classifier) -> None:
-        recipe = replace(RECIPES["simonyan2013"], mirror=False, working_side=96)
+        recipe = replace(RECIPES["simonyan2013"], mirror=False, exact_side=96)
         found = Segmenter(network, recipe).segment(photo_bytes("chelsea"), "fire engine")
         assert found.mask.any()
         assert found.status == "weak"
@@ -285,7 +285,7 @@ class TestStatus:
         recipe = replace(segmenter.recipe, smoothness=1e6)
         found = Segmenter(self.classifier(least=0.9), recipe).segment(np.full_like(square, 90))
         assert found.mask.all()
-        assert (found.status, found.reasons) == ("weak", ("the mask is the whole photo",))
+        assert (found.status, found.reasons) == ("weak", ("the photo is of one color", "the mask is the whole photo"))
 
     def test_without_an_object_the_status_says_so_before_all_else(self, segmenter: Segmenter, square: Any) -> None:
         recipe = replace(segmenter.recipe, smoothness=1e6)

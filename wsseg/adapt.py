@@ -55,7 +55,7 @@ class Study:
         if head is not None:
             mixed = blended(saliency, head.objectness(self.features.astype(np.float32)), recipe.objectness)
             saliency = saliency_from_map(mixed, mixed.shape, blur=0)
-        return label(self.image, saliency, replace(recipe, working_side=SIDE)).mask
+        return label(self.image, saliency, replace(recipe, exact_side=SIDE)).mask
 
     def cover(self, mask: Mask) -> NDArray[np.float32]:
         """The share of each of the features' places that the mask covers."""

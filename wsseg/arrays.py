@@ -28,6 +28,14 @@ NEIGHBORS = ((0, 1), (1, 0), (1, 1), (1, -1))
 """(dy, dx) of each plane of a Pairwise: half of the 8 neighbors, each pair of pixels named once."""
 
 
+def neighbors_at(offset: tuple[int, int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """The pixels that have a neighbor at (dy, dx), and those neighbors, in the same order; dx may be negative."""
+    dy, dx = offset
+    left, right = slice(None, -abs(dx) or None), slice(abs(dx), None)
+    here, there = (left, right) if dx >= 0 else (right, left)
+    return (slice(None, -dy or None), here), (slice(dy, None), there)
+
+
 class Box(NamedTuple):
     """A rectangle in pixels of the upright photo; x1 and y1 are exclusive."""
 

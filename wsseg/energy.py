@@ -4,8 +4,10 @@ E(L) = sum_p unary[p, L_p] + sum_pq pairwise[pq] [L_p != L_q], Boykov, Jolly 200
 with the constants of GrabCut (Rother, Kolmogorov, Blake 2004, equations 4, 5 and 11).
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +29,7 @@ from wsseg.arrays import (
     check_same_size,
     check_seeds,
     check_unary,
+    neighbors_at,
 )
 from wsseg.mixture import Mixture, fit_mixture
 
@@ -56,7 +59,13 @@ def palette_of(image: Image) -> Palette:
 
 
 def mixtures_from_seeds(
-    image: Image, seeds: Seeds, *, components: int, color_samples: int, random_state: int
+    image: Image,
+    seeds: Seeds,
+    *,
+    components: int,
+    color_samples: int,
+    random_state: int,
+    start: tuple[Mixture, Mixture] | None = None,
 ) -> tuple[Mixture, Mixture]:
     """The color mixtures of background and object, each fitted to at most `color_samples` of its seeded pixels.
 
@@ -69,7 +78,8 @@ def mixtures_from_seeds(
         raise ValueError(f"seeds must hold both sides, got none of the {empty[0]}; lower or raise its quantile")
     samples = [side[rng.choice(len(side), min(color_samples, len(side)), replace=False)] for side in sides]
     background, foreground = (
-        fit_mixture(sample.astype(np.float64), components=components, random_state=random_state) for sample in samples
+        fit_mixture(sample.astype(np.float64), components=components, random_state=random_state, start=one)
+        for sample, one in zip(samples, start or (None, None), strict=True)
     )
     return background, foreground
 
@@ -92,15 +102,48 @@ def pairwise_from_contrast(image: Image, *, smoothness: float) -> Pairwise:
     A flat photo has no contrast to weigh, so all its neighbors hold together alike. Planes as in arrays.py; 0 where
     the neighbor would lie outside.
     """
-    colors = check_image(image).astype(np.float64)
-    squares = [np.square(colors[here] - colors[there]).sum(axis=2) for here, there in map(_pairs, NEIGHBORS)]
-    pairs = sum(square.size for square in squares)
-    mean = sum(float(square.sum()) for square in squares) / max(pairs, 1)
-    beta = 1 / (2 * mean) if mean > 0 else 0.0
+    weights_of = _contrast(check_image(image), smoothness)
+    channels = np.ascontiguousarray(np.moveaxis(image, 2, 0), np.int32)
     pairwise = np.zeros((len(NEIGHBORS), *image.shape[:2]))
-    for plane, square, offset in zip(pairwise, squares, NEIGHBORS, strict=True):
-        plane[_pairs(offset)[0]] = smoothness / np.hypot(*offset) * np.exp(-beta * square)
+    for plane, offset in zip(pairwise, NEIGHBORS, strict=True):
+        here, there = neighbors_at(offset)
+        plane[here] = weights_of(channels[:, *here] - channels[:, *there], offset)
     return pairwise
+
+
+class Ties(NamedTuple):
+    """What ties some pixels of a photo, known by their places among them, while all others keep their labels."""
+
+    pairs: tuple[NDArray[np.intp], NDArray[np.intp]]
+    """Neighbors that are both among them."""
+    weights: NDArray[np.float64]
+    """Of each pair, in nats."""
+    outward: NDArray[np.float64]
+    """(N, 2), nats: what each label of a pixel costs for the neighbors that keep theirs."""
+
+
+def ties_within(image: Image, mask: Mask, pixels: NDArray[np.intp], *, smoothness: float) -> Ties:
+    """`pairwise_from_contrast` where `pixels`, (N,) ascending places in reading order, are free and the rest is `mask`.
+
+    It takes memory for these pixels alone, whatever the size of the photo.
+    """
+    check_same_size(check_image(image), check_mask(mask), "image and mask")
+    height, width = mask.shape
+    weights_of, colors, labels = _contrast(image, smoothness), image.reshape(-1, 3), mask.ravel().astype(np.intp)
+    y, x = np.divmod(pixels, width)
+    outward, inward = np.zeros((len(pixels), 2)), []
+    for dy, dx in (*NEIGHBORS, *((-dy, -dx) for dy, dx in NEIGHBORS)):
+        here = np.flatnonzero((y + dy >= 0) & (y + dy < height) & (x + dx >= 0) & (x + dx < width))
+        there = pixels[here] + dy * width + dx
+        differences = colors[pixels[here]].astype(np.int32) - colors[there]
+        weights = weights_of(differences.T, (dy, dx))
+        places = np.searchsorted(pixels, there).clip(max=len(pixels) - 1)
+        free = pixels[places] == there
+        outward[here[~free], 1 - labels[there[~free]]] += weights[~free]
+        if (dy, dx) in NEIGHBORS:
+            inward.append((here[free], places[free], weights[free]))
+    first, second, weights = (np.concatenate(parts) for parts in zip(*inward, strict=True))
+    return Ties((first, second), weights, outward)
 
 
 def clamp_to_seeds(unary: Unary, pairwise: Pairwise, seeds: Seeds) -> Unary:
@@ -134,26 +177,31 @@ def energy_of(mask: Mask, unary: Unary, pairwise: Pairwise) -> float:
     check_same_size(check_mask(mask), unary, "mask and unary")
     total = float(np.where(mask, unary[..., FOREGROUND], unary[..., BACKGROUND]).sum())
     for plane, offset in zip(pairwise, NEIGHBORS, strict=True):
-        here, there = _pairs(offset)
+        here, there = neighbors_at(offset)
         total += float(plane[here][mask[here] != mask[there]].sum())
     return total
+
+
+def _contrast(image: Image, smoothness: float) -> Callable[[NDArray[np.int32], tuple[int, int]], NDArray[np.float64]]:
+    """What pairs of the image's pixels weigh, by the differences of their colors, channels first, and their offset."""
+    pairs = [(image[here], image[there]) for here, there in map(neighbors_at, NEIGHBORS)]
+    total = sum(cv2.norm(first, second, cv2.NORM_L2SQR) for first, second in pairs if first.size)
+    beta = sum(first[..., 0].size for first, _ in pairs) / (2 * total) if total else 0.0
+
+    def weights_of(differences: NDArray[np.int32], offset: tuple[int, int]) -> NDArray[np.float64]:
+        squares = np.einsum("c...,c...->...", differences, differences)
+        return np.asarray(smoothness / np.hypot(*offset) * np.exp(-beta * squares))
+
+    return weights_of
 
 
 def _unary_from_log_odds(log_odds: NDArray[np.float64]) -> Unary:
     return np.stack([log_odds.clip(min=0), (-log_odds).clip(min=0)], axis=-1)
 
 
-def _pairs(offset: tuple[int, int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """The pixels that have a neighbor at (dy, dx), and those neighbors, in the same order; dx may be negative."""
-    dy, dx = offset
-    left, right = slice(None, -abs(dx) or None), slice(abs(dx), None)
-    here, there = (left, right) if dx >= 0 else (right, left)
-    return (slice(None, -dy or None), here), (slice(dy, None), there)
-
-
 def _sum_over_neighbors(pairwise: Pairwise) -> NDArray[np.float64]:
     total: NDArray[np.float64] = pairwise.sum(axis=0)
     for plane, offset in zip(pairwise, NEIGHBORS, strict=True):
-        here, there = _pairs(offset)
+        here, there = neighbors_at(offset)
         total[there] += plane[here]
     return total

@@ -18,7 +18,7 @@ the noise of a JPEG. The figure of the measured recipe."""
 ROUNDS = 10
 """Rounds of expectation and maximization at most: the refits of a recipe go on where these end."""
 
-GAIN = 1e-3
+GAIN = 1e-2
 """A smaller gain of the mean log-likelihood, in nats, ends the fit."""
 
 
@@ -37,9 +37,11 @@ class Mixture:
     def _log_joint(self, samples: Floats) -> Floats:
         """ln w_k + ln N(x; mu_k, Sigma_k), shape (K, N)."""
         factors = np.linalg.cholesky(self.covariances)
-        whitened = np.stack(
-            [np.linalg.inv(factor) @ (samples - mean).T for factor, mean in zip(factors, self.means, strict=True)]
-        )
+        whitening = np.linalg.inv(factors)
+        centers = np.einsum("kij,kj->ki", whitening, self.means)
+        whitened = (whitening.reshape(-1, samples.shape[1]) @ samples.T).reshape(*centers.shape, -1) - centers[
+            ..., None
+        ]
         log_norms = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
         constants = np.log(self.weights) - log_norms - samples.shape[1] / 2 * np.log(2 * np.pi)
         return np.asarray(constants[:, None] - np.square(whitened).sum(axis=1) / 2)
@@ -53,6 +55,7 @@ def fit_mixture(
     sample_weights: Floats | None = None,
     variance: float = COLOR_VARIANCE,
     rounds: int = ROUNDS,
+    start: Mixture | None = None,
 ) -> Mixture:
     """The mixture of at most `components` Gaussians that makes (N, D) samples likely.
 
@@ -63,7 +66,7 @@ def fit_mixture(
     """
     weights = np.ones(len(samples)) if sample_weights is None else sample_weights
     _check_samples(samples, weights)
-    mixture = _maximize(samples, weights * _nearest(samples, weights, components, random_state), variance)
+    mixture = start or _maximize(samples, weights * _nearest(samples, weights, components, random_state), variance)
     likelihood = -np.inf
     for _ in range(rounds):
         joint = mixture._log_joint(samples)
@@ -92,10 +95,12 @@ def _maximize(samples: Floats, shares: Floats, variance: float) -> Mixture:
     masses = shares.sum(axis=1)
     kept = masses > 1e-9 * masses.sum()
     shares, masses = shares[kept], masses[kept]
-    means = shares @ samples / masses[:, None]
-    centered = samples[None] - means[:, None]
-    covariances = np.einsum("kn,kni,knj->kij", shares, centered, centered, optimize=True) / masses[:, None, None]
-    return Mixture(masses / masses.sum(), means, covariances + variance * np.eye(samples.shape[1]))
+    center = samples.mean(axis=0)  # The samples' spread is not lost in squares of a far origin.
+    offsets = samples - center
+    means = shares @ offsets / masses[:, None]
+    squares = (shares[:, None] * offsets.T) @ offsets / masses[:, None, None]
+    covariances = squares - means[:, :, None] * means[:, None]
+    return Mixture(masses / masses.sum(), means + center, covariances + variance * np.eye(samples.shape[1]))
 
 
 def _nearest(samples: Floats, weights: Floats, components: int, random_state: int) -> Floats:

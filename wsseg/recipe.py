@@ -31,6 +31,9 @@ MAX_PIXELS: Final = 100_000_000
 MAX_BYTES: Final = 100_000
 """A recipe file of more bytes than this is none."""
 
+REFERENCE_SIDE: Final = 500
+"""Long side, in pixels, of a photo that `smoothness` is for."""
+
 FOLDS: Final = 5
 """Parts that labelled photos are dealt into; one at a time is left out of the tuning."""
 
@@ -108,8 +111,15 @@ class Recipe:
     prior: float = _number("energy", 2.0, "weight of the saliency's log-odds beside the colors")
     prior_given: float = _number("energy", 3.0, "the same when a target is given, since the map is surer")
     balance: float = _number("energy", 0.55, "saliency that speaks neither for the object nor against it", 0.03, 0.97)
-    smoothness: float = _number("energy", 20.0, "weight of the contrast between neighbors, GrabCut's gamma, in nats")
-    working_side: int = _number("mask", 640, "long side, in pixels, above which the cut works on a smaller photo", 16)
+    smoothness: float = _number(
+        "energy",
+        40.0,
+        f"weight of the contrast between neighbors, GrabCut's gamma, in nats at a long side of {REFERENCE_SIDE} pixels",
+    )
+    exact_side: int = _number(
+        "mask", 320, "long side, in pixels, up to which a photo is cut as a whole, not in a band along the outline", 16
+    )
+    band: int = _number("mask", 4, "half width of that band, in pixels, at each doubling of the size", 1, 100)
     largest: bool = _switch("mask", True, "keep the largest component of the mask only")
 
     def __post_init__(self) -> None:
@@ -130,6 +140,14 @@ class Recipe:
     def given(self) -> "Recipe":
         """The recipe for a target that is given."""
         return replace(self, prior=self.prior_given)
+
+    def at(self, side: int) -> "Recipe":
+        """The recipe for a photo of that long side, in pixels: the smoothness in proportion.
+
+        Of twice the side, a mask has four times the pixels, but its outline only twice: so both weigh the same beside
+        each other at any size.
+        """
+        return replace(self, smoothness=self.smoothness * side / REFERENCE_SIDE)
 
     def as_dict(self) -> dict[str, Any]:
         """Every number by its name, fit for JSON."""

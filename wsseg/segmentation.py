@@ -66,7 +66,12 @@ class Segmentation(Sighting):
     seeds: Seeds
     """What the saliency alone says, at the photo's size."""
     energy: float
-    """Of the cut's labeling, in nats, at the size that the cut worked at."""
+    """Of the last cut's labeling, in nats, before it was tidied; 0 when nothing was cut."""
+    flow: float
+    """The maximum flow, in nats, that certifies the labeling: none has less energy. Equal up to rounding."""
+    exact: bool
+    """Whether that cut was of the whole photo at once; else of a band along the outline that was found in a smaller
+    one, `exact_side` pixels long."""
     status: Status
 
     @property
@@ -228,6 +233,8 @@ class Segmenter:
             mask=labeling.mask,
             seeds=labeling.seeds,
             energy=labeling.energy,
+            flow=labeling.flow,
+            exact=labeling.exact,
             status=status,
         )
 

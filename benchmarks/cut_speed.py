@@ -1,0 +1,119 @@
+"""Seconds of the cut, beside cv2.grabCut with 5 iterations, from the same seeds and on one core.
+
+    python benchmarks/cut_speed.py --data DIR --limit 10
+
+The cut is all that follows the map: mixtures, refits, graphs and solving. DIR is as in accuracy.py. Each photo is
+brought to 0.2 and to 1 megapixel; masks are compared with the truth at that size. cv2.grabCut starts from the recipe's
+own seeds, which may change, and from the border, which may not; what neither says is on the side that the map leans to.
+"""
+
+from functools import partial
+from statistics import fmean, median
+from typing import Annotated, NamedTuple
+
+import cv2
+import numpy as np
+import typer
+from accuracy import VOID, Data, Sample, samples_of
+from provenance import provenance
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from stages import seconds_of
+
+import wsseg
+from wsseg.arrays import BACKGROUND, FOREGROUND, Image, Mask, Saliency, Seeds
+from wsseg.cli import recipe_flags
+from wsseg.metrics import scores
+from wsseg.recipe import Recipe
+
+MEGAPIXELS = (0.2, 1.0)
+
+ITERATIONS = 5
+
+
+class Row(NamedTuple):
+    """What one photo came to at one size, ours and cv2.grabCut's."""
+
+    seconds: tuple[float, float]
+    ious: tuple[float, float]
+    exact: bool
+
+
+def main(
+    *,
+    data: Data,
+    limit: Annotated[int | None, typer.Option(min=1, help="Photos of each set.")] = 10,
+    recipe: Recipe,
+) -> None:
+    """Print seconds and IoU of both, and the median of each photo's ratio last."""
+    cv2.setNumThreads(1)
+    segmenter = wsseg.Segmenter(recipe=recipe)
+    rows: dict[float, list[Row]] = {size: [] for size in MEGAPIXELS}
+    for sample in track(list(samples_of(data, limit)), console=Console(stderr=True)):
+        sighting = segmenter.sight(sample.photo)
+        for size in MEGAPIXELS:
+            rows[size].append(row_of(*at_size(sample, sighting, size), recipe))
+    print(provenance())
+    Console(width=120).print(table_of(rows, recipe))
+    ratios = ", ".join(f"at {size:g} MP: {ratio_of(rows[size]):.1f}" for size in MEGAPIXELS)
+    print(f"ratio {ratios}")
+
+
+def at_size(sample: Sample, sighting: wsseg.Sighting, megapixels: float) -> tuple[Image, Saliency, Seeds]:
+    """Photo, map and truth of that many megapixels."""
+    truth = wsseg.read_truth(sample.truth, void=VOID.get(sample.collection))
+    scale = (megapixels * 1e6 / truth.size) ** 0.5
+    size = round(truth.shape[1] * scale), round(truth.shape[0] * scale)
+    finer = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    saliency = cv2.resize(sighting.saliency, size, interpolation=cv2.INTER_LINEAR).clip(0, 1)
+    image = cv2.resize(sighting.image, size, interpolation=finer)
+    return image, saliency, cv2.resize(truth, size, interpolation=cv2.INTER_NEAREST)
+
+
+def row_of(image: Image, saliency: Saliency, truth: Seeds, recipe: Recipe) -> Row:
+    """Both on one photo, one after the other."""
+    ours, labeling = seconds_of(partial(wsseg.label, image, saliency, recipe))
+    start = start_of(saliency, recipe)
+    theirs, mask = seconds_of(partial(grabcut, image, start))
+    ious = (scores(labeling.mask, truth)["iou"], scores(mask, truth)["iou"])
+    return Row((ours, theirs), ious, labeling.exact)
+
+
+def start_of(saliency: Saliency, recipe: Recipe) -> np.ndarray:
+    """The recipe's seeds in cv2.grabCut's words."""
+    seeds = recipe.bind(wsseg.seeds_from_saliency)(saliency)
+    labels = np.where(saliency > recipe.balance, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    labels[seeds == FOREGROUND], labels[seeds == BACKGROUND] = cv2.GC_PR_FGD, cv2.GC_PR_BGD
+    labels[recipe.bind(wsseg.border_seeds)(seeds) == BACKGROUND] = cv2.GC_BGD
+    return labels
+
+
+def grabcut(image: Image, start: np.ndarray) -> Mask:
+    """The peer."""
+    cv2.setRNGSeed(0)
+    labels = start.copy()
+    cv2.grabCut(image, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), ITERATIONS, cv2.GC_INIT_WITH_MASK)
+    return labels % 2 == 1
+
+
+def ratio_of(rows: list[Row]) -> float:
+    """The median of each photo's."""
+    return median(theirs / ours for (ours, theirs), _, _ in rows)
+
+
+def table_of(rows: dict[float, list[Row]], recipe: Recipe) -> Table:
+    """A row for each size and side."""
+    table = Table("", "refits", "result", "mean IoU", "median seconds", title=f"{len(rows[MEGAPIXELS[0]])} photos")
+    for size, found in rows.items():
+        exact = sum(row.exact for row in found)
+        result = f"{exact} exact, {len(found) - exact} banded"
+        for side, cells in enumerate([("wsseg", recipe.refits, result), ("cv2.grabCut", ITERATIONS, "exact")]):
+            name, refits, kind = cells
+            iou, seconds = fmean(row.ious[side] for row in found), median(row.seconds[side] for row in found)
+            table.add_row(f"{name} at {size:g} MP", str(refits), kind, f"{iou:.3f}", f"{seconds:.3f}")
+    return table
+
+
+if __name__ == "__main__":
+    typer.run(recipe_flags("saliency", "seeds", "mixtures", "energy", "mask")(main))
