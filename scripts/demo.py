@@ -9,11 +9,11 @@ from rich.progress import track
 from rich.table import Table
 
 import wsseg
-from wsseg.segmentation import PICTURES
+from wsseg.segmentation import PICTURES, pictures_of
 
 PHOTOS = ("chelsea.png", "coffee.png", "rocket.jpg", "astronaut.png", "camera.png", "motorcycle_left.png")
 FOLDER = Path(__file__).resolve().parents[1] / "demo"
-COLUMNS = ("photo", "category", "probability", "mask share", "status", "seconds")
+COLUMNS = ("photo", "category", "probability", "confidence", "status", "seconds")
 
 
 def main() -> None:
@@ -34,10 +34,10 @@ def row_of(segmenter: wsseg.Segmenter, name: str) -> tuple[str, ...]:
         start = time.perf_counter()
         result = segmenter.segment(path)
         seconds = time.perf_counter() - start
-    stem, share = Path(name).stem, result.mask.mean()
-    for kind, picture in PICTURES.items():
-        result.save(FOLDER / picture.folder / f"{stem}.png", kind)
-    return stem, result.category, f"{result.probability:.2f}", f"{share:.0%}", result.status, f"{seconds:.1f}"
+    stem, confidence = Path(name).stem, f"{result.confidence:.2f}"
+    for kind in pictures_of(wsseg.Segmentation):
+        result.save(FOLDER / PICTURES[kind].folder / f"{stem}.png", kind)
+    return stem, result.category, f"{result.probability:.2f}", confidence, result.status, f"{seconds:.1f}"
 
 
 if __name__ == "__main__":

@@ -43,6 +43,30 @@ def cheapest_labelings(unary: Any, pairwise: Any) -> tuple[float, list[Any]]:
     return least, [mask for cost, mask in energies if cost == least]
 
 
+def potts_energies(stack: Any, unary: Any, pairwise: Any) -> Any:
+    """E(f) = sum_p D_p(f_p) + sum_pq u_pq [f_p != f_q] of each labeling in the stack, (N, H, W).
+
+    Boykov, Veksler, Zabih 2001, section 7: the Potts model.
+    """
+    totals = np.zeros(len(stack))
+    for y, x in np.ndindex(*unary.shape[:2]):
+        totals += unary[y, x][stack[:, y, x]]
+    for plane, p, q in neighboring_pairs(*unary.shape[:2]):
+        totals += pairwise[plane, *p] * (stack[:, *p] != stack[:, *q])
+    return totals
+
+
+def labelings_of_several(height: int, width: int, labels: int) -> Any:
+    """Every labeling of that size, stacked: 19683 of 3x3 with three labels."""
+    return np.array(list(product(range(labels), repeat=height * width))).reshape(-1, height, width)
+
+
+def expansion_moves(labels: Any, count: int) -> Any:
+    """Every labeling in which some pixels of `labels` took one of the `count` labels, stacked."""
+    takers = labelings_of_several(*labels.shape, 2) == 1
+    return np.concatenate([np.where(takers, target, labels) for target in range(count)])
+
+
 def contrast(image: Any, gamma: float) -> Any:
     """V_mn = gamma / dis(m, n) exp(-beta ||z_m - z_n||^2), beta = 1 / (2 <||z_m - z_n||^2>), over 8 neighbors.
 

@@ -15,15 +15,16 @@ ROOT = Path(wsseg.__file__).parent
 
 LAYERS = {
     0: {"arrays", "recipe", "categories", "objectness"},
-    1: {"classifier", "seeds", "mixture", "regions", "metrics", "files", "pictures"},
+    1: {"classifier", "seeds", "mixture", "hints", "regions", "metrics", "files", "pictures"},
     2: {"saliency", "energy"},
-    3: {"cut"},
-    4: {"labeling"},
-    5: {"segmentation"},
-    6: {"batch", "evaluation"},
-    7: {"__init__", "tuning"},
-    8: {"adapt"},
-    9: {"cli"},
+    3: {"cut", "confidence"},
+    4: {"labeling", "expansion"},
+    5: {"several"},
+    6: {"segmentation"},
+    7: {"batch", "evaluation"},
+    8: {"__init__", "tuning"},
+    9: {"adapt"},
+    10: {"cli"},
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names}
 

@@ -15,12 +15,14 @@ from wsseg.arrays import (
     Box,
     Point,
     check_image,
+    check_labels,
     check_mask,
     check_pairwise,
     check_saliency,
     check_same_size,
     check_seeds,
     check_unary,
+    neighbors_at,
 )
 
 
@@ -33,6 +35,7 @@ DOORS: dict[str, tuple[Callable[..., Any], type, tuple[int, ...]]] = {
     "saliency": (check_saliency, np.float32, (2, 5)),
     "seeds": (check_seeds, np.uint8, (2, 5)),
     "mask": (check_mask, np.bool_, (2, 5)),
+    "labels": (check_labels, np.uint8, (2, 5)),
     "unary": (check_unary, np.float64, (2, 5, 2)),
     "pairwise": (check_small_pairwise, np.float64, (4, 2, 5)),
 }
@@ -133,6 +136,27 @@ def test_costs_are_finite_and_not_negative(name: str, value: float) -> None:
         check(costs)
 
 
+@pytest.mark.parametrize("labels", [1, 2, 3, 300])
+def test_a_unary_may_be_of_any_number_of_labels(labels: int) -> None:
+    unary = np.ones((2, 5, labels))
+    assert check_unary(unary, labels=None) is unary
+    assert check_unary(unary, labels=labels) is unary
+    with pytest.raises(
+        ValueError, match=rf"^costs must be .* \(any, any, {labels + 1}\), got float64 \(2, 5, {labels}\)"
+    ):
+        check_unary(unary, "costs", labels=labels + 1)
+
+
+@pytest.mark.parametrize("offset", NEIGHBORS)
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4), (4, 1), (3, 4)])
+def test_neighbors_are_paired_in_order(offset: tuple[int, int], shape: tuple[int, int]) -> None:
+    places = np.dstack(np.indices(shape))
+    here, there = neighbors_at(offset)
+    steps = places[there] - places[here]
+    assert (steps == offset).all()
+    assert steps[..., 0].size == max(shape[0] - offset[0], 0) * max(shape[1] - abs(offset[1]), 0)
+
+
 def test_sizes_are_compared_by_height_and_width_alone() -> None:
     check_same_size(np.zeros((2, 5, 3)), np.zeros((2, 5)), "image and seeds")
     for other in ((5, 2), (2, 4), (3, 5)):
@@ -148,6 +172,6 @@ def test_values_that_files_and_callers_rely_on() -> None:
 
 
 def test_the_vocabulary_is_described_where_it_is_defined() -> None:
-    for kind in ("Image", "Saliency", "Seeds", "Unary", "Pairwise", "Mask"):
+    for kind in ("Image", "Saliency", "Seeds", "Unary", "Pairwise", "Mask", "Labels"):
         assert f"| {kind} " in str(arrays.__doc__)
         assert hasattr(arrays, kind)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from oracles import contrast, energy, hard_cost, log_mixture
+from oracles import contrast, energy, hard_cost, log_mixture, neighboring_pairs, potts_energies
 
 from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Image
 from wsseg.cut import min_cut
@@ -18,9 +18,12 @@ from wsseg.energy import (
     border_seeds,
     clamp_to_seeds,
     energy_of,
+    log_odds,
     mixtures_from_seeds,
     pairwise_from_contrast,
     palette_of,
+    ties_within,
+    unary_from_log_odds,
     unary_from_mixtures,
     unary_from_saliency,
 )
@@ -300,3 +303,86 @@ class TestBorder:
 def test_energy_is_the_sum_of_its_terms(problem: tuple[Any, Any, Any]) -> None:
     unary, pairwise, mask = (locked(array) for array in problem)
     assert energy_of(mask, unary, pairwise) == energy(mask, unary, pairwise)
+
+
+@st.composite
+def bands(draw: st.DrawFn, count: int) -> tuple[Any, Any, Any, Any]:
+    """A photo, labels, the pixels that are free, and other labels for these."""
+    shape = draw(SHAPES)
+    labels, others = (draw(hnp.arrays(np.uint8, shape, elements=st.integers(0, count - 1))) for _ in range(2))
+    free = draw(hnp.arrays(np.bool_, shape))
+    image = draw(hnp.arrays(np.uint8, (*shape, 3)))
+    return locked(image), locked(labels), locked(free), locked(np.where(free, others, labels))
+
+
+def outline(labels: Any, pairwise: Any) -> float:
+    """What a labeling of any number of labels costs but for its unary terms."""
+    return float(potts_energies(labels[None], np.zeros((*labels.shape, 256)), pairwise)[0])
+
+
+class TestTies:
+    @pytest.mark.parametrize("count", [2, 4])
+    @given(data=st.data())
+    def test_any_labeling_of_the_free_costs_what_it_does_in_the_whole_photo(self, count: int, data: Any) -> None:
+        """But for a constant: the ties among those that are not free."""
+        image, labels, free, others = data.draw(bands(count))
+        ties = ties_within(image, labels, free, smoothness=7.0, count=count)
+        pairwise = contrast(image, 7.0)
+        cost = []
+        for labeling in (labels, others):
+            (first, second), chosen = ties.pairs, labeling[free]
+            inward = ties.weights[chosen[first] != chosen[second]].sum()
+            outward = ties.outward[np.arange(len(chosen)), chosen].sum()
+            cost.append((inward + outward, outline(labeling, pairwise)))
+        fixed = [whole - part for part, whole in cost]
+        assert fixed[0] == pytest.approx(fixed[1], abs=1e-9)
+        rest = [pair for pair in neighboring_pairs(*free.shape) if not (free[pair[1]] or free[pair[2]])]
+        expected = sum(pairwise[plane, *p] for plane, p, q in rest if labels[p] != labels[q])
+        assert fixed[0] == pytest.approx(expected, abs=1e-9)
+
+    @given(bands(3))
+    def test_every_pair_is_there_once_and_no_cost_is_negative(self, band: Any) -> None:
+        image, labels, free, _ = band
+        ties = ties_within(image, labels, free, smoothness=7.0, count=3)
+        assert ties.outward.shape == (free.sum(), 3)
+        assert ties.outward.min(initial=0) >= 0
+        places = {tuple(place): number for number, place in enumerate(np.argwhere(free).tolist())}
+        expected = {
+            frozenset((places[p], places[q])) for _, p, q in neighboring_pairs(*free.shape) if free[p] and free[q]
+        }
+        found = [frozenset(pair) for pair in zip(*(side.tolist() for side in ties.pairs), strict=True)]
+        assert len(found) == len(set(found)) == len(ties.weights)
+        assert set(found) == expected
+
+    def test_where_all_are_free_none_has_a_tie_outward(self) -> None:
+        image = noise(4, 5, 3)
+        ties = ties_within(image, np.zeros((4, 5), np.uint8), np.ones((4, 5), np.bool_), smoothness=3.0)
+        assert not ties.outward.any()
+        assert ties.weights.sum() == pytest.approx(pairwise_from_contrast(image, smoothness=3.0).sum())
+
+    def test_other_sizes_are_refused(self) -> None:
+        image, labels, free = noise(3, 4, 3), np.zeros((3, 4), np.uint8), np.ones((3, 4), np.bool_)
+        with pytest.raises(ValueError, match="^image and labels must have one height and width"):
+            ties_within(image, labels.T, free, smoothness=1.0)
+        with pytest.raises(ValueError, match="^image and free must have one height and width"):
+            ties_within(image, labels, free.T, smoothness=1.0)
+
+
+class TestLogOdds:
+    @given(hnp.arrays(np.float32, (7,), elements=st.floats(0, 1, width=32)))
+    def test_they_are_those_of_the_probabilities_within_limits(self, probabilities: Any) -> None:
+        for found, value in zip(log_odds(locked(probabilities)), probabilities.tolist(), strict=True):
+            bounded = min(max(value, 1 - CLEAREST_ODDS), CLEAREST_ODDS)
+            assert found == pytest.approx(np.log(bounded / (1 - bounded)), abs=1e-9)
+
+    def test_the_opposite_has_the_opposite_odds(self) -> None:
+        levels = np.linspace(0, 1, 101)
+        np.testing.assert_allclose(log_odds(levels), -log_odds(1 - levels), atol=1e-9)
+        assert log_odds(np.array(0.5)) == 0
+
+    @given(costs((4,), st.floats(-50, 50)))
+    def test_costs_of_log_odds_differ_by_them_and_one_is_free(self, odds: Any) -> None:
+        found = unary_from_log_odds(locked(odds))
+        assert found.shape == (4, 2)
+        np.testing.assert_array_equal(found[:, BACKGROUND] - found[:, FOREGROUND], odds)
+        assert not found.min(axis=1).any()

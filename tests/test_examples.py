@@ -55,10 +55,13 @@ def test_the_python_of_the_readme_runs(folder: Path) -> None:
 @pytest.mark.slow
 def test_the_commands_of_the_readme_run(folder: Path) -> None:
     commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("wsseg ")]
-    assert len(commands) == 6
+    assert len(commands) == 9
     for name in ("chelsea", "coffee", "astronaut", "motorcycle_left"):
         with resources.as_file(resources.files("skimage") / "data" / f"{name}.png") as path:
             pillow.open(path).convert("RGB").reduce(8).save(folder / "photos" / f"{name}.jpg")
+    (folder / "seeds").mkdir()
+    with pillow.open("photos/cup.jpg") as cup:
+        pillow.new("L", cup.size, 128).save(folder / "seeds/cup.png")
     for command in commands:
         if "truths/" in command and not (folder / "truths").exists():
             (folder / "out/masks").rename(folder / "truths")

@@ -35,6 +35,7 @@ from wsseg.files import (
     read_soft_mask,
     read_truth,
     replacing,
+    write_labels,
     write_mask,
     write_picture,
 )
@@ -800,6 +801,75 @@ def test_written_pictures_keep_every_value(picture: NDArray[np.uint8], tmp_path:
         np.testing.assert_array_equal(np.array(read), picture)
 
 
+EVERY_LABEL = np.arange(256, dtype=np.uint8).reshape(8, 32)
+
+
+def test_written_labels_are_indices_into_the_colors_of_voc(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "a.png"
+    write_labels(path, EVERY_LABEL)
+    with PIL.Image.open(path) as picture:
+        assert (picture.format, picture.mode) == ("PNG", "P")
+        np.testing.assert_array_equal(np.array(picture), EVERY_LABEL)
+        palette = np.array(picture.getpalette()).reshape(-1, 3).tolist()
+        seen = np.array(picture.convert("RGB"))
+    assert palette[:8] == [[r, g, b] for b in (0, 128) for g in (0, 128) for r in (0, 128)]
+    assert palette[:5] == [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0], [0, 0, 128]]
+    assert palette[15] == [192, 128, 128]  # A person.
+    assert palette[20] == [0, 64, 128]  # A screen.
+    assert palette[64] == [32, 0, 0]
+    assert palette[255] == [224, 224, 192]
+    assert len({tuple(color) for color in palette}) == len(palette) == 256
+    np.testing.assert_array_equal(seen.reshape(-1, 3), palette)
+
+
+@given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2)))
+def test_written_labels_keep_every_value(tmp_path_factory: pytest.TempPathFactory, labels: NDArray[np.uint8]) -> None:
+    path = tmp_path_factory.getbasetemp() / "roundtrip" / "labels.png"
+    before = labels.copy()
+    write_labels(str(path), labels)
+    np.testing.assert_array_equal(labels, before)
+    with PIL.Image.open(path) as picture:
+        np.testing.assert_array_equal(np.array(picture), labels)
+
+
+def test_written_labels_may_lie_anywhere_in_memory(tmp_path: Path) -> None:
+    view = EVERY_LABEL[::-2, ::3].T
+    view.setflags(write=False)
+    write_labels(tmp_path / "a.png", view)
+    with PIL.Image.open(tmp_path / "a.png") as picture:
+        np.testing.assert_array_equal(np.array(picture), view)
+
+
+def test_written_labels_of_one_object_are_read_as_truth(tmp_path: Path) -> None:
+    write_labels(tmp_path / "a.png", np.array([[0, 1, 255]], np.uint8))
+    assert read_truth(tmp_path / "a.png", void=255).tolist() == [[0, 1, UNKNOWN]]
+    write_labels(tmp_path / "a.png", CROSS)
+    np.testing.assert_array_equal(read_mask(tmp_path / "a.png"), CROSS == 1)
+
+
+@pytest.mark.parametrize("label", [2, 7, 56, 63, 128, 254])
+def test_no_color_of_voc_is_taken_for_a_grey(label: int, tmp_path: Path) -> None:
+    write_labels(tmp_path / "a.png", np.array([[0, label]], np.uint8))
+    assert read_truth(tmp_path / "a.png", void=label).tolist() == [[0, UNKNOWN]]
+    with pytest.raises(ReadError, match=f"got also {label};"):
+        read_mask(tmp_path / "a.png")
+
+
+def test_equal_labels_make_equal_files(tmp_path: Path) -> None:
+    write_labels(tmp_path / "a.png", EVERY_LABEL)
+    write_labels(tmp_path / "b.png", EVERY_LABEL.copy())
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+@pytest.mark.parametrize("labels", [EVERY_LABEL.astype(np.int64), EVERY_LABEL > 9, QUARTERS, EVERY_LABEL[:0]])
+def test_other_labels_are_not_written(labels: Any, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^labels must be a non-empty uint8 array of shape \(any, any\), got .*; \w"):
+        write_labels(tmp_path / "a.png", labels)
+    with pytest.raises(TypeError, match="^labels must be .*, got list"):
+        write_labels(tmp_path / "a.png", labels.tolist())
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_equal_pictures_make_equal_files(tmp_path: Path) -> None:
     write_picture(tmp_path / "a.png", QUARTERS)
     write_picture(str(tmp_path / "b.png"), QUARTERS.copy())
@@ -819,6 +889,8 @@ def test_other_pictures_are_not_written(picture: Any, tmp_path: Path) -> None:
 def test_only_png_is_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"path must end in .png, got .*a.jpg"):
         write_picture(tmp_path / "a.jpg", QUARTERS)
+    with pytest.raises(ValueError, match=r"path must end in .png, got .*a.gif"):
+        write_labels(tmp_path / "a.gif", EVERY_LABEL)
     with pytest.raises(ValueError, match="mask must be"):
         write_mask(tmp_path / "a.png", QUARTERS)  # type: ignore[arg-type]  # an image where a mask belongs
 
@@ -847,6 +919,8 @@ def test_a_folder_in_the_way_stays(tmp_path: Path) -> None:
     (tmp_path / "a.png").mkdir()
     with pytest.raises(OSError, match=r"a\.png"):
         write_picture(tmp_path / "a.png", QUARTERS)
+    with pytest.raises(OSError, match=r"a\.png"):
+        write_labels(tmp_path / "a.png", EVERY_LABEL)
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.png"]
 
 

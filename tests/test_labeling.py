@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from wsseg.arrays import BACKGROUND, FOREGROUND, Image, Saliency
-from wsseg.labeling import Labeling, label
+from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Image, Saliency
+from wsseg.cut import min_cut
+from wsseg.energy import pairwise_from_contrast
+from wsseg.labeling import Advice, Labeler, Labeling, band_along, first_labeled, label, seeds_at
 from wsseg.recipe import RECIPES, Recipe
 from wsseg.seeds import seeds_from_saliency
 
@@ -120,7 +122,7 @@ def test_the_whole_photo_as_a_band_is_the_exact_cut(shape: tuple[int, int]) -> N
     """At one size, from whatever mask it begins."""
     rng = np.random.default_rng(0)
     image, saliency = rng.integers(0, 256, (*shape, 3), np.uint8), blob(*shape)
-    recipe = replace(RECIPES["default"], border=0.0, smoothness=5.0, largest=False)
+    recipe = replace(RECIPES["default"], border=0.0, smoothness=5.0, color_limit=0.0, largest=False)
     exact = label(image, saliency, replace(recipe, refit_side=16, exact_side=64))
     banded = label(image, saliency, replace(recipe, refit_side=16, exact_side=max(shape) // 2 + 1, band=100))
     assert (exact.exact, banded.exact) == (True, False)
@@ -164,8 +166,11 @@ CHANGES = {
 
 
 def test_every_number_of_the_labeling_is_tried() -> None:
-    looking = {item.name for item in fields(Recipe) if item.metadata["stage"] == "saliency"} - {"random_state"}
-    assert CHANGES.keys() == {item.name for item in fields(Recipe)} - looking - {"largest", "prior_given"}
+    """Those of the map, and of hints, are not."""
+    others = {item.name for item in fields(Recipe) if item.metadata["stage"] in ("saliency", "hints")}
+    assert CHANGES.keys() == {item.name for item in fields(Recipe)} - others - {"largest", "prior_given"} | {
+        "random_state"
+    }
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -218,6 +223,44 @@ def test_an_empty_and_a_full_mask_are_doubted() -> None:
     assert full.doubts == (flat, "the mask is the whole photo")
 
 
+def test_without_its_graphs_a_labeler_cuts_as_before(photo: Image) -> None:
+    labeler, found = first_labeled(photo, blob(*photo.shape[:2]), replace(Recipe(), exact_side=60))
+    labeler.let_go()
+    again = labeler.label()
+    np.testing.assert_array_equal(again.mask, found.mask)
+    assert (again.energy, again.signs) == (found.energy, found.signs)
+
+
+def test_a_labeler_tells_what_its_cuts_minimize(photo: Image) -> None:
+    recipe = replace(Recipe(), exact_side=1000)
+    labeler, found = first_labeled(photo, blob(*photo.shape[:2]), recipe)
+    (image,) = labeler.images
+    pairwise = recipe.at(max(image.shape[:2])).bind(pairwise_from_contrast)(image)
+    cut = min_cut(labeler.costs(), pairwise)
+    assert (cut.energy, cut.flow) == (found.energy, found.flow)
+    inner = np.zeros(image.shape[:2], np.bool_)
+    inner[20:30, 20:40] = True
+    np.testing.assert_allclose(labeler.costs_within(0, inner), labeler.costs()[inner])
+    assert labeler.signs(found.mask) == found.signs
+
+
+def test_a_labeler_that_found_nothing_has_no_costs(photo: Image) -> None:
+    labeler, _ = first_labeled(photo, np.zeros(photo.shape[:2], np.float32), Recipe())
+    with pytest.raises(ValueError, match="^labeler must have found something"):
+        labeler.costs()
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_a_band_lies_along_every_outline(width: int) -> None:
+    labels = np.zeros((12, 20), np.uint8)
+    labels[:, 8:], labels[6:, 14:] = 1, 2
+    band = band_along(labels, width)
+    padded = np.pad(labels, width, mode="edge")
+    for y, x in np.ndindex(*labels.shape):
+        around = padded[y : y + 2 * width + 1, x : x + 2 * width + 1]
+        assert band[y, x] == (len(np.unique(around)) > 1)
+
+
 def test_nothing_that_is_given_is_changed(photo: Image) -> None:
     saliency = blob(*photo.shape[:2])
     saliency.setflags(write=False)
@@ -240,3 +283,192 @@ def test_what_is_no_photo_or_no_map_is_refused(photo: Image, error: type[Excepti
         label(image, saliency, Recipe())
     with pytest.raises(error, match="^saliency must"):
         label(photo, wrong, Recipe())
+
+
+def advice_of(shape: tuple[int, ...], random_state: int, *, enclosed: bool = False, strength: float = 8.0) -> Advice:
+    """Some pixels known for certain, at random, and odds that often contradict them."""
+    rng = np.random.default_rng(random_state)
+    seeds = np.full(shape, UNKNOWN, np.uint8)
+    for side in (FOREGROUND, BACKGROUND):
+        for _ in range(3):
+            y, x = (int(rng.integers(count)) for count in shape)
+            seeds[y : y + int(rng.integers(1, 9)), x : x + int(rng.integers(1, 9))] = side
+    odds = cv2.resize(rng.normal(0, strength, (5, 6)).astype(np.float32), (31, 17))
+    seeds.setflags(write=False)
+    odds.setflags(write=False)
+    return Advice(seeds, odds, enclosed)
+
+
+def agrees(mask: np.ndarray, seeds: np.ndarray) -> bool:
+    return bool(mask[seeds == FOREGROUND].all() and not mask[seeds == BACKGROUND].any())
+
+
+class TestAdvice:
+    @pytest.mark.parametrize("enclosed", [False, True])
+    @pytest.mark.parametrize("largest", [True, False])
+    @pytest.mark.parametrize(("exact_side", "refit_side"), [(120, 120), (120, 30), (40, 24), (17, 16)])
+    @pytest.mark.parametrize("random_state", range(4))
+    def test_what_is_certain_is_never_contradicted(
+        self, exact_side: int, refit_side: int, largest: bool, enclosed: bool, random_state: int
+    ) -> None:
+        image, saliency = disc(96)[0][:77], blob(96, 96)[:77]
+        recipe = replace(Recipe(), exact_side=exact_side, refit_side=refit_side, largest=largest, band=2, components=2)
+        labeler = Labeler(image, saliency, recipe)
+        for step in (0, 10):
+            advice = advice_of((77, 96), random_state + step, enclosed=enclosed)
+            found = labeler.label(advice)
+            assert agrees(found.mask, advice.seeds)
+            assert found.exact is (exact_side >= 96)
+            assert found.energy == pytest.approx(found.flow, rel=1e-5, abs=1e-3)
+
+    @EVERY_RECIPE
+    def test_it_is_heard_before_the_map_s_own_seeds(self, recipe: Recipe) -> None:
+        """Which are hard in some recipes: all the map's object is said to be background."""
+        image, saliency = disc()[0], blob(64, 64)
+        seeds = np.where(saliency > 0.9, BACKGROUND, UNKNOWN).astype(np.uint8)
+        seeds[:, :2] = FOREGROUND
+        assert agrees(Labeler(image, saliency, recipe).label(Advice(seeds, np.zeros((8, 8), np.float32))).mask, seeds)
+
+    @pytest.mark.parametrize("level", [0, 1])
+    @pytest.mark.parametrize("side", [FOREGROUND, BACKGROUND])
+    @pytest.mark.parametrize("exact_side", [64, 24])
+    def test_where_only_one_side_is_known_and_the_map_is_even_too(self, exact_side: int, side: int, level: int) -> None:
+        """There are no colors to learn, since all that is known is of one side."""
+        seeds = np.full((64, 64), UNKNOWN, np.uint8)
+        seeds[10:13, 20:23] = side
+        recipe = replace(Recipe(), exact_side=exact_side, refit_side=16)
+        start = np.full((64, 64), side == FOREGROUND)
+        odds = np.full((4, 4), 6.0 if level else -6.0, np.float32)
+        labeler = Labeler(disc()[0], np.full((64, 64), level, np.float32), recipe, start)
+        found = labeler.label(Advice(seeds, odds))
+        assert agrees(found.mask, seeds)
+        both = seeds.copy()
+        both[40:44, 40:44] = 1 - side
+        assert agrees(labeler.label(Advice(both, odds)).mask, both)
+
+    @pytest.mark.parametrize("exact_side", [96, 40])
+    def test_another_cut_is_a_fresh_one_under_the_same_mixtures(self, exact_side: int) -> None:
+        """So what was said before and taken back leaves no trace."""
+        image, saliency = disc(96)[0], blob(96, 96)
+        recipe = replace(Recipe(), exact_side=exact_side, refit_side=32)
+        first, *others = (advice_of((96, 96), number, strength=2.0) for number in range(4))
+        used = Labeler(image, saliency, recipe)
+        used.label(first)
+        for advice in others:
+            found = used.label(advice)
+            fresh = Labeler(image, saliency, recipe)
+            fresh.label(first)
+            expected = fresh.label(advice)
+            np.testing.assert_array_equal(found.mask, expected.mask)
+            assert (found.flow, found.energy, found.signs) == (expected.flow, expected.energy, expected.signs)
+
+    def test_the_colors_are_learned_once_unless_to_refit(self) -> None:
+        """At first the corner is background; then its color is told to be the object's."""
+        image, saliency = disc()[0], blob(64, 64)
+        image[2:18, 2:18] = (30, 200, 60)
+        first = Advice(np.full((64, 64), UNKNOWN, np.uint8), np.zeros((4, 4), np.float32))
+        seeds = first.seeds.copy()
+        seeds[2:18, 2:13] = FOREGROUND
+        second = first._replace(seeds=seeds)
+        kept, anew = (Labeler(image, saliency, replace(Recipe(), border=0.0)) for _ in range(2))
+        for labeler in (kept, anew):
+            assert not labeler.label(first).mask[2:18, 2:18].any()
+        assert not kept.label(second).mask[2:18, 13:18].any()
+        assert anew.label(second, refit=True).mask[2:18, 13:18].all()
+
+    def test_it_takes_the_place_of_the_map(self) -> None:
+        image = np.random.default_rng(0).integers(100, 130, (40, 60, 3), np.uint8)
+        odds = np.full((40, 60), -3, np.float32)
+        odds[10:30, 5:25] = 3
+        labeler = Labeler(image, blob(40, 60), replace(Recipe(), color_limit=0.0, border=0.0, smoothness=1.0))
+        found = labeler.label(Advice(np.full((40, 60), UNKNOWN, np.uint8), odds))
+        np.testing.assert_array_equal(found.mask, odds > 0)
+
+    def test_all_components_that_are_known_are_kept_and_no_other(self) -> None:
+        image = np.full((60, 60, 3), 40, np.uint8)
+        odds = np.full((60, 60), -5, np.float32)
+        parts = [np.s_[5:15, 5:15], np.s_[40:50, 5:15], np.s_[20:50, 30:50]]
+        seeds = np.full((60, 60), UNKNOWN, np.uint8)
+        for part in parts:
+            image[part], odds[part] = 200, 5
+        for side, kept in ((UNKNOWN, [2]), (FOREGROUND, [0, 1])):
+            seeds[10, 10] = seeds[45, 10] = side
+            for largest in (True, False):
+                recipe = replace(Recipe(), smoothness=1.0, largest=largest)
+                found = Labeler(image, blob(60, 60), recipe).label(Advice(seeds, odds))
+                wanted = [number in kept or not largest for number in range(3)]
+                assert [bool(found.mask[part].all()) for part in parts] == wanted
+                assert [bool(found.mask[part].any()) for part in parts] == wanted
+
+    def test_what_is_enclosed_may_reach_the_border(self) -> None:
+        image = np.full((50, 50, 3), 40, np.uint8)
+        image[:, 10:40] = 200
+        odds = np.where(image[..., 0] > 100, 2, -2).astype(np.float32)
+        seeds = np.full((50, 50), UNKNOWN, np.uint8)
+        seeds[:, :5] = BACKGROUND
+        for enclosed in (False, True):
+            advice = Advice(seeds, odds, enclosed)
+            found = Labeler(image, blob(50, 50), replace(Recipe(), border=0.1, smoothness=1.0)).label(advice)
+            assert found.mask[0, 10:40].all() == enclosed
+            assert found.mask[25, 10:40].all()
+
+    def test_colors_of_what_is_enclosed_begin_from_what_is_around(self) -> None:
+        """The map being wrong: the background's colors are those outside, the object's those that the odds favor."""
+        image, inside = disc()
+        seeds = np.full((64, 64), BACKGROUND, np.uint8)
+        seeds[8:56, 8:56] = UNKNOWN
+        odds = np.where(inside, 0.2, -0.2).astype(np.float32)
+        wrong = (1 - blob(64, 64)).astype(np.float32)
+        found = Labeler(image, wrong, replace(Recipe(), border=0.0)).label(Advice(seeds, odds, enclosed=True))
+        assert (found.mask & inside).sum() / (found.mask | inside).sum() > 0.95
+
+    @pytest.mark.parametrize("enclosed", [False, True])
+    @pytest.mark.parametrize("exact_side", [64, 24])
+    def test_where_all_is_known_it_is_the_mask(self, exact_side: int, enclosed: bool) -> None:
+        seeds = (np.random.default_rng(0).random((64, 64)) < 0.5).astype(np.uint8)
+        labeler = Labeler(disc()[0], blob(64, 64), replace(Recipe(), exact_side=exact_side, refit_side=64))
+        found = labeler.label(Advice(seeds, np.zeros((8, 8), np.float32), enclosed))
+        np.testing.assert_array_equal(found.mask, seeds == FOREGROUND)
+
+    def test_without_any_it_is_the_plain_mask(self) -> None:
+        image, saliency = disc()[0], blob(64, 64)
+        labeler, plain = Labeler(image, saliency, Recipe()), label(image, saliency, Recipe())
+        found = labeler.label()
+        assert (found.mask.tobytes(), found.energy, found.signs) == (plain.mask.tobytes(), plain.energy, plain.signs)
+
+    def test_a_start_is_learned_from_in_place_of_the_map_s_seeds(self) -> None:
+        image, inside = disc()
+        even = replace(Recipe(), prior=0.0, border=0.0)
+        for start in (inside, ~inside):
+            np.testing.assert_array_equal(Labeler(image, blob(64, 64), even, start).label().mask, start)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (2, 2), (3, 90)])
+@pytest.mark.parametrize("side", [BACKGROUND, FOREGROUND])
+def test_hardly_a_photo_takes_advice_too(shape: tuple[int, int], side: int) -> None:
+    rng = np.random.default_rng(0)
+    image, saliency = rng.integers(0, 256, (*shape, 3), np.uint8), rng.random(shape, np.float32)
+    seeds = np.full(shape, UNKNOWN, np.uint8)
+    seeds[0, 0] = side
+    for enclosed in (False, True):
+        labeler = Labeler(image, saliency, replace(Recipe(), exact_side=32))
+        assert agrees(labeler.label(Advice(seeds, np.zeros((1, 1), np.float32), enclosed)).mask, seeds)
+
+
+class TestSeedsAt:
+    def test_at_its_own_size_it_is_itself(self) -> None:
+        seeds = advice_of((20, 30), 0).seeds
+        assert seeds_at(seeds, (20, 30)) is seeds
+
+    @pytest.mark.parametrize("shape", [(10, 15), (5, 6), (20, 3), (4, 5), (1, 1)])
+    @pytest.mark.parametrize("random_state", range(3))
+    def test_a_smaller_pixel_is_of_the_side_that_it_holds_any_of_and_of_none_if_of_both(
+        self, shape: tuple[int, int], random_state: int
+    ) -> None:
+        seeds = np.random.default_rng(random_state).choice([0, 1, 255, 255, 255, 255, 255], (20, 30)).astype(np.uint8)
+        height, width = 20 // shape[0], 30 // shape[1]
+        found = seeds_at(seeds, shape)
+        assert found.dtype == np.uint8
+        for y, x in np.ndindex(*shape):
+            held = set(np.unique(seeds[y * height : (y + 1) * height, x * width : (x + 1) * width]).tolist()) - {255}
+            assert found[y, x] == (held.pop() if len(held) == 1 else UNKNOWN)

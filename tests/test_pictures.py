@@ -11,7 +11,8 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from wsseg.arrays import Image, Mask
-from wsseg.pictures import cutout, heatmap, overlay, strip
+from wsseg.files import VOC_COLORS
+from wsseg.pictures import cutout, heatmap, overlay, overlay_labels, strip
 
 GREY = np.full((60, 80, 3), 100, np.uint8)
 RED, GREEN = (255, 0, 0), (0, 255, 0)
@@ -132,6 +133,43 @@ def test_photo_and_mask_must_fit(draw: Any) -> None:
         draw(GREY, block().astype(np.uint8))
     with pytest.raises(ValueError, match="image must be"):
         draw(GREY[..., 0], block())
+
+
+# ------------------------------------------------------------------------------------------------ overlay of labels
+
+
+def two_blocks() -> np.ndarray:
+    """Labels 1 and 7, side by side in the middle of a photo of the size of `GREY`."""
+    labels = np.zeros((60, 80), np.uint8)
+    labels[20:40, 20:40], labels[20:40, 40:60] = 1, 7
+    return labels
+
+
+def test_labels_are_tinted_within_lines_of_their_colors() -> None:
+    picture = overlay_labels(GREY, two_blocks(), colors=VOC_COLORS, tint=0.5, opacity=0.6)
+    assert picture.shape == GREY.shape and picture.dtype == np.uint8
+    assert picture[30, 30].tolist() == [114, 50, 50]
+    assert picture[30, 50].tolist() == [114, 114, 114]
+    assert picture[5, 5].tolist() == [40, 40, 40]
+    lines = [picture[30, 20], picture[30, 39], picture[30, 40], picture[39, 59]]
+    assert [line.tolist() for line in lines] == [[128, 0, 0], [128, 0, 0], [128] * 3, [128] * 3]
+    assert picture[30, 19].tolist() == picture[40, 59].tolist() == [0, 0, 0]
+
+
+def test_of_background_alone_the_photo_is_dimmed() -> None:
+    picture = overlay_labels(GREY, np.zeros((60, 80), np.uint8), colors=VOC_COLORS)
+    assert (picture == 40).all()
+
+
+def test_an_overlay_of_labels_leaves_its_arguments_alone() -> None:
+    image, labels = GREY.copy(), two_blocks()
+    for array in (image, labels):
+        array.setflags(write=False)
+    overlay_labels(image, labels, colors=VOC_COLORS)
+    with pytest.raises(ValueError, match="^image and labels must have one height and width"):
+        overlay_labels(image, labels[:9], colors=VOC_COLORS)
+    with pytest.raises(ValueError, match="^labels must be a non-empty uint8"):
+        overlay_labels(image, labels > 0, colors=VOC_COLORS)
 
 
 # ---------------------------------------------------------------------------------------------------------- cut-out

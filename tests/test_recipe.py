@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
-from wsseg.recipe import MAX_BYTES, METHODS, RECIPES, Recipe, Stage, read_recipe, recipe_named
+from wsseg.recipe import MAX_BYTES, METHODS, RECIPES, REFERENCE_SIDE, Recipe, Stage, read_recipe, recipe_named
 
 NUMBERS = {item.name: item for item in fields(Recipe)}
 RANGED = {name: item.metadata for name, item in NUMBERS.items() if "low" in item.metadata}
@@ -258,3 +258,23 @@ def test_other_suffixes_name_no_file(tmp_path: Path) -> None:
 def test_a_given_target_has_a_prior_of_its_own() -> None:
     recipe = replace(RECIPES["default"], prior=1.5, prior_given=2.5)
     assert recipe.given == replace(recipe, prior=2.5)
+
+
+def test_with_hints_the_smoothness_is_another() -> None:
+    recipe = replace(RECIPES["adapted"], smoothness=7.0, smoothness_hinted=3.0)
+    assert recipe.hinted == replace(recipe, smoothness=3.0)
+    assert recipe.given.hinted == replace(recipe.given, smoothness=3.0)
+
+
+@pytest.mark.parametrize(("side", "smoothness"), [(1, 0.02), (REFERENCE_SIDE, 10.0), (2 * REFERENCE_SIDE, 20.0)])
+def test_the_smoothness_is_in_proportion_to_the_side(side: int, smoothness: float) -> None:
+    recipe = replace(RECIPES["adapted"], smoothness=10.0)
+    found = recipe.at(side)
+    assert found.smoothness == pytest.approx(smoothness)
+    assert replace(found, smoothness=10.0) == recipe
+    assert recipe.smoothness == 10
+
+
+def test_the_smoothness_of_a_photo_of_any_side_is_no_error() -> None:
+    """Its range has no end, so that no photo is too large for it."""
+    assert Recipe(smoothness=1e6).at(20_000).smoothness == 1e6 * 20_000 / REFERENCE_SIDE

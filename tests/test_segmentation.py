@@ -3,8 +3,10 @@
 `python tests/test_segmentation.py` makes the golden masks anew.
 """
 
+import gc
 import io
-from dataclasses import FrozenInstanceError, replace
+import weakref
+from dataclasses import FrozenInstanceError, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,28 @@ import pytest
 import torch
 from PIL import Image as pillow
 
-from wsseg import pictures
-from wsseg.arrays import Box
+from wsseg import pictures, segmentation
+from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Box
 from wsseg.classifier import Classifier, Preprocessing, load_classifier
+from wsseg.confidence import LEAST
 from wsseg.files import ReadError
-from wsseg.recipe import RECIPES
-from wsseg.segmentation import PICTURES, Segmentation, Segmenter, Sighting, segment
+from wsseg.hints import Hints, seeds_from_hints
+from wsseg.labeling import Labeler
+from wsseg.objectness import Head, Provenance
+from wsseg.recipe import RECIPES, Recipe
+from wsseg.saliency import features_of
+from wsseg.segmentation import (
+    NO_FEATURES,
+    PICTURES,
+    LabelMap,
+    Segmentation,
+    Segmenter,
+    Session,
+    Sighting,
+    check_apart,
+    pictures_of,
+    segment,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 PHOTOS = ("chelsea", "coffee")
@@ -52,6 +70,26 @@ def cat(quick: Segmenter) -> Segmentation:
     return quick.segment(photo_bytes("chelsea"))
 
 
+CREW = ("space shuttle", "bulletproof vest|military uniform", "wig")
+"""Of an astronaut beside her shuttle."""
+
+
+@pytest.fixture(scope="session")
+def crew(quick: Segmenter) -> LabelMap:
+    return quick.segment_categories(photo_bytes("astronaut"), CREW)
+
+
+@pytest.fixture(scope="session")
+def small() -> Any:
+    """The cat's photo at half its size."""
+    return np.array(pillow.open(io.BytesIO(photo_bytes("chelsea"))).convert("RGB").reduce(2))
+
+
+@pytest.fixture(scope="session")
+def sighting(quick: Segmenter, small: Any) -> Sighting:
+    return quick.sight(small)
+
+
 class TestPhotos:
     @pytest.mark.parametrize("recipe", RECIPES)
     @pytest.mark.parametrize("name", PHOTOS)
@@ -63,8 +101,14 @@ class TestPhotos:
     def test_chelsea_is_an_egyptian_cat_and_coffee_an_espresso(self, network: Classifier) -> None:
         segmenter = Segmenter(network)
         cat, cup = (segmenter.segment(photo_bytes(name)) for name in PHOTOS)
-        assert (cat.category, round(cat.probability, 2), cat.status) == ("Egyptian cat", 0.77, "ok")
-        assert (cup.category, round(cup.probability, 2), cup.status) == ("espresso", 0.90, "ok")
+        assert (cat.category, round(cat.probability, 2), cup.category, round(cup.probability, 2)) == (
+            *("Egyptian cat", 0.77),
+            *("espresso", 0.90),
+        )
+        # Fur before wood of its own colors: little outline has contrast, and the map is spread over the face.
+        assert (cat.status, cat.reasons) == ("weak", (f"little speaks for the mask: confidence {cat.confidence:.2f}",))
+        assert cat.confidence < LEAST < 0.8 < cup.confidence
+        assert (cup.status, cup.reasons) == ("ok", ())
         # The face between the eyes; the cup, and not the table left of its saucer.
         assert cat.mask[120:200, 150:280].mean() > 0.95
         assert cup.mask[100:200, 240:340].mean() > 0.95
@@ -228,6 +272,107 @@ class TestTarget:
             quick.segment(photo_bytes("chelsea"), "cat")
 
 
+class TestTogether:
+    """Several targets in one map."""
+
+    def test_each_pixel_is_of_one_target_or_of_none(self, quick: Segmenter, crew: LabelMap) -> None:
+        assert [target.category for target in crew.targets] == list(CREW)
+        assert crew.targets == quick.resolve(CREW)
+        assert crew.labels.shape == crew.image.shape[:2] == (512, 512)
+        assert set(np.unique(crew.labels)) == {0, 1, 2, 3}
+        assert sum(crew.mask(label).astype(int) for label in range(4)).tolist() == np.ones((512, 512)).tolist()
+        # The sky beside the shuttle, the suit, and the face.
+        assert crew.labels[100, 440] == 1
+        assert np.bincount(crew.labels[300:440, 60:150].ravel()).argmax() == 2
+        assert np.bincount(crew.labels[60:150, 200:250].ravel()).argmax() == 3
+        assert not crew.exact
+        assert crew.energy > 0
+
+    def test_each_part_is_what_is_seen_of_its_target_alone(self, quick: Segmenter, crew: LabelMap) -> None:
+        sightings = quick.sight_each(photo_bytes("astronaut"), CREW)
+        for part, sighting in zip(crew.parts, sightings, strict=True):
+            assert part.image is crew.image
+            assert (part.target, part.probability) == (sighting.target, sighting.probability)
+            np.testing.assert_array_equal(part.saliency, sighting.saliency)
+            np.testing.assert_array_equal(part.strip(), sighting.strip())
+            assert 0 <= part.confidence <= 1
+            assert (part.status == "ok") == (not part.reasons)
+        assert crew.parts[2].reasons[0].startswith("the classifier does not see wig: probability ")
+        assert crew.parts[2].status == "weak"
+
+    def test_the_photo_is_read_once_and_seen_once(self, quick: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
+        passes: list[int] = []
+        probabilities = Classifier.probabilities
+        monkeypatch.setattr(Classifier, "probabilities", lambda *given: passes.append(0) or probabilities(*given))
+        quick.segment_categories(photo_bytes("coffee"), ["espresso", "wooden spoon"])
+        assert len(passes) == 1
+
+    def test_of_one_target_it_is_the_mask(self, quick: Segmenter) -> None:
+        photo = photo_bytes("coffee")
+        found, (alone,) = quick.segment_categories(photo, ["espresso"]), quick.segment_each(photo, ["espresso"])
+        np.testing.assert_array_equal(found.mask(1), alone.mask)
+        assert (found.energy, found.exact) == (alone.energy, alone.exact)
+        (part,) = found.parts
+        assert (part.status, part.reasons, part.confidence) == (alone.status, alone.reasons, alone.confidence)
+
+    def test_instances_are_wanted_or_each_target_is_one(self, quick: Segmenter, crew: LabelMap) -> None:
+        assert crew.instances().max() == 3
+        areas = np.bincount(crew.instances().ravel())[1:]
+        assert sorted(areas.tolist(), reverse=True) == areas.tolist()
+        every = quick.segment_categories(photo_bytes("astronaut"), CREW, instances=True)
+        assert every.instances().max() > 3
+        np.testing.assert_array_equal(every.instances() > 0, every.labels > 0)
+
+    def test_a_target_without_a_pixel_is_no_object(self, quick: Segmenter) -> None:
+        photo = np.full((40, 60, 3), 200, np.uint8)
+        found = Segmenter(quick.classifier, replace(QUICK, smoothness=1e6)).segment_categories(photo, ["tabby", "wig"])
+        for label, part in enumerate(found.parts, 1):
+            assert (part.status == "no object") == (not found.mask(label).any())
+            assert part.reasons
+
+    def test_pictures_are_saved_in_the_colors_of_voc(self, crew: LabelMap, tmp_path: Path) -> None:
+        crew.save(tmp_path / "new" / "labels.png")
+        crew.save(tmp_path / "instances.png", "instances")
+        crew.save(tmp_path / "overlay.png", "overlay")
+        for name, labels in (("new/labels", crew.labels), ("instances", crew.instances())):
+            with pillow.open(tmp_path / f"{name}.png") as picture:
+                assert picture.mode == "P"
+                assert picture.getpalette()[:12] == [0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0]  # type: ignore[index]
+                np.testing.assert_array_equal(np.array(picture), labels)
+        with pillow.open(tmp_path / "overlay.png") as picture:
+            assert picture.mode == "RGB"
+            np.testing.assert_array_equal(np.array(picture), crew.overlay())
+
+    def test_what_it_has_not_cannot_be_saved_or_asked_for(self, crew: LabelMap, tmp_path: Path) -> None:
+        with pytest.raises(ValueError, match="^picture must be one of labels, instances, overlay, got 'mask'"):
+            crew.save(tmp_path / "a.png", "mask")
+        for label in (-1, 4, 1.5):
+            with pytest.raises(ValueError, match=f"^label must be a whole number from 0 to 3, got {label}"):
+                crew.mask(label)  # type: ignore[arg-type]  # What must fail.
+        with pytest.raises(FrozenInstanceError):
+            crew.energy = 0.0  # type: ignore[misc]  # What must fail.
+
+    @pytest.mark.parametrize(
+        ("targets", "got"),
+        [
+            (["tabby", "n02123045"], "'tabby' and 'tabby'"),
+            (["tabby", "wig", "tiger cat|tabby"], "'tabby' and 'tiger cat|tabby'"),
+            ([], "none"),
+            (None, "0"),
+            (range(255), "255"),
+        ],
+    )
+    def test_targets_that_a_map_cannot_tell_apart_are_refused_before_any_work(
+        self, quick: Segmenter, targets: Any, got: str
+    ) -> None:
+        with pytest.raises(ValueError, match="^targets must ") as error:
+            quick.segment_categories(Path("missing.jpg"), targets)
+        assert f"got {got}" in str(error.value)
+
+    def test_as_many_as_a_byte_holds_are_taken(self, quick: Segmenter) -> None:
+        assert len(check_apart(quick.resolve(range(254)))) == 254
+
+
 class Sure(torch.nn.Module):
     """Looks at the middle of the photo, and gives four classes the same probabilities whatever it sees there."""
 
@@ -285,7 +430,19 @@ class TestStatus:
         recipe = replace(segmenter.recipe, smoothness=1e6)
         found = Segmenter(self.classifier(least=0.9), recipe).segment(np.full_like(square, 90))
         assert found.mask.all()
-        assert (found.status, found.reasons) == ("weak", ("the photo is of one color", "the mask is the whole photo"))
+        doubts = ("the photo is of one color", "the mask is the whole photo")
+        assert (found.status, found.confidence) == ("weak", 0)
+        assert found.reasons == (*doubts, "little speaks for the mask: confidence 0.00")
+
+    @pytest.mark.parametrize(("confidence", "status"), [(LEAST - 0.01, "weak"), (LEAST, "ok")])
+    def test_a_mask_of_little_confidence_is_weak(
+        self, segmenter: Segmenter, square: Any, confidence: float, status: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(segmentation, "confidence_of", lambda signs: confidence)
+        found = segmenter.segment(square)
+        assert (found.status, found.confidence) == (status, confidence)
+        reason = f"little speaks for the mask: confidence {confidence:.2f}"
+        assert found.reasons == ((reason,) if status == "weak" else ())
 
     def test_without_an_object_the_status_says_so_before_all_else(self, segmenter: Segmenter, square: Any) -> None:
         recipe = replace(segmenter.recipe, smoothness=1e6)
@@ -294,6 +451,7 @@ class TestStatus:
         assert found.box is None
         assert found.status == "no object"
         assert [reason.partition(":")[0] for reason in found.reasons] == [
+            "the photo is of one color",
             "the cheapest cut keeps no pixel of the object",
             "the classifier does not see dog",
         ]
@@ -337,12 +495,244 @@ class TestStatus:
             "saliency": found.heatmap(),
             "strips": pictures.strip(square, found.heatmap(), seeds, overlay),
         }
-        assert [picture.folder for picture in PICTURES.values()] == list(expected)
-        for picture in PICTURES.values():
+        drawn = [PICTURES[name] for name in pictures_of(Segmentation)]
+        assert [picture.folder for picture in drawn] == list(expected)
+        for picture in drawn:
             np.testing.assert_array_equal(picture.draw(found), expected[picture.folder])
 
 
+CAT = Box(14, 0, 196, 140)
+"""Around the cat in the small photo."""
+
+SAID = Hints(box=CAT, foreground=[(108, 85), (40, 100)], background=[(180, 20)])
+
+CHANGES = {
+    "click_radius": 0.08,
+    "hint_reach": 0.5,
+    "hint_near": 0.0,
+    "hint_alike": 0.0,
+    "hint_map": 0.0,
+    "hint_head": 0.0,
+    "box_margin": 0.01,
+    "box_filled": 0.97,
+    "smoothness_hinted": 90.0,
+}
+
+
+def agrees(mask: np.ndarray, hints: Hints, recipe: Recipe = QUICK) -> bool:
+    """Whether the mask is as was said."""
+    seeds = recipe.bind(seeds_from_hints)(hints, mask.shape)
+    return bool(mask[seeds == FOREGROUND].all() and not mask[seeds == BACKGROUND].any())
+
+
+class TestSession:
+    """The cat at half its size, cut at a smaller one and then in a band."""
+
+    @pytest.fixture
+    def session(self, quick: Segmenter, sighting: Sighting) -> Session:
+        return Session(quick.classifier, sighting, QUICK)
+
+    def test_without_hints_it_is_the_segmenter_s_mask(self, quick: Segmenter, small: Any) -> None:
+        for target in (None, 285):
+            with quick.open(small, target) as session:
+                found, expected = session.segment(), quick.segment(small, target)
+            assert found.mask.tobytes() == expected.mask.tobytes()
+            assert (found.energy, found.reasons, found.target) == (expected.energy, expected.reasons, expected.target)
+            assert found.confidence == expected.confidence
+
+    def test_one_call_with_hints_is_one_step_of_a_session(self, quick: Segmenter, session: Session, small: Any) -> None:
+        expected = session.segment(SAID)
+        for found in (
+            quick.segment(small, hints=SAID),
+            segment(small, classifier=quick.classifier, recipe=QUICK, hints=SAID),
+        ):
+            assert found.mask.tobytes() == expected.mask.tobytes()
+            assert (found.energy, found.confidence, found.reasons) == (
+                *(expected.energy, expected.confidence, expected.reasons),
+            )
+
+    def test_a_box_holds_the_mask_and_is_filled_in_part(self, session: Session) -> None:
+        for box in (CAT, (60, 40, 160, 130), Box(120, 3, 226, 150), Box(0, 0, 226, 150)):
+            x0, y0, x1, y1 = box
+            found = session.segment(Hints(box=box))
+            assert agrees(found.mask, Hints(box=box))
+            assert found.mask[y0:y1, x0:x1].mean() > 0.1
+            assert found.mask.shape == (150, 226)
+        assert session.segment(Hints(box=CAT)).mask[60:100, 75:140].mean() > 0.95
+
+    def test_a_box_may_be_of_whole_floats(self, session: Session) -> None:
+        floats = tuple(map(float, CAT))
+        one, other = (session.segment(Hints(box=box)) for box in (CAT, floats))  # type: ignore[arg-type]  # As from JSON.
+        assert one.mask.tobytes() == other.mask.tobytes()
+
+    @pytest.mark.parametrize("boxed", [False, True])
+    def test_clicks_are_never_contradicted(self, session: Session, boxed: bool) -> None:
+        rng = np.random.default_rng(0)
+        foreground, background = [], []
+        for _ in range(6):
+            foreground.append((int(rng.integers(*CAT[::2])), int(rng.integers(*CAT[1::2]))))
+            background.append((int(rng.integers(226)), int(rng.integers(150))))
+            hints = Hints(foreground=foreground, background=background, box=CAT if boxed else None)
+            assert agrees(session.segment(hints).mask, hints)
+
+    def test_scribbles_and_seeds_are_kept_too(self, session: Session) -> None:
+        marked = np.zeros((150, 226), np.bool_)
+        marked[4:6, 4:220] = True
+        seeds = np.where(marked, FOREGROUND, UNKNOWN).astype(np.uint8)
+        for hints in (Hints(foreground=marked), Hints(background=marked), Hints(seeds=seeds)):
+            assert agrees(session.segment(hints).mask, hints)
+
+    def test_what_was_taken_back_leaves_no_trace(self, session: Session) -> None:
+        more = replace(SAID, background=[*SAID.background, (100, 60)])
+        first, other, again = (session.segment(hints) for hints in (SAID, more, SAID))
+        assert first.mask.tobytes() == again.mask.tobytes() != other.mask.tobytes()
+        assert (first.energy, first.flow, first.confidence) == (again.energy, again.flow, again.confidence)
+        assert session.segment().mask.tobytes() == session.segment(None).mask.tobytes()
+
+    def test_empty_hints_are_a_mask_too(self, session: Session) -> None:
+        found = session.segment(Hints())
+        assert found.mask[60:100, 75:140].mean() > 0.9
+
+    def test_the_first_hints_teach_the_colors_unless_to_refit(self, quick: Segmenter, sighting: Sighting) -> None:
+        click, scribble = Hints(foreground=[(108, 85)]), np.zeros((150, 226), np.bool_)
+        scribble[:, 205:] = True
+        wall = Hints(foreground=scribble)
+        sessions = [Session(quick.classifier, sighting, QUICK) for _ in range(2)]
+        for session in sessions:
+            session.segment(click)
+        kept, anew = (
+            session.segment(wall, refit=refit) for session, refit in zip(sessions, (False, True), strict=True)
+        )
+        assert agrees(kept.mask, wall) and agrees(anew.mask, wall)
+        assert kept.energy != anew.energy
+        assert sessions[1].segment(wall).energy == anew.energy
+
+    def test_what_the_map_alone_says_stays_as_evidence(self, session: Session) -> None:
+        assert session.segment(SAID).seeds.tobytes() == session.segment().seeds.tobytes()
+
+    def test_every_number_of_hints_is_tried(self) -> None:
+        assert CHANGES.keys() == {item.name for item in fields(Recipe) if item.metadata["stage"] == "hints"}
+
+    @pytest.fixture(scope="module")
+    @staticmethod
+    def headed(network: Classifier, sighting: Sighting) -> Classifier:
+        """With a head to which all is object."""
+        channels = len(QUICK.bind(features_of)(network, sighting.image))
+        learned = Provenance(classifier=network.name, sha256=network.digest, photos=1, recipe="", wsseg="")
+        return network.with_head(Head(np.zeros(channels, np.float32), 1.0, learned))
+
+    @pytest.fixture(scope="module")
+    @staticmethod
+    def before(headed: Classifier, sighting: Sighting) -> Segmentation:
+        return Session(headed, sighting, QUICK).segment(SAID)
+
+    @pytest.mark.parametrize("name", CHANGES)
+    def test_no_number_of_hints_is_ignored(
+        self, headed: Classifier, sighting: Sighting, before: Segmentation, name: str
+    ) -> None:
+        after = Session(headed, sighting, replace(QUICK, **{name: CHANGES[name]})).segment(SAID)
+        assert before.energy != after.energy
+        assert before.saliency is after.saliency
+
+    def test_a_head_speaks_where_there_are_hints_and_there_alone(
+        self, session: Session, headed: Classifier, sighting: Sighting
+    ) -> None:
+        heeding = Session(headed, sighting, QUICK)
+        assert session.segment().mask.tobytes() == heeding.segment().mask.tobytes()
+        assert session.segment(Hints()).mask.sum() < heeding.segment(Hints()).mask.sum()
+
+    def test_hints_that_are_none_are_refused_and_the_session_goes_on(self, session: Session) -> None:
+        with pytest.raises(ValueError, match="^hints must not contradict each other, got both sides at x 3, y 4; "):
+            session.segment(Hints(foreground=[(3, 4)], background=[(3, 4)]))
+        with pytest.raises(ValueError, match="^foreground must be points .*, pixels of the 226 x 150 photo, got "):
+            session.segment(Hints(foreground=[(226, 4)]))
+        with pytest.raises(ValueError, match="^box must be x0 < x1"):
+            session.segment(Hints(box=Box(0, 0, 226, 151)))
+        assert session.segment(SAID).mask.any()
+
+    def test_nothing_that_is_given_is_changed(self, quick: Segmenter, small: Any) -> None:
+        seeds = np.full((150, 226), UNKNOWN, np.uint8)
+        seeds[80:90, 100:110] = FOREGROUND
+        for array in (photo := small.copy(), seeds):
+            array.setflags(write=False)
+        found = quick.segment(photo, hints=Hints(seeds=seeds, box=CAT))
+        assert found.mask[80:90, 100:110].all()
+
+    def test_its_graphs_are_let_go_of_at_the_end(self, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+        made: list[weakref.ref[Labeler]] = []
+
+        class Seen(Labeler):
+            def __init__(self, *given: Any) -> None:
+                super().__init__(*given)
+                made.append(weakref.ref(self))
+
+        monkeypatch.setattr(segmentation, "Labeler", Seen)
+        with session as opened:
+            assert opened is session
+            first = session.segment(SAID)
+            session.segment(Hints(foreground=[(108, 85)]))
+            session.segment(SAID)
+            gc.collect()
+            assert [one() is not None for one in made] == [True, True]
+        gc.collect()
+        assert [one() for one in made] == [None, None]
+        assert session.segment(SAID).mask.tobytes() == first.mask.tobytes()
+
+    @pytest.mark.parametrize("shape", [(1, 1), (1, 30), (30, 1), (2, 3)])
+    def test_hardly_a_photo_takes_hints_too(self, quick: Segmenter, shape: tuple[int, int]) -> None:
+        with quick.open(np.full((*shape, 3), 200, np.uint8)) as session:
+            for hints in (
+                *(Hints(foreground=[(0, 0)]), Hints(background=[(0, 0)])),
+                *(Hints(box=Box(0, 0, 1, 1)), Hints(box=Box(0, 0, 1, 1), foreground=[(0, 0)])),
+            ):
+                found = session.segment(hints, refit=True)
+                assert agrees(found.mask, hints, replace(QUICK, click_radius=0.0))
+                assert (found.status == "no object") == (not found.mask.any())
+
+
+class TestWithoutFeatures:
+    """A classifier none of whose layers lies on a grid, and a photo of an orange square on blue, and of another."""
+
+    @pytest.fixture
+    def session(self) -> Session:
+        image = np.full((48, 96, 3), (40, 80, 160), np.uint8)
+        image[14:34, 40:60] = image[14:34, 70:90] = (230, 140, 40)
+        recipe = replace(RECIPES["simonyan2013"], prior=2.0, hard_seeds=False)
+        return Segmenter(TestStatus.classifier(), recipe).open(image)
+
+    def test_there_are_none(self, session: Session) -> None:
+        with pytest.raises(ValueError, match="^classifier must have layers that give a grid"):
+            features_of(TestStatus.classifier(), session.sighting.image, mirror=False)
+
+    def test_hints_tell_by_place_and_color_and_the_reasons_say_so(self, session: Session) -> None:
+        assert not session.segment().mask[24, 80]
+        assert NO_FEATURES not in session.segment().reasons
+        hints = Hints(foreground=[(80, 24)])
+        found = session.segment(hints)
+        assert found.mask[14:34, 70:90].all()
+        assert not found.mask[:, :30].any()
+        assert NO_FEATURES in found.reasons
+        boxed = session.segment(Hints(box=Box(68, 12, 92, 36)))
+        assert boxed.box == Box(70, 14, 90, 34)
+        assert NO_FEATURES in boxed.reasons
+
+    def test_that_is_no_doubt(self, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(segmentation, "confidence_of", lambda signs: 1.0)
+        found = session.segment(Hints(box=Box(68, 12, 92, 36)))
+        assert (found.status, found.reasons) == ("ok", (NO_FEATURES,))
+
+
 class TestResult:
+    def test_concentration_is_the_share_of_the_saliency_in_the_mask(self, cat: Segmentation) -> None:
+        saliency, mask = np.array([[0.5, 0.25], [1, 0.25]], np.float32), np.array([[True, False], [True, False]])
+        found = replace(cat, saliency=saliency, mask=mask)
+        assert found.concentration == 0.75
+        assert replace(found, mask=~mask).concentration == 0.25
+        assert replace(found, mask=mask | True).concentration == 1
+        assert replace(found, mask=mask & False).concentration == 0
+        assert replace(found, saliency=saliency * 0).concentration == 0
+        assert 0 < cat.concentration < 1
+
     def test_the_box_is_tight(self, cat: Segmentation) -> None:
         mask = np.zeros((6, 9), np.bool_)
         mask[2, 3] = mask[4, 7] = True
@@ -353,7 +743,7 @@ class TestResult:
         with pytest.raises(FrozenInstanceError):
             cat.mask = ~cat.mask  # type: ignore[misc]  # What must fail.
 
-    @pytest.mark.parametrize("kind", PICTURES)
+    @pytest.mark.parametrize("kind", pictures_of(Segmentation))
     def test_every_picture_can_be_saved(self, cat: Segmentation, tmp_path: Path, kind: str) -> None:
         cat.save(tmp_path / "new" / "a.png", kind)
         with pillow.open(tmp_path / "new" / "a.png") as picture:

@@ -8,6 +8,7 @@
 | Unary    | float64 | (H, W, 2) | nats; the last axis is the label, background first                     |
 | Pairwise | float64 | (4, H, W) | nats; planes are the neighbors right, down, down-right, down-left      |
 | Mask     | bool    | (H, W)    | True on the object                                                     |
+| Labels   | uint8   | (H, W)    | each pixel's label, counted from 0; 255 is void                        |
 """
 
 from typing import Any, NamedTuple, TypeAlias
@@ -21,6 +22,7 @@ Seeds: TypeAlias = NDArray[np.uint8]
 Unary: TypeAlias = NDArray[np.float64]
 Pairwise: TypeAlias = NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
+Labels: TypeAlias = NDArray[np.uint8]
 
 BACKGROUND, FOREGROUND, UNKNOWN = 0, 1, 255
 
@@ -81,11 +83,15 @@ def check_mask(mask: object, argument: str = "mask") -> Mask:
     return _check(mask, np.bool_, (None, None), argument, "compare with a threshold, as in `soft >= 0.5`")
 
 
-def check_unary(unary: object, argument: str = "unary") -> Unary:
-    """The costs themselves, known to be float64 (H, W, 2), finite and not negative."""
-    return _check_costs(
-        _check(unary, np.float64, (None, None, 2), argument, "stack the costs of both labels"), argument
-    )
+def check_labels(labels: object, argument: str = "labels") -> Labels:
+    """The labels themselves, known to be uint8 (H, W)."""
+    return _check(labels, np.uint8, (None, None), argument, "count labels from 0 and call void 255")
+
+
+def check_unary(unary: object, argument: str = "unary", *, labels: int | None = 2) -> Unary:
+    """The costs themselves, known to be float64 (H, W, labels), finite and not negative; None is any number."""
+    array = _check(unary, np.float64, (None, None, labels), argument, "stack the costs of each label, last")
+    return _check_costs(array, argument)
 
 
 def check_pairwise(pairwise: object, shape: tuple[int, ...], argument: str = "pairwise") -> Pairwise:

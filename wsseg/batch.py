@@ -15,7 +15,7 @@ import cv2
 
 from wsseg.categories import Categories, Target
 from wsseg.files import Source, replacing
-from wsseg.segmentation import PICTURES, Sighting
+from wsseg.segmentation import PICTURES, LabelMap, Sighting
 
 Result = TypeVar("Result")
 
@@ -28,8 +28,8 @@ class Outcome:
     """What became of one photo."""
 
     source: Source
-    results: tuple[Sighting, ...]
-    """One for each target; none when the photo failed."""
+    results: tuple[Sighting | LabelMap, ...]
+    """One for each target, or for all of them; none when the photo failed."""
     error: str
     """What failed, empty when nothing did."""
     seconds: float
@@ -69,7 +69,7 @@ def claim(out: Path, made_by: Mapping[str, Any], *, force: bool) -> None:
 
 def process(
     sources: Iterable[Source],
-    see: Callable[[Path], Sequence[Sighting]],
+    see: Callable[[Path], Sequence[Sighting | LabelMap]],
     out: Path,
     pictures: Sequence[str],
     labels: Callable[[Target], str] | None = None,
@@ -84,7 +84,9 @@ def process(
         start = perf_counter()
         results, error = attempt(see, source.path)
         for result in results or ():
-            name = source.name.with_suffix(f".{labels(result.target)}.png") if labels else source.name
+            name = source.name
+            if labels and isinstance(result, Sighting):
+                name = name.with_suffix(f".{labels(result.target)}.png")
             for picture in pictures:
                 result.save(out / PICTURES[picture].folder / name, picture)
         yield Outcome(source=source, results=tuple(results or ()), error=error, seconds=perf_counter() - start)

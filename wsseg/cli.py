@@ -3,13 +3,14 @@
 import inspect
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import Field, dataclass, fields, replace
 from functools import partial, wraps
 from io import TextIOWrapper
 from pathlib import Path
 from statistics import fmean
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar
 
 import typer
@@ -23,9 +24,11 @@ from wsseg.recipe import FOLDS, MAX_PIXELS, RECIPES, TRIALS, Recipe, Stage, reci
 
 if TYPE_CHECKING:
     from wsseg import categories
+    from wsseg.arrays import Box
     from wsseg.batch import Outcome
     from wsseg.evaluation import Evaluation
-    from wsseg.segmentation import Segmenter, Sighting
+    from wsseg.hints import Hints
+    from wsseg.segmentation import LabelMap, Segmenter, Sighting
 
 SOME_FAILED, CANNOT_RUN = 1, 2
 """Exit codes, besides 0."""
@@ -148,20 +151,52 @@ _job_options = _gathered("job", list(inspect.signature(Job).parameters.values())
 
 @app.command()
 @_job_options
-@recipe_flags("saliency", "seeds", "mixtures", "energy", "mask")
+@recipe_flags("saliency", "seeds", "mixtures", "energy", "mask", "hints")
 def segment(
     *,
     job: Job,
-    write: Annotated[str, typer.Option(help="Of mask, cutout, overlay, seeds, saliency, strip.")] = "mask",
+    box: Annotated[
+        str | None, typer.Option(metavar="X0,Y0,X1,Y1", help="Box around the object of the one photo, in pixels.")
+    ] = None,
+    hints: Annotated[
+        Path | None,
+        typer.Option(help="Folder of PNGs named like the photos: 0 background, 128 unknown, 255 object."),
+    ] = None,
+    together: Annotated[
+        bool, typer.Option("--together", help="One map of all targets: a pixel is of one of them, or of none.")
+    ] = False,
+    write: Annotated[
+        str | None,
+        typer.Option(
+            help="Of mask, cutout, overlay, seeds, saliency, strip; with --together of labels, instances, overlay. "
+            "The first of them unless given."
+        ),
+    ] = None,
     recipe: Recipe,
 ) -> None:
     """Write a mask of what each photo shows into OUT/masks, and other pictures beside."""
-    from wsseg.segmentation import PICTURES, Segmenter
+    from wsseg.segmentation import LabelMap, Segmentation, Segmenter, pictures_of
 
-    pictures = tuple(dict.fromkeys(word.strip() for word in write.split(",")))
-    if strange := [picture for picture in pictures if picture not in PICTURES]:
-        raise ValueError(f"write must name some of {','.join(PICTURES)}, got {strange[0]!r}; separate them by commas")
-    _run(job, recipe, Segmenter.segment_each, pictures)
+    possible = pictures_of(LabelMap if together else Segmentation)
+    pictures = tuple(dict.fromkeys(word.strip() for word in (write or possible[0]).split(",")))
+    if strange := [picture for picture in pictures if picture not in possible]:
+        raise ValueError(f"write must name some of {','.join(possible)}, got {strange[0]!r}; separate them by commas")
+    said = _hints_of(job, box, hints)
+    if together and (said or not job.target):
+        got = "hints" if said else "no target"
+        raise ValueError(f"together must have targets and no hints, got {got}; name what to tell apart by --target")
+
+    def see(segmenter: Segmenter, path: Path, *, targets: Any, top: int | None, max_pixels: int) -> Any:
+        if together:
+            instances = "instances" in pictures
+            return (segmenter.segment_categories(path, targets, instances=instances, max_pixels=max_pixels),)
+        if path not in said:
+            return segmenter.segment_each(path, targets, top=top, max_pixels=max_pixels)
+        target = targets[0] if targets else None
+        return (segmenter.segment(path, target, hints=said[path](), max_pixels=max_pixels),)
+
+    told = {"box": box, "hints": str(hints) if hints else None}
+    _run(job, recipe, see, pictures, told, together=together)
 
 
 @app.command()
@@ -275,20 +310,35 @@ def adapt(
         raise typer.Exit(SOME_FAILED)
 
 
-def _run(job: Job, recipe: Recipe, see_each: "Callable[..., Sequence[Sighting]]", pictures: Sequence[str]) -> None:
-    """What `segment` and `saliency` share: every photo through the segmenter, a line for each result."""
+def _run(
+    job: Job,
+    recipe: Recipe,
+    see_each: "Callable[..., Sequence[Sighting | LabelMap]]",
+    pictures: Sequence[str],
+    said: Mapping[str, str | None] = MappingProxyType({}),
+    *,
+    together: bool = False,
+) -> None:
+    """What `segment` and `saliency` share: every photo through the segmenter, a line for each result.
+
+    `said` is of the user, and written down beside what made the pictures.
+    """
     from wsseg.batch import beside_outputs, check_labels, claim, labels_of, process
     from wsseg.files import find_photos
-    from wsseg.segmentation import PICTURES
+    from wsseg.segmentation import PICTURES, check_apart
 
     sources = beside_outputs(find_photos(job.paths), job.out)
     segmenter = _segmenter(job.classifier, job.adapt, recipe)
     targets = segmenter.resolve(job.target or None, top=job.top)
     labels = labels_of(segmenter.classifier.categories)
-    check_labels(targets or (), labels)
-    claim(job.out, _made_by(segmenter, targets, job.top), force=job.force)
+    made_by = {**_made_by(segmenter, targets, job.top), **said}
+    if together:
+        made_by["labels"] = ["background", *(target.category for target in check_apart(targets))]
+    else:
+        check_labels(targets or (), labels)
+    claim(job.out, made_by, force=job.force)
     see = partial(see_each, segmenter, targets=targets, top=job.top, max_pixels=job.max_pixels)
-    several = job.top or len(targets or ()) > 1
+    several = not together and (job.top or len(targets or ()) > 1)
     failures = 0
     with _progress("photos") as track:
         for outcome in process(track(sources), see, job.out, pictures, labels if several else None):
@@ -298,6 +348,47 @@ def _run(job: Job, recipe: Recipe, see_each: "Callable[..., Sequence[Sighting]]"
     messages.print(f"{len(sources) - failures} of {len(sources)} photos done: {folders}", soft_wrap=True, markup=False)
     if failures:
         raise typer.Exit(SOME_FAILED)
+
+
+def _hints_of(job: Job, box: str | None, folder: Path | None) -> "dict[Path, Callable[[], Hints]]":
+    """What is known of which photo, read when its turn comes, so that a bad file is that photo's own."""
+    from wsseg.batch import beside_outputs
+    from wsseg.files import find_photos
+    from wsseg.hints import Hints
+
+    if box is None and folder is None:
+        return {}
+    sources = beside_outputs(find_photos(job.paths), job.out)
+    if box is not None and (len(sources) > 1 or folder is not None):
+        raise ValueError(f"box must be the only hint of one photo, got {len(sources)} photos; put hints into a folder")
+    if job.top or len(job.target or ()) > 1:
+        raise ValueError("hints must be of one target, got several; leave out --top and all but one --target")
+    if folder is None:
+        return {sources[0].path: partial(Hints, box=_box(box or ""))}
+    files = {source.path: folder / source.name for source in sources}
+    found = {photo: file for photo, file in files.items() if file.is_file()}
+    stray = sorted(set(folder.rglob("*.png")) - set(found.values()))
+    if stray or not found:
+        got = f"{stray[0]}, of no photo" if stray else "none"
+        raise ValueError(f"hints must hold PNGs named like the photos, got {got}; {folder / sources[0].name} is one")
+    messages.print(f"{len(found)} of {len(sources)} photos have hints")
+    return {photo: partial(_read_hints, file, job.max_pixels) for photo, file in found.items()}
+
+
+def _read_hints(file: Path, max_pixels: int) -> "Hints":
+    from wsseg.files import read_truth
+    from wsseg.hints import Hints
+
+    return Hints(seeds=read_truth(file, void=128, max_pixels=max_pixels))
+
+
+def _box(text: str) -> "Box":
+    from wsseg.arrays import Box
+
+    try:
+        return Box(*map(int, text.split(",")))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"box must be four whole numbers X0,Y0,X1,Y1, got {text!r}; mend it") from error
 
 
 def _check_new(out: Path, force: bool) -> None:
@@ -342,9 +433,11 @@ def _print_outcome(outcome: "Outcome") -> None:
     if outcome.error:
         _complain(f"{outcome.source.path}: {outcome.error}")
     for result in outcome.results:
-        status = getattr(result, "status", "")  # A map has none.
-        words = [str(outcome.source.path), f"{result.category} {result.probability:.2f}", status, *result.reasons]
-        answers.print(Text(_shown("  ".join(filter(None, words))), STYLES[status]), soft_wrap=True)
+        for part in getattr(result, "parts", [result]):  # Of a map of labels one for each target.
+            status = getattr(part, "status", "")  # A map of saliency has none.
+            sure = f"{status} {part.confidence:.2f}" if hasattr(part, "confidence") else status
+            words = [str(outcome.source.path), f"{part.category} {part.probability:.2f}", sure, *part.reasons]
+            answers.print(Text(_shown("  ".join(filter(None, words))), STYLES[status]), soft_wrap=True)
 
 
 def _print_scores(evaluation: "Evaluation") -> None:

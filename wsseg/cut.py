@@ -3,7 +3,7 @@
 Solved by the algorithm of Boykov and Kolmogorov 2004. PyMaxflow's sign convention is spelled here and nowhere else.
 """
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import maxflow
 import numpy as np
@@ -20,6 +20,9 @@ from wsseg.arrays import (
     check_unary,
     neighbors_at,
 )
+
+Pairs: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]
+"""Nodes that are tied: the first of each pair, and the second."""
 
 STEPS: Final = 2.0**20
 """Costs are counted in this many steps per nat: sums of whole numbers have no rounding, so that a network that was cut
@@ -45,7 +48,7 @@ class Network:
     Only the first cut begins from nothing; each has the labeling that a fresh network would have.
     """
 
-    def __init__(self, nodes: int, pairs: tuple[NDArray[np.intp], NDArray[np.intp]], weights: NDArray[np.float64]):
+    def __init__(self, nodes: int, pairs: Pairs, weights: NDArray[np.float64]):
         """`weights` (M,) in nats, finite and not negative, of the `pairs`: two (M,) arrays of nodes.
 
         ValueError for weights too large to be summed.
@@ -53,18 +56,15 @@ class Network:
         self._pairs, self._weights = pairs, weights
         self._graph: Any = maxflow.GraphInt(nodes, len(weights))
         self._graph.add_nodes(nodes)
-        self._graph.add_edges(*pairs, _steps(weights), _steps(weights))
+        capacities = _steps(weights)
+        self._graph.add_edges(*pairs, capacities, capacities)
         self._held = np.zeros((nodes, 2), np.int64)
         self._solved = False
 
     @classmethod
     def of_grid(cls, pairwise: Pairwise) -> "Network":
         """That of all pixels, in reading order, and their neighbors."""
-        places = np.arange(pairwise[0].size).reshape(pairwise.shape[1:])
-        slices = [neighbors_at(offset) for offset in NEIGHBORS]
-        first, second = (np.concatenate([places[pair[side]].ravel() for pair in slices]) for side in (0, 1))
-        weights = [plane[here].ravel() for plane, (here, _) in zip(pairwise, slices, strict=True)]
-        return cls(places.size, (first, second), np.concatenate(weights))
+        return cls(pairwise[0].size, *ties_of_grid(pairwise))
 
     def cut(self, unary: NDArray[np.float64]) -> Cut:
         """The labeling of least energy under costs (..., 2), finite and not negative; the mask is of shape (...).
@@ -99,6 +99,15 @@ def min_cut(unary: Unary, pairwise: Pairwise) -> Cut:
     check_unary(unary)
     check_pairwise(pairwise, unary.shape[:2])
     return Network.of_grid(pairwise).cut(unary)
+
+
+def ties_of_grid(pairwise: Pairwise) -> tuple[Pairs, NDArray[np.float64]]:
+    """All neighbors, as pairs of pixels counted in reading order, and what each pair weighs."""
+    places = np.arange(pairwise[0].size).reshape(pairwise.shape[1:])
+    slices = [neighbors_at(offset) for offset in NEIGHBORS]
+    first, second = (np.concatenate([places[pair[side]].ravel() for pair in slices]) for side in (0, 1))
+    weights = [plane[here].ravel() for plane, (here, _) in zip(pairwise, slices, strict=True)]
+    return (first, second), np.concatenate(weights)
 
 
 def _steps(costs: NDArray[np.float64]) -> NDArray[np.int64]:

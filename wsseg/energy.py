@@ -87,13 +87,18 @@ def mixtures_from_seeds(
 def unary_from_mixtures(palette: Palette, background: Mixture, foreground: Mixture, *, color_limit: float) -> Unary:
     """-ln Pr(color | label), less the smaller of a pixel's two, and at most `color_limit`: (H, W, 2)."""
     ratio = foreground.log_likelihood(palette.colors) - background.log_likelihood(palette.colors)
-    return _unary_from_log_odds(ratio.clip(-color_limit, color_limit))[palette.entry]
+    return unary_from_log_odds(ratio.clip(-color_limit, color_limit))[palette.entry]
 
 
 def unary_from_saliency(saliency: Saliency, *, prior: float, balance: float) -> Unary:
     """`prior` times the log-odds of the saliency, taken as a probability, over those of `balance`, in nats."""
-    odds = check_saliency(saliency).astype(np.float64).clip(1 - CLEAREST_ODDS, CLEAREST_ODDS)
-    return _unary_from_log_odds(prior * (np.log(odds / (1 - odds)) - np.log(balance / (1 - balance))))
+    return unary_from_log_odds(prior * (log_odds(check_saliency(saliency)) - np.log(balance / (1 - balance))))
+
+
+def log_odds(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+    """ln p / (1 - p), of no more certainty than `CLEAREST_ODDS`."""
+    odds = probabilities.astype(np.float64).clip(1 - CLEAREST_ODDS, CLEAREST_ODDS)
+    return np.asarray(np.log(odds / (1 - odds)))
 
 
 def pairwise_from_contrast(image: Image, *, smoothness: float) -> Pairwise:
@@ -119,31 +124,34 @@ class Ties(NamedTuple):
     weights: NDArray[np.float64]
     """Of each pair, in nats."""
     outward: NDArray[np.float64]
-    """(N, 2), nats: what each label of a pixel costs for the neighbors that keep theirs."""
+    """(N, labels), nats: what each label of a pixel costs for the neighbors that keep theirs."""
 
 
-def ties_within(image: Image, mask: Mask, pixels: NDArray[np.intp], *, smoothness: float) -> Ties:
-    """`pairwise_from_contrast` where `pixels`, (N,) ascending places in reading order, are free and the rest is `mask`.
+def ties_within(image: Image, labels: NDArray[np.integer], free: Mask, *, smoothness: float, count: int = 2) -> Ties:
+    """`pairwise_from_contrast` where the `free` pixels are to be labeled and the rest keep theirs of `count` labels.
 
-    It takes memory for these pixels alone, whatever the size of the photo.
+    It takes memory for the free pixels, whose places follow reading order, and some bytes for each of the others.
     """
-    check_same_size(check_image(image), check_mask(mask), "image and mask")
-    height, width = mask.shape
-    weights_of, colors, labels = _contrast(image, smoothness), image.reshape(-1, 3), mask.ravel().astype(np.intp)
+    check_same_size(check_image(image), labels, "image and labels")
+    check_same_size(image, check_mask(free), "image and free")
+    weights_of, colors, width = _contrast(image, smoothness), image.reshape(-1, 3), image.shape[1]
+    pixels, place = np.flatnonzero(free), np.cumsum(free, dtype=np.int32) - 1
     y, x = np.divmod(pixels, width)
-    outward, inward = np.zeros((len(pixels), 2)), []
+    outward, inward = np.zeros((len(pixels), count)), []
     for dy, dx in (*NEIGHBORS, *((-dy, -dx) for dy, dx in NEIGHBORS)):
-        here = np.flatnonzero((y + dy >= 0) & (y + dy < height) & (x + dx >= 0) & (x + dx < width))
+        here = np.flatnonzero((y + dy >= 0) & (y + dy < image.shape[0]) & (x + dx >= 0) & (x + dx < width))
         there = pixels[here] + dy * width + dx
-        differences = colors[pixels[here]].astype(np.int32) - colors[there]
-        weights = weights_of(differences.T, (dy, dx))
-        places = np.searchsorted(pixels, there).clip(max=len(pixels) - 1)
-        free = pixels[places] == there
-        outward[here[~free], 1 - labels[there[~free]]] += weights[~free]
-        if (dy, dx) in NEIGHBORS:
-            inward.append((here[free], places[free], weights[free]))
+        tied = free.ravel()[there]
+        for ends in (tied, ~tied) if (dy, dx) in NEIGHBORS else (~tied,):
+            first, second = here[ends], there[ends]
+            weights = weights_of((colors[pixels[first]].astype(np.int32) - colors[second]).T, (dy, dx))
+            if ends is tied:
+                inward.append((first, place[second].astype(np.intp), weights))
+            else:
+                outward[first] += weights[:, None]
+                outward[first, labels.ravel()[second]] -= weights
     first, second, weights = (np.concatenate(parts) for parts in zip(*inward, strict=True))
-    return Ties((first, second), weights, outward)
+    return Ties((first, second), weights, outward.clip(min=0))
 
 
 def clamp_to_seeds(unary: Unary, pairwise: Pairwise, seeds: Seeds) -> Unary:
@@ -195,7 +203,8 @@ def _contrast(image: Image, smoothness: float) -> Callable[[NDArray[np.int32], t
     return weights_of
 
 
-def _unary_from_log_odds(log_odds: NDArray[np.float64]) -> Unary:
+def unary_from_log_odds(log_odds: NDArray[np.float64]) -> Unary:
+    """Costs (..., 2) that differ by the log-odds (...) of the object, in nats; the smaller of each two is 0."""
     return np.stack([log_odds.clip(min=0), (-log_odds).clip(min=0)], axis=-1)
 
 

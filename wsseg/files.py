@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, ImageCms, ImageFile, UnidentifiedImageError
 from PIL import Image as pillow
 
-from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Image, Mask, Seeds, check_mask
+from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Image, Labels, Mask, Seeds, check_labels, check_mask
 from wsseg.recipe import MAX_PIXELS
 
 PhotoSource: TypeAlias = str | PathLike[str] | bytes | pillow.Image | NDArray[Any]
@@ -58,6 +58,15 @@ _WHITE_16: Final = 65535
 
 _OBJECT_VALUES: Final = (1, 255, _WHITE_16)
 """What a file of two values may hold beside 0."""
+
+VOC_COLORS: Final[NDArray[np.uint8]] = np.sum(
+    [(np.arange(256)[:, None] >> (3 * bit + np.arange(3)) & 1) << (7 - bit) for bit in range(3)], axis=0
+).astype(np.uint8)
+"""Red, green and blue of each label in the files of PASCAL VOC (`VOClabelcolormap` of its development kit), (256, 3).
+
+They take a label's lowest three bits as their highest, then the next three, then the last two.
+"""
+VOC_COLORS.setflags(write=False)
 
 _PILLOW: Final = threading.RLock()
 
@@ -334,7 +343,8 @@ def read_mask(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Mas
 def read_truth(path: str | PathLike[str], *, void: int | None, max_pixels: int = MAX_PIXELS) -> Seeds:
     """The truth of a file like a mask's in which the value `void`, if one is named, stands for UNKNOWN.
 
-    A palette of greys stands for its greys, any other for its indices. Three equal channels count as one.
+    A palette of greys stands for its greys, any other, and that of PASCAL VOC, for its indices. Three equal channels
+    count as one.
     ReadError names the first values that are none of 0, the object's and `void`.
     """
     levels = _read_levels(path, max_pixels)
@@ -393,10 +403,15 @@ def _one_channel(picture: pillow.Image, name: str) -> NDArray[Any]:
     colors, alpha = np.split(np.array(picture.convert("RGBA")), [3], axis=2)
     grey = bool((colors == colors[..., :1]).all())
     if picture.mode in ("P", "PA"):
-        return colors[..., 0] if grey else np.array(picture.getchannel(0))
+        # Some colors of VOC, such as its cars', are greys too.
+        return colors[..., 0] if grey and not _is_of_voc(picture) else np.array(picture.getchannel(0))
     if not grey or alpha.min() < 255:
         raise _colored(name, "transparency" if grey else "colors")
     return colors[..., 0]
+
+
+def _is_of_voc(picture: pillow.Image) -> bool:
+    return picture.getpalette() == VOC_COLORS.ravel().tolist()
 
 
 def _colored(name: str, got: str) -> ReadError:
@@ -413,16 +428,26 @@ def write_picture(path: str | PathLike[str], picture: NDArray[np.uint8]) -> None
 
     Equal arrays make equal files.
     """
-    path = Path(path)
-    if path.suffix.lower() != ".png":
-        raise ValueError(f"path must end in .png, got {path}; masks need a format that keeps every value")
     if picture.dtype != np.uint8 or not _has_channels(picture):
         raise ValueError(
             f"picture must be a non-empty uint8 array of shape (H, W), (H, W, 3) or (H, W, 4), "
             f"got {picture.dtype} {picture.shape}; convert it first"
         )
+    _write_png(Path(path), pillow.fromarray(picture))
+
+
+def write_labels(path: str | PathLike[str], labels: Labels) -> None:
+    """Writes a PNG of the labels as indices into the colors of PASCAL VOC: 0 black, 255 void; see `write_picture`."""
+    picture = pillow.fromarray(check_labels(labels))
+    picture.putpalette(VOC_COLORS.tobytes())
+    _write_png(Path(path), picture)
+
+
+def _write_png(path: Path, picture: pillow.Image) -> None:
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"path must end in .png, got {path}; masks need a format that keeps every value")
     with replacing(path) as file:
-        pillow.fromarray(picture).save(file, format="PNG")
+        picture.save(file, format="PNG")
 
 
 @contextmanager

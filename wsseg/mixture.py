@@ -18,7 +18,7 @@ the noise of a JPEG. The figure of the measured recipe."""
 ROUNDS = 10
 """Rounds of expectation and maximization at most: the refits of a recipe go on where these end."""
 
-GAIN = 1e-2
+GAIN = 2e-2
 """A smaller gain of the mean log-likelihood, in nats, ends the fit."""
 
 

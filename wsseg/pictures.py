@@ -6,7 +6,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from wsseg.arrays import Image, Mask, Saliency, check_image, check_mask, check_saliency, check_same_size
+from wsseg.arrays import (
+    Image,
+    Labels,
+    Mask,
+    Saliency,
+    check_image,
+    check_labels,
+    check_mask,
+    check_saliency,
+    check_same_size,
+)
 
 _LINE: Final = 1 / 250
 """Width of a contour per long side of the photo."""
@@ -38,6 +48,24 @@ def overlay(image: Image, mask: Mask, *, color: tuple[int, int, int] = (0, 255, 
     picture[seam] = 0
     picture[line] = color
     return picture
+
+
+def overlay_labels(
+    image: Image, labels: Labels, *, colors: NDArray[np.uint8], tint: float = 0.4, opacity: float = 0.6
+) -> Image:
+    """The photo with each label but 0 tinted by its color, (labels, 3), within a line of it; the rest dimmed.
+
+    The line lies inside, and has a black seam on its outer side where that is background.
+    """
+    check_same_size(check_image(image), check_labels(labels), "image and labels")
+    dimmed = cv2.convertScaleAbs(image, alpha=1 - opacity)
+    picture = np.where(labels[..., None] > 0, cv2.addWeighted(image, 1 - tint, colors[labels], tint, 0), dimmed)
+    width = max(1, round(max(labels.shape) * _LINE))
+    picture[_grown(labels > 0, max(1, width // 2)) & (labels == 0)] = 0
+    square = np.ones((2 * width + 1,) * 2, np.uint8)
+    line = (cv2.dilate(labels, square) != cv2.erode(labels, square)) & (labels > 0)
+    picture[line] = colors[labels[line]]
+    return np.asarray(picture, np.uint8)
 
 
 def cutout(image: Image, mask: Mask) -> NDArray[np.uint8]:

@@ -13,7 +13,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from functools import partial
+from functools import cache, partial
 from inspect import signature
 from os import PathLike
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 Result = TypeVar("Result")
 
-Stage: TypeAlias = Literal["saliency", "seeds", "mixtures", "energy", "mask"]
+Stage: TypeAlias = Literal["saliency", "seeds", "mixtures", "energy", "mask", "hints"]
 """The part of the method that a number belongs to."""
 
 MAX_PIXELS: Final = 100_000_000
@@ -102,10 +102,10 @@ class Recipe:
     hard_seeds: bool = _switch("seeds", False, "the cut must keep the seeds; otherwise they only start the mixtures")
     border: float = _number("seeds", 0.02, "width of the border presumed background, per side of the photo", 0, 0.5)
     components: int = _number("mixtures", 5, "Gaussians in each mixture", 1, 64)
-    color_samples: int = _number("mixtures", 3000, "pixels that a mixture is fitted to", 64)
-    refits: int = _number("mixtures", 3, "times that both mixtures are fitted anew to the mask", 0, 100)
+    color_samples: int = _number("mixtures", 2000, "pixels that a mixture is fitted to", 64)
+    refits: int = _number("mixtures", 2, "times that both mixtures are fitted anew to the mask", 0, 100)
     refit_side: int = _number(
-        "mixtures", 160, "long side, in pixels, of the photo that the mixtures are learned from", 16
+        "mixtures", 144, "long side, in pixels, of the photo that the mixtures are learned from", 16
     )
     color_limit: float = _number("energy", 12.0, "largest say of a pixel's color, in nats")
     prior: float = _number("energy", 2.0, "weight of the saliency's log-odds beside the colors")
@@ -117,10 +117,20 @@ class Recipe:
         f"weight of the contrast between neighbors, GrabCut's gamma, in nats at a long side of {REFERENCE_SIDE} pixels",
     )
     exact_side: int = _number(
-        "mask", 320, "long side, in pixels, up to which a photo is cut as a whole, not in a band along the outline", 16
+        "mask", 360, "long side, in pixels, up to which a photo is cut as a whole, not in a band along the outline", 16
     )
     band: int = _number("mask", 4, "half width of that band, in pixels, at each doubling of the size", 1, 100)
     largest: bool = _switch("mask", True, "keep the largest component of the mask only")
+
+    click_radius: float = _number("hints", 0.02, "radius of the disc that a point stands for, per long side", 0, 1)
+    hint_reach: float = _number("hints", 0.15, "sigma of how far a hint tells of its neighbors, per long side", 1e-3, 1)
+    hint_near: float = _number("hints", 6.0, "say of a hint in what lies beside it, in nats")
+    hint_alike: float = _number("hints", 6.0, "say of a hint in what has the same features, in nats")
+    hint_map: float = _number("hints", 1.0, "weight of the saliency's log-odds where there are hints")
+    hint_head: float = _number("hints", 1.0, "weight there of those by the head that the classifier has, if it has one")
+    box_margin: float = _number("hints", 0.1, "width of what is looked at around a box, per side of it", 0, 10)
+    box_filled: float = _number("hints", 0.4, "mean probability of the object that a box holds at least", 0, 0.97)
+    smoothness_hinted: float = _number("hints", 15.0, "smoothness where there are hints, since more is sure")
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -133,13 +143,17 @@ class Recipe:
 
     def bind(self, stage: Callable[..., Result]) -> Callable[..., Result]:
         """The stage with every number that it asks for, as a required keyword, filled in by name."""
-        wanted = [item for item in signature(stage).parameters.values() if item.kind is item.KEYWORD_ONLY]
-        return partial(stage, **{item.name: getattr(self, item.name) for item in wanted if item.default is item.empty})
+        return partial(stage, **{name: getattr(self, name) for name in _wanted(stage)})
 
     @property
     def given(self) -> "Recipe":
         """The recipe for a target that is given."""
         return replace(self, prior=self.prior_given)
+
+    @property
+    def hinted(self) -> "Recipe":
+        """The recipe for a photo with hints."""
+        return replace(self, smoothness=self.smoothness_hinted)
 
     def at(self, side: int) -> "Recipe":
         """The recipe for a photo of that long side, in pixels: the smoothness in proportion.
@@ -159,6 +173,13 @@ class Recipe:
             f"{item.name} = {json.dumps(getattr(self, item.name), ensure_ascii=False)}  # {item.metadata['help']}\n"
             for item in fields(self)
         )
+
+
+@cache
+def _wanted(stage: Callable[..., Any]) -> tuple[str, ...]:
+    """The required keywords of a stage."""
+    keywords = [item for item in signature(stage).parameters.values() if item.kind is item.KEYWORD_ONLY]
+    return tuple(item.name for item in keywords if item.default is item.empty)
 
 
 def _check_number(name: str, value: object, kind: type, metadata: Mapping[str, Any]) -> None:

@@ -1,25 +1,34 @@
 """The stages in order: from a photo to its mask, and to the evidence for it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from wsseg.arrays import BACKGROUND, FOREGROUND, Box, Image, Mask, Saliency, Seeds
+from wsseg.arrays import BACKGROUND, FOREGROUND, Box, Image, Labels, Mask, Saliency, Seeds
 from wsseg.categories import Target
 from wsseg.classifier import EMBEDDED, Classifier, load_classifier
-from wsseg.files import PhotoSource, read_photo, write_picture
-from wsseg.labeling import label
-from wsseg.pictures import cutout, heatmap, overlay, strip
+from wsseg.confidence import LEAST, confidence_of
+from wsseg.energy import log_odds
+from wsseg.files import VOC_COLORS, PhotoSource, read_photo, write_labels, write_picture
+from wsseg.hints import Hints, box_grown, odds_from_hints, odds_in_window, odds_raised, seeds_from_hints
+from wsseg.labeling import Advice, Labeler, Labeling, label, seeds_at, shrunk, shrunk_size
+from wsseg.pictures import cutout, heatmap, overlay, overlay_labels, strip
 from wsseg.recipe import MAX_PIXELS, Recipe, recipe_named
-from wsseg.saliency import check_head, saliency_from_classifier
+from wsseg.regions import instances_of
+from wsseg.saliency import check_head, features_of, saliency_from_classifier
+from wsseg.several import MOST, label_several
 
 Status: TypeAlias = Literal["ok", "weak", "no object"]
+
+NO_FEATURES: Final = "hints tell of other pixels by place and color alone, since the classifier has no grid of features"
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,10 +60,7 @@ class Sighting:
 
     def save(self, path: str | PathLike[str], picture: str = "mask") -> None:
         """Writes one of `PICTURES` as a PNG; folders are made, an earlier file is replaced."""
-        possible = [name for name in PICTURES if isinstance(self, PICTURES[name].of)]
-        if picture not in possible:
-            raise ValueError(f"picture must be one of {', '.join(possible)}, got {picture!r}; choose one of these")
-        write_picture(path, PICTURES[picture].draw(self))
+        _save(self, path, picture)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +78,16 @@ class Segmentation(Sighting):
     exact: bool
     """Whether that cut was of the whole photo at once; else of a band along the outline that was found in a smaller
     one, `exact_side` pixels long."""
+    confidence: float
+    """The IoU of the mask with the truth that is to be expected, in [0, 1]; see confidence.py."""
     status: Status
+
+    @property
+    def concentration(self) -> float:
+        """The share of the saliency that lies in the mask, in [0, 1]: a heatmap spread wide over the photo is a warning
+        (as in the article that this method became known by), whatever the mask looks like."""
+        total = float(self.saliency.sum(dtype=np.float64))
+        return float(self.saliency[self.mask].sum(dtype=np.float64)) / total if total else 0.0
 
     @property
     def box(self) -> Box | None:
@@ -95,25 +110,89 @@ class Segmentation(Sighting):
         return strip(self.image, self.heatmap(), _seed_levels(self.seeds), self.overlay())
 
 
+@dataclass(frozen=True, eq=False)
+class Part(Sighting):
+    """One target's share in a `LabelMap`."""
+
+    confidence: float
+    """The IoU of its pixels with the truth that is to be expected, in [0, 1]; see confidence.py."""
+    status: Status
+    """`no object` when no pixel is the target's."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelMap:
+    """Which of several targets each pixel of a photo belongs to, and the evidence for it."""
+
+    image: Image
+    """The upright photo."""
+    labels: Labels
+    """0 on the background, and i on the target of parts[i - 1]."""
+    parts: tuple[Part, ...]
+    """Where the classifier looks for each target, and what is to be thought of its pixels."""
+    energy: float
+    """Of the last labeling, in nats, before it was tidied; 0 when nothing was labeled."""
+    exact: bool
+    """Whether no labeling of the whole photo has less energy, which is known of one target in a small photo."""
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """What label i stands for is at i - 1."""
+        return tuple(part.target for part in self.parts)
+
+    def mask(self, label: int) -> Mask:
+        """The pixels of that label, 0 for the background."""
+        if label not in range(len(self.parts) + 1):
+            raise ValueError(f"label must be a whole number from 0 to {len(self.parts)}, got {label}; see targets")
+        return np.asarray(self.labels == label)
+
+    def instances(self) -> Labels:
+        """Each connected part of each target with a number of its own, from 1 for the largest; see `instances_of`."""
+        return instances_of(self.labels)
+
+    def overlay(self) -> Image:
+        """The photo with each target in its color, that of its label in PASCAL VOC, and the background dimmed."""
+        return overlay_labels(self.image, self.labels, colors=VOC_COLORS)
+
+    def save(self, path: str | PathLike[str], picture: str = "labels") -> None:
+        """Writes labels or instances as a PNG in the colors of PASCAL VOC, or the overlay; see `write_labels`."""
+        _save(self, path, picture)
+
+
 class Picture(NamedTuple):
     """One thing to draw of a result, and the folder of a run where it goes."""
 
     folder: str
-    of: type[Sighting]
+    of: tuple[type[Sighting | LabelMap], ...]
     draw: Callable[[Any], NDArray[np.uint8]]
+    write: Callable[[str | PathLike[str], NDArray[np.uint8]], None] = write_picture
 
 
 PICTURES: Final[Mapping[str, Picture]] = MappingProxyType(
     {
-        "mask": Picture("masks", Segmentation, lambda result: result.mask * np.uint8(255)),
-        "cutout": Picture("cutouts", Segmentation, lambda result: result.cutout()),
-        "overlay": Picture("overlays", Segmentation, lambda result: result.overlay()),
-        "seeds": Picture("seeds", Segmentation, lambda result: _seed_levels(result.seeds)),
-        "saliency": Picture("saliency", Sighting, lambda result: result.heatmap()),
-        "strip": Picture("strips", Sighting, lambda result: result.strip()),
+        "mask": Picture("masks", (Segmentation,), lambda result: result.mask * np.uint8(255)),
+        "cutout": Picture("cutouts", (Segmentation,), lambda result: result.cutout()),
+        "labels": Picture("labels", (LabelMap,), lambda result: result.labels, write_labels),
+        "instances": Picture("instances", (LabelMap,), lambda result: result.instances(), write_labels),
+        "overlay": Picture("overlays", (Segmentation, LabelMap), lambda result: result.overlay()),
+        "seeds": Picture("seeds", (Segmentation,), lambda result: _seed_levels(result.seeds)),
+        "saliency": Picture("saliency", (Sighting,), lambda result: result.heatmap()),
+        "strip": Picture("strips", (Sighting,), lambda result: result.strip()),
     }
 )
 """What can be drawn of a result, by name."""
+
+
+def pictures_of(kind: type[Sighting | LabelMap]) -> list[str]:
+    """The names of the `PICTURES` of such a result."""
+    return [name for name, picture in PICTURES.items() if issubclass(kind, picture.of)]
+
+
+def _save(result: Sighting | LabelMap, path: str | PathLike[str], picture: str) -> None:
+    possible = pictures_of(type(result))
+    if picture not in possible:
+        raise ValueError(f"picture must be one of {', '.join(possible)}, got {picture!r}; choose one of these")
+    PICTURES[picture].write(path, PICTURES[picture].draw(result))
 
 
 class Segmenter:
@@ -163,10 +242,23 @@ class Segmenter:
         )
 
     def segment(
-        self, source: PhotoSource, target: int | str | Target | None = None, *, max_pixels: int = MAX_PIXELS
+        self,
+        source: PhotoSource,
+        target: int | str | Target | None = None,
+        *,
+        hints: Hints | None = None,
+        max_pixels: int = MAX_PIXELS,
     ) -> Segmentation:
-        """The mask of what the classifier sees, or of the target, with the evidence; errors as `sight`."""
-        return self.segment_each(source, None if target is None else [target], max_pixels=max_pixels)[0]
+        """The mask of what the classifier sees, or of the target, with the evidence; errors as `open`."""
+        with self.open(source, target, max_pixels=max_pixels) as session:
+            return session.segment(hints)
+
+    def open(
+        self, source: PhotoSource, target: int | str | Target | None = None, *, max_pixels: int = MAX_PIXELS
+    ) -> "Session":
+        """A photo to be segmented again and again as hints come; errors as `sight`."""
+        recipe = self.recipe if target is None else self.recipe.given
+        return Session(self.classifier, self.sight(source, target, max_pixels=max_pixels), recipe)
 
     def segment_each(
         self,
@@ -179,7 +271,42 @@ class Segmenter:
         """The mask of each target, or of each of the `top` likeliest classes, with the evidence; as `sight_each`."""
         recipe = self.recipe if targets is None and top is None else self.recipe.given
         sightings = self.sight_each(source, targets, top=top, max_pixels=max_pixels)
-        return tuple(self._segmentation(sighting, recipe) for sighting in sightings)
+        return tuple(Session(self.classifier, sighting, recipe).segment() for sighting in sightings)
+
+    def segment_categories(
+        self,
+        source: PhotoSource,
+        targets: Sequence[int | str | Target],
+        *,
+        instances: bool = False,
+        max_pixels: int = MAX_PIXELS,
+    ) -> LabelMap:
+        """The labels of all the targets at once: each pixel is of one of them, or of the background.
+
+        Unless `instances` are wanted, each target has its largest component only, if the recipe says so. Errors as
+        `sight_each`; ValueError also for a class in two targets, and for more than 254 targets.
+        """
+        recipe = replace(self.recipe.given, largest=self.recipe.largest and not instances)
+        sightings = self.sight_each(source, check_apart(self.resolve(targets)), max_pixels=max_pixels)
+        image = sightings[0].image
+        found = label_several(image, [sighting.saliency for sighting in sightings], recipe)
+        present = np.bincount(found.labels.ravel(), minlength=MOST + 1)[1:].astype(np.bool_).tolist()
+        shares = zip(sightings, found.signs, found.doubts, present[: len(sightings)], strict=True)
+        parts = tuple(self._part(*share) for share in shares)
+        return LabelMap(image, found.labels, parts, found.energy, found.exact)
+
+    def _part(self, sighting: Sighting, signs: Mapping[str, float], doubts: tuple[str, ...], found: bool) -> Part:
+        confidence = confidence_of(signs)
+        doubts += _doubts(sighting, len(self.classifier.categories), confidence if found else None)
+        return Part(
+            image=sighting.image,
+            target=sighting.target,
+            probability=sighting.probability,
+            saliency=sighting.saliency,
+            reasons=(*doubts, *sighting.reasons),
+            confidence=confidence,
+            status=_status(found, doubts),
+        )
 
     def resolve(
         self, targets: Sequence[int | str | Target] | None, *, top: int | None = None
@@ -220,30 +347,148 @@ class Segmenter:
         indices = sorted(_likeliest(probabilities, self.recipe.blended_classes))
         return Target(tuple(indices), first.category, tuple(probabilities[indices].tolist()))
 
-    def _segmentation(self, sighting: Sighting, recipe: Recipe) -> Segmentation:
-        labeling = label(sighting.image, sighting.saliency, recipe)
-        doubts = (*labeling.doubts, *self._doubts(sighting))
-        status: Status = "no object" if not labeling.mask.any() else "weak" if doubts else "ok"
+
+class Session:
+    """A photo with its map, kept while a person hints at what the object is: by `Segmenter.open`.
+
+    The map is made when it is opened, mixtures and graphs at the first mask; each further mask is a cut.
+    """
+
+    def __init__(self, classifier: Classifier, sighting: Sighting, recipe: Recipe) -> None:
+        self.sighting = sighting
+        self._classifier, self._recipe = classifier, recipe
+        self._labelers: dict[Box | None, Labeler] = {}
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Lets go of the graphs, which are most of the memory."""
+        self._labelers.clear()
+
+    def segment(self, hints: Hints | None = None, *, refit: bool = False) -> Segmentation:
+        """The mask under all the hints so far, which it never contradicts: each call names them all.
+
+        The first call with hints, or with another box, learns the color mixtures from them and from the mask before;
+        later ones keep the mixtures, so that they are but a cut, unless to `refit`. Errors as `seeds_from_hints`.
+        """
+        if hints is None:
+            return self._segmentation(self._unhinted)
+        seeds = self._recipe.bind(seeds_from_hints)(hints, self.sighting.saliency.shape)
+        said = self._recipe.bind(seeds_from_hints)(replace(hints, box=None), seeds.shape)
+        odds = self._leaning + self._recipe.bind(odds_from_hints)(seeds_at(said, self._leaning.shape), self._features)
+        if hints.box is None:
+            found = self._labeler(None).label(Advice(seeds, odds), refit=refit)
+        else:
+            found = self._within(Box(*map(int, hints.box)), seeds, odds, refit=refit)
+        notes = () if self._features is not None else (NO_FEATURES,)
+        return self._segmentation(found._replace(seeds=self._unhinted.seeds), notes)
+
+    def _within(self, box: Box, seeds: Seeds, odds: NDArray[np.float32], *, refit: bool) -> Labeling:
+        """The mask in a box, as if what is around it were all of the photo."""
+        window = self._recipe.bind(box_grown)(box, seeds.shape)
+        part, size = seeds[_slices(window)], shrunk_size(*_shape(window), self._recipe.refit_side)
+        near = odds_in_window(odds, window, seeds.shape, size)
+        raised = self._recipe.bind(odds_raised)(near, seeds_at(part, size) != BACKGROUND)
+        found = self._labeler(window).label(Advice(part, raised, enclosed=True), refit=refit)
+        mask = np.zeros(seeds.shape, np.bool_)
+        mask[_slices(window)] = found.mask
+        return found._replace(mask=mask)
+
+    def _labeler(self, window: Box | None) -> Labeler:
+        if window not in self._labelers:
+            rows, columns = _slices(window or Box(0, 0, *self.sighting.saliency.shape[::-1]))
+            image = np.ascontiguousarray(self.sighting.image[rows, columns])
+            saliency = np.ascontiguousarray(self.sighting.saliency[rows, columns])
+            start = None if window else self._unhinted.mask
+            self._labelers[window] = Labeler(image, saliency, self._recipe.hinted, start)
+        return self._labelers[window]
+
+    @cached_property
+    def _unhinted(self) -> Labeling:
+        return label(self.sighting.image, self.sighting.saliency, self._recipe)
+
+    @cached_property
+    def _features(self) -> NDArray[np.float32] | None:
+        """None where no layer of the classifier lies on a grid."""
+        try:
+            return self._recipe.bind(features_of)(self._classifier, self.sighting.image).numpy()
+        except ValueError:
+            return None
+
+    @cached_property
+    def _leaning(self) -> NDArray[np.float32]:
+        """What the photo itself says, in nats for the object, at the size that mixtures are learned from.
+
+        A head that was learned from photos speaks here whatever the recipe, since a person sees to what is meant.
+        """
+        recipe, head = self._recipe, self._classifier.head
+        saliency = shrunk(self.sighting.saliency, recipe.refit_side).clip(max=1)
+        odds = recipe.hint_map * (log_odds(saliency) - log_odds(np.array(recipe.balance)))
+        if head is not None and self._features is not None:
+            leaning = log_odds(head.objectness(self._features))
+            odds += recipe.hint_head * cv2.resize(leaning, saliency.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        return odds.astype(np.float32)
+
+    def _segmentation(self, labeling: Labeling, notes: tuple[str, ...] = ()) -> Segmentation:
+        sighting, confidence = self.sighting, confidence_of(labeling.signs)
+        found = bool(labeling.mask.any())
+        doubts = (
+            *labeling.doubts,
+            *_doubts(sighting, len(self._classifier.categories), confidence if found else None),
+        )
         return Segmentation(
             image=sighting.image,
             target=sighting.target,
             probability=sighting.probability,
             saliency=sighting.saliency,
-            reasons=(*doubts, *sighting.reasons),
+            reasons=(*doubts, *notes, *sighting.reasons),
             mask=labeling.mask,
             seeds=labeling.seeds,
             energy=labeling.energy,
             flow=labeling.flow,
             exact=labeling.exact,
-            status=status,
+            confidence=confidence,
+            status=_status(found, doubts),
         )
 
-    def _doubts(self, sighting: Sighting) -> tuple[str, ...]:
-        """A class less likely than by chance is one that the classifier does not see."""
-        chance = len(sighting.target.indices) / len(self.classifier.categories)
-        if sighting.probability >= chance:
-            return ()
-        return (f"the classifier does not see {sighting.category}: probability {sighting.probability:.2g}",)
+
+def _doubts(sighting: Sighting, classes: int, confidence: float | None) -> tuple[str, ...]:
+    """A class less likely than by chance is one that the classifier does not see."""
+    category, probability = sighting.category, sighting.probability
+    chance = len(sighting.target.indices) / classes
+    doubts = {
+        f"the classifier does not see {category}: probability {probability:.2g}": probability < chance,
+        f"little speaks for the mask: confidence {confidence or 0:.2f}": (1 if confidence is None else confidence)
+        < LEAST,
+    }
+    return tuple(doubt for doubt, holds in doubts.items() if holds)
+
+
+def _status(found: bool, doubts: Sequence[str]) -> Status:
+    return "no object" if not found else "weak" if doubts else "ok"
+
+
+def check_apart(targets: Sequence[Target] | None) -> Sequence[Target]:
+    """The targets themselves, known to be some that one label map can tell apart; ValueError otherwise."""
+    if not targets or len(targets) > MOST:
+        raise ValueError(f"targets must name 1 to {MOST}, got {len(targets or ())}; name those that the photo shows")
+    owners: dict[int, Target] = {}
+    for target in targets:
+        for index in target.indices:
+            if (owner := owners.setdefault(index, target)) is not target:
+                raise ValueError(
+                    f"targets must have no class in common, got {owner.category!r} and {target.category!r}; drop one"
+                )
+    return targets
+
+
+def _slices(box: Box) -> tuple[slice, slice]:
+    return slice(box.y0, box.y1), slice(box.x0, box.x1)
+
+
+def _shape(box: Box) -> tuple[int, int]:
+    return box.y1 - box.y0, box.x1 - box.x0
 
 
 def segment(
@@ -252,9 +497,10 @@ def segment(
     *,
     classifier: Classifier | str | Path = EMBEDDED,
     recipe: Recipe | str | Path = "default",
+    hints: Hints | None = None,
 ) -> Segmentation:
     """The mask of one photo, with the evidence; a `Segmenter` keeps the network for further ones."""
-    return Segmenter(classifier, recipe).segment(photo, target)
+    return Segmenter(classifier, recipe).segment(photo, target, hints=hints)
 
 
 def _likeliest(probabilities: NDArray[np.float32], count: int) -> list[int]:

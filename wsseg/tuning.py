@@ -32,7 +32,7 @@ SEARCHED: Final[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
         "hard_seeds": (True, False),
         "border": (0.0, 0.02, 0.05),
         "components": (3, 5, 8),
-        "refits": (1, 3),
+        "refits": (1, 2, 3),
         "color_limit": (4.0, 8.0, 12.0, 20.0),
         "prior": (1.0, 1.5, 2.0, 3.0, 4.0),
         "prior_given": (1.0, 1.5, 2.0, 3.0, 4.0),
