@@ -1,0 +1,166 @@
+"""Clicks that a simulated annotator needs until a mask is good, with the classifier's help and by graph cut alone.
+
+    python benchmarks/clicks.py --data DIR/grabcut
+
+DIR is as in accuracy.py. The protocol is the usual one (Xu, Price, Cohen, Yang, Huang 2016): each click is the pixel
+deepest within the largest region that is wrong, and says what it is; twenty at most, which is also what is counted
+where they do not suffice. wsseg starts from its automatic mask and may need no click; the others start from nothing.
+
+Graph cut alone is Boykov and Jolly's of 2001: the clicks are hard seeds and all there is to learn the colors from; the
+border stands for the background until there is a click on it. The refitted one is GrabCut's of 2004, and knows besides
+that the border is background.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from statistics import fmean, median
+from time import perf_counter
+from typing import Annotated, NamedTuple
+
+import cv2
+import numpy as np
+import typer
+from accuracy import VOID, Data, Sample, samples_of
+from provenance import provenance
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+import wsseg
+from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Image, Mask, Point, Seeds
+from wsseg.hints import Hints, seeds_from_hints
+from wsseg.metrics import scores
+from wsseg.recipe import Recipe
+
+GOALS = (0.85, 0.90)
+MOST = 20
+
+ALONE = Recipe(smoothness=20.0)
+
+WORKER: list[wsseg.Segmenter] = []
+
+Annotate = Callable[[Hints], Mask]
+
+
+class Run(NamedTuple):
+    """One photo annotated in one way: the IoU before each click and at the end, and the seconds of each mask."""
+
+    ious: list[float]
+    seconds: list[float]
+
+    def clicks(self, goal: float) -> int:
+        """Those until the goal."""
+        return next((number for number, iou in enumerate(self.ious) if iou >= goal), MOST)
+
+
+def main(
+    *,
+    data: Data,
+    limit: Annotated[int | None, typer.Option(min=1, help="Photos of each set.")] = None,
+    recipe: Annotated[str, typer.Option(help="As in wsseg segment.")] = "default",
+    workers: Annotated[int, typer.Option(min=1, help="Processes; seconds are of one core each.")] = 1,
+) -> None:
+    """Print clicks to each goal, and seconds of a mask after a click."""
+    samples = list(samples_of(data, limit))
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), start_worker, (recipe,))
+    with pool:
+        runs = list(track(pool.map(annotated, samples), total=len(samples), console=Console(stderr=True)))
+    print(provenance())
+    Console(width=120).print(table_of(runs))
+
+
+def start_worker(recipe: str) -> None:
+    """Loads the network once in each process, each on one core."""
+    cv2.setNumThreads(1)
+    WORKER.append(wsseg.Segmenter(recipe=recipe))
+
+
+def annotated(sample: Sample) -> dict[str, Run]:
+    """The photo annotated in each way."""
+    truth = wsseg.read_truth(sample.truth, void=VOID.get(sample.collection))
+    image = wsseg.read_image(sample.photo)
+    with WORKER[0].open(image) as session:
+        start = session.segment().mask
+        ours = {
+            "wsseg, mixtures kept": lambda hints: session.segment(hints).mask,
+            "wsseg, refitted": lambda hints: session.segment(hints, refit=True).mask,
+        }
+        runs = {name: run_of(annotate, start, truth) for name, annotate in ours.items()}
+    for name, refits in (("graph cut alone", 0), ("graph cut alone, refitted", 3)):
+        runs[name] = run_of(graph_cut(image, refits), np.zeros_like(start), truth)
+    return runs
+
+
+def run_of(annotate: Annotate, mask: Mask, truth: Seeds) -> Run:
+    """Clicks one after the other."""
+    ious, seconds = [scores(mask, truth)["iou"]], []
+    clicks: dict[int, list[Point]] = {BACKGROUND: [], FOREGROUND: []}
+    while len(seconds) < MOST and ious[-1] < max(GOALS):
+        side, point = next_click(mask, truth)
+        clicks[side].append(point)
+        start = perf_counter()
+        mask = annotate(Hints(foreground=clicks[FOREGROUND], background=clicks[BACKGROUND]))
+        seconds.append(perf_counter() - start)
+        ious.append(scores(mask, truth)["iou"])
+    return Run(ious, seconds)
+
+
+def next_click(mask: Mask, truth: Seeds) -> tuple[int, Point]:
+    """What is wrong in the largest region, and its deepest pixel."""
+    regions = [(side, *region) for side in (BACKGROUND, FOREGROUND) for region in wrong(mask, truth, side)]
+    side, _, region = max(regions, key=lambda one: one[1])
+    depth = cv2.distanceTransform(np.pad(region, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    y, x = np.unravel_index(depth[1:-1, 1:-1].argmax(), region.shape)
+    return side, Point(int(x), int(y))
+
+
+def wrong(mask: Mask, truth: Seeds, side: int) -> Iterator[tuple[int, Mask]]:
+    """The largest region that is of that side and not said to be, with its area."""
+    missed = (truth == side) & (mask != (side == FOREGROUND))
+    count, labels, statistics, _ = cv2.connectedComponentsWithStats(missed.astype(np.uint8), connectivity=8)
+    if count > 1:
+        largest = 1 + statistics[1:, cv2.CC_STAT_AREA].argmax()
+        yield int(statistics[largest, cv2.CC_STAT_AREA]), labels == largest
+
+
+def graph_cut(image: Image, refits: int) -> Annotate:
+    """Interactive graph cut with the same energy and without any map."""
+    palette = wsseg.palette_of(image)
+    pairwise = ALONE.at(max(image.shape)).bind(wsseg.pairwise_from_contrast)(image)
+    border = ALONE.bind(wsseg.border_seeds)(np.full(image.shape[:2], UNKNOWN, np.uint8))
+
+    def annotate(hints: Hints) -> Mask:
+        seeds = ALONE.bind(seeds_from_hints)(hints, image.shape[:2])
+        if refits or BACKGROUND not in seeds:
+            seeds = np.where(seeds == UNKNOWN, border, seeds)
+        labels, mask = seeds, np.zeros(seeds.shape, np.bool_)
+        for _ in range(1 + refits):
+            if not (BACKGROUND in labels and FOREGROUND in labels):
+                break
+            mixtures = ALONE.bind(wsseg.mixtures_from_seeds)(image, labels)
+            unary = ALONE.bind(wsseg.unary_from_mixtures)(palette, *mixtures)
+            mask = wsseg.min_cut(wsseg.clamp_to_seeds(unary, pairwise, seeds), pairwise).mask
+            labels = mask.astype(np.uint8)
+        return mask
+
+    return annotate
+
+
+def table_of(runs: list[dict[str, Run]]) -> Table:
+    """A row for each way."""
+    columns = [f"clicks to {goal:.2f}" for goal in GOALS]
+    table = Table("", "IoU at first", *columns, "never", "median seconds", title=f"{len(runs)} photos")
+    for name in runs[0]:
+        found = [run[name] for run in runs]
+        clicks = [f"{fmean(run.clicks(goal) for run in found):.2f}" for goal in GOALS]
+        never = sum(run.ious[-1] < max(GOALS) for run in found)
+        # The first mask after a click learns the mixtures.
+        seconds = [second for run in found for second in run.seconds[1:]]
+        first = f"{fmean(run.ious[0] for run in found):.3f}"
+        table.add_row(name, first, *clicks, str(never), f"{median(seconds):.3f}" if seconds else "")
+    return table
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,149 @@
+"""How well a mask's confidence foretells its IoU, each set of photos by what was fitted on the others.
+
+    python benchmarks/confidence.py --data DIR --recipe default
+
+DIR is as in accuracy.py and holds three sets or more. The fit is wsseg's own: a weighted sum of the signs, no weight
+negative, to the IoU, by least squares with a small penalty on standardized signs, each set counting alike. The last
+lines are the fit on all sets, for confidence.py.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Annotated, NamedTuple
+
+import cv2
+import numpy as np
+import typer
+from accuracy import VOID, Data, Sample, samples_of
+from provenance import provenance
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from scipy.optimize import nnls
+from scipy.stats import spearmanr
+
+import wsseg
+from wsseg.cli import recipe_flags
+from wsseg.confidence import WEIGHTS, confidence_of
+from wsseg.metrics import scores
+from wsseg.recipe import Recipe
+
+COVERAGES = (0.25, 0.5, 0.75, 1.0)
+
+PENALTY = 1.0
+"""Measured on these sets: .02 and 10 differ by .02 at most within a set."""
+
+WORKER: list[wsseg.Segmenter] = []
+
+
+class Case(NamedTuple):
+    """One mask."""
+
+    collection: str
+    signs: tuple[float, ...]
+    probability: float
+    confidence: float
+    iou: float
+
+
+def main(
+    *,
+    data: Data,
+    limit: Annotated[int | None, typer.Option(min=1, help="Photos of each set.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; the figures do not depend on them.")] = 1,
+    recipe: Recipe,
+) -> None:
+    """Print rank correlations, the mean IoU of the surest masks, and the fit."""
+    samples = list(samples_of(data, limit))
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), start_worker, (recipe,))
+    with pool:
+        cases = list(track(pool.map(case_of, samples), total=len(samples), console=Console(stderr=True)))
+    print(provenance())
+    collections, ious = np.array([case.collection for case in cases]), np.array([case.iou for case in cases])
+    signs = np.array([case.signs for case in cases])
+    foretold = {
+        "fitted on the other sets": left_out(signs, ious, collections),
+        "as it ships": np.array([case.confidence for case in cases]),
+        **dict(zip(WEIGHTS, signs.T, strict=True)),
+        "class probability": np.array([case.probability for case in cases]),
+    }
+    console = Console(width=120)
+    console.print(ranks(foretold, ious, collections))
+    console.print(coverage(foretold["fitted on the other sets"], ious, collections))
+    weights, offset = fitted(signs, ious, collections)
+    print("weights", dict(zip(WEIGHTS, weights.round(3).tolist(), strict=True)), "offset", round(offset, 3))
+
+
+def start_worker(recipe: Recipe) -> None:
+    """Loads the network once in each process, each on one core."""
+    cv2.setNumThreads(1)
+    WORKER.append(wsseg.Segmenter(recipe=recipe))
+
+
+def case_of(sample: Sample) -> Case:
+    """The photo's mask, its signs and what it is worth."""
+    segmenter, truth = WORKER[0], wsseg.read_truth(sample.truth, void=VOID.get(sample.collection))
+    sighting = segmenter.sight(sample.photo)
+    found = wsseg.label(sighting.image, sighting.saliency, segmenter.recipe)
+    signs = tuple(found.signs.get(name, 0.0) for name in WEIGHTS)
+    iou = scores(found.mask, truth)["iou"]
+    return Case(sample.collection, signs, sighting.probability, confidence_of(found.signs), iou)
+
+
+def left_out(signs: np.ndarray, ious: np.ndarray, collections: np.ndarray) -> np.ndarray:
+    """What the fit on all other sets foretells for each."""
+    foretold = np.zeros_like(ious)
+    for name in np.unique(collections):
+        own = collections == name
+        weights, offset = fitted(signs[~own], ious[~own], collections[~own])
+        foretold[own] = (signs[own] @ weights + offset).clip(0, 1)
+    return foretold
+
+
+def fitted(signs: np.ndarray, ious: np.ndarray, collections: np.ndarray) -> tuple[np.ndarray, float]:
+    """Weights and offset: first the signs' proportions under the penalty, then the one slope that is left."""
+    shares = np.array([1 / (collections == name).sum() for name in collections])
+    shares /= shares.sum()
+    center, spread = np.average(signs, axis=0, weights=shares), signs.std(axis=0)
+    scaled, root = (signs - center) / spread, np.sqrt(shares)[:, None]
+    height = np.average(ious, weights=shares)
+    equations = np.vstack([scaled * root, np.sqrt(PENALTY) * np.eye(len(spread))])
+    proportions, _ = nnls(equations, np.append((ious - height) * root[:, 0], np.zeros(len(spread))))
+    sums = scaled @ proportions
+    slope = np.average(sums * (ious - height), weights=shares) / np.average(sums**2, weights=shares)
+    weights = slope * proportions / spread
+    return weights, float(height - center @ weights)
+
+
+def ranks(foretold: dict[str, np.ndarray], ious: np.ndarray, collections: np.ndarray) -> Table:
+    """Spearman's correlation with the IoU."""
+    names = np.unique(collections)
+    table = Table("Spearman with IoU", "pooled", *names, "mean error")
+    for way, values in foretold.items():
+        cells = [
+            spearmanr(values, ious)[0],
+            *(spearmanr(values[collections == n], ious[collections == n])[0] for n in names),
+        ]
+        table.add_row(way, *(f"{cell:.3f}" for cell in cells), f"{np.abs(values - ious).mean():.3f}")
+    return table
+
+
+def coverage(foretold: np.ndarray, ious: np.ndarray, collections: np.ndarray) -> Table:
+    """The mean IoU of the surest share of the photos."""
+    table = Table("mean IoU of the surest", *(f"{share:.0%}" for share in COVERAGES))
+    for name in ("all", *np.unique(collections)):
+        own = np.isin(collections, [name]) | (name == "all")
+        table.add_row(name, *(f"{mean:.3f}" for mean in surest(foretold[own], ious[own])))
+    table.add_row("all, sorted by their IoU", *(f"{mean:.3f}" for mean in surest(ious, ious)))
+    return table
+
+
+def surest(foretold: np.ndarray, ious: np.ndarray) -> Sequence[float]:
+    """The mean at each coverage."""
+    ordered = ious[np.argsort(-foretold, kind="stable")]
+    return [float(ordered[: max(1, round(share * len(ordered)))].mean()) for share in COVERAGES]
+
+
+if __name__ == "__main__":
+    typer.run(recipe_flags("saliency", "seeds", "mixtures", "energy", "mask")(main))

@@ -1,0 +1,110 @@
+"""Seconds and memory of the cut on photos of 0.2 to 24 megapixels, and how far the band is from the exact cut.
+
+    python benchmarks/large_photos.py --data DIR --limit 2
+
+The cut is all that follows the map. DIR is as in accuracy.py; its photos are enlarged. The memory is the most that the
+process ever held during the call, above what it held before, by Linux's count. For the agreement, every photo that the
+recipe cuts in a band at its own size is also cut exactly, and the two masks are compared.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+from typing import Annotated, Any
+
+import cv2
+import numpy as np
+import typer
+from accuracy import Data, samples_of
+from provenance import provenance
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from stages import seconds_of
+
+import wsseg
+from wsseg.arrays import Image, Saliency
+from wsseg.cli import recipe_flags
+from wsseg.recipe import Recipe
+
+MEGAPIXELS = (0.2, 1.0, 4.0, 12.0, 24.0)
+
+ENDLESS = 100_000
+"""A long side that no photo exceeds."""
+
+
+def main(
+    *,
+    data: Data,
+    limit: Annotated[int, typer.Option(min=1, help="Photos of each set to enlarge.")] = 2,
+    compared: Annotated[int, typer.Option(min=1, help="Photos of each set to cut exactly as well.")] = 20,
+    recipe: Recipe,
+) -> None:
+    """Print the medians for each size, and the agreement."""
+    cv2.setNumThreads(1)
+    segmenter = wsseg.Segmenter(recipe=recipe)
+    enlarged, same = list(samples_of(data, limit)), list(samples_of(data, compared))
+    rows: dict[float, list[tuple[float, float]]] = {size: [] for size in MEGAPIXELS}
+    console = Console(stderr=True)
+    for sample in track(enlarged, "sizes", console=console):
+        sighting = segmenter.sight(sample.photo)
+        for size in MEGAPIXELS:
+            rows[size].append(alone(cost_of, sighting.image, sighting.saliency, size, recipe))
+    found = [agreement(segmenter.sight(sample.photo), recipe) for sample in track(same, "bands", console=console)]
+    agreements = [one for one in found if one is not None]
+    print(provenance())
+    Console(width=120).print(table_of(rows))
+    low, middle = np.quantile(agreements, (0.25, 0.5))
+    print(f"IoU of band and exact cut, {len(agreements)} photos: median {middle:.4f}, a quarter below {low:.4f}")
+
+
+def alone(measure: Callable[..., tuple[float, float]], *given: Any) -> tuple[float, float]:
+    """What is measured in a process of its own, which has no memory to use again."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(measure, *given).result()
+
+
+def cost_of(image: Image, saliency: Saliency, megapixels: float, recipe: Recipe) -> tuple[float, float]:
+    """Seconds, and MiB above what was held before, on the photo enlarged."""
+    cv2.setNumThreads(1)
+    wsseg.label(image, saliency, recipe)  # Libraries load at first use.
+    scale = (megapixels * 1e6 / saliency.size) ** 0.5
+    image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    saliency = cv2.resize(saliency, image.shape[1::-1], interpolation=cv2.INTER_LINEAR).clip(0, 1)
+    Path("/proc/self/clear_refs").write_text("5")  # The peak begins anew.
+    before = held("VmRSS")
+    seconds, _ = seconds_of(partial(wsseg.label, image, saliency, recipe))
+    return seconds, held("VmHWM") - before
+
+
+def held(field: str) -> float:
+    """MiB by the kernel's own count."""
+    [line] = [one for one in Path("/proc/self/status").read_text().splitlines() if one.startswith(field)]
+    return int(line.split()[1]) / 1024
+
+
+def agreement(sighting: wsseg.Sighting, recipe: Recipe) -> float | None:
+    """The IoU of the two masks, where there are two."""
+    banded = wsseg.label(sighting.image, sighting.saliency, recipe)
+    if banded.exact:
+        return None
+    exact = wsseg.label(sighting.image, sighting.saliency, replace(recipe, exact_side=ENDLESS))
+    return float((banded.mask & exact.mask).sum() / max((banded.mask | exact.mask).sum(), 1))
+
+
+def table_of(rows: dict[float, list[tuple[float, float]]]) -> Table:
+    """A row for each size."""
+    table = Table("megapixels", "median seconds", "longest", "median MiB", "most", "MiB per megapixel")
+    for size, found in rows.items():
+        seconds, memory = ([one[place] for one in found] for place in (0, 1))
+        cells = (median(seconds), max(seconds), median(memory), max(memory), median(memory) / size)
+        table.add_row(f"{size:g}", *(f"{cell:.2f}" for cell in cells[:2]), *(f"{cell:.0f}" for cell in cells[2:]))
+    return table
+
+
+if __name__ == "__main__":
+    typer.run(recipe_flags("saliency", "seeds", "mixtures", "energy", "mask")(main))
