@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -210,7 +211,9 @@ class TestSegment:
     @pytest.mark.slow
     def test_an_interrupt_ends_it_with_130(self, photos: Path, tmp_path: Path) -> None:
         words = ("segment", str(photos), "-o", str(tmp_path / "out"), "--samples", "256")
-        with subprocess.Popen([*PROGRAM, *words], stderr=subprocess.PIPE, env=os.environ) as program:
+        # Tests that were started in the background were told to ignore interrupts, and what they start would, too.
+        heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        with subprocess.Popen([*PROGRAM, *words], stderr=subprocess.PIPE, env=os.environ, preexec_fn=heed) as program:
             while not (tmp_path / "out/run.json").exists():
                 assert program.poll() is None
                 time.sleep(0.1)
