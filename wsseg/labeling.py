@@ -307,7 +307,7 @@ def _costs_within(
     if advice is None:
         prior = recipe.bind(unary_from_saliency)(saliency[free][None])[0]
     else:
-        prior = _unary_of_advice(advice, free.shape)[free]
+        prior = unary_from_log_odds(_odds_at(advice.odds, free.shape)[free].astype(np.float64))
     if mixtures is None:
         return np.asarray(prior)
     return np.asarray(recipe.bind(unary_from_mixtures)(palette_of(image[free][None]), *mixtures)[0] + prior)

@@ -397,6 +397,9 @@ class Session:
 
     def _labeler(self, window: Box | None) -> Labeler:
         if window not in self._labelers:
+            # Each is most of the memory: of the boxes the last alone is kept.
+            for earlier in [one for one in self._labelers if one and window]:
+                del self._labelers[earlier]
             rows, columns = _slices(window or Box(0, 0, *self.sighting.saliency.shape[::-1]))
             image = np.ascontiguousarray(self.sighting.image[rows, columns])
             saliency = np.ascontiguousarray(self.sighting.saliency[rows, columns])
