@@ -28,6 +28,7 @@ from rich.table import Table
 from variants import Looker, Variant, cut, otsu, variants_of
 
 import wsseg
+from wsseg.arrays import Seeds
 from wsseg.cli import recipe_flags
 from wsseg.files import read_photo
 from wsseg.metrics import scores
@@ -97,6 +98,11 @@ def samples_of(data: Path, limit: int | None, targets: bool = False) -> Iterator
             yield Sample(folder.name, photo, folder / "masks" / f"{photo.stem}.png", target)
 
 
+def truth_of(sample: Sample) -> Seeds:
+    """What the photo shows."""
+    return wsseg.read_truth(sample.truth, void=VOID.get(sample.collection))
+
+
 def start_worker(classifier: str, recipe: Recipe, ablate: bool) -> None:
     """Loads the network once in each process, each on one core."""
     cv2.setNumThreads(1)
@@ -107,7 +113,7 @@ def start_worker(classifier: str, recipe: Recipe, ablate: bool) -> None:
 
 def score(sample: Sample) -> Score:
     """The photo segmented and compared with its truth."""
-    truth = wsseg.read_truth(sample.truth, void=VOID.get(sample.collection))
+    truth = truth_of(sample)
     classifier, variants = WORKER[0]
     looker = Looker(classifier, read_photo(sample.photo).image, sample.target)
     ious, seconds = {}, {}

@@ -5,33 +5,29 @@
 DIR is as in accuracy.py. The box is the tightest around the object, and then 5 % larger on each side, within the photo.
 """
 
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from statistics import fmean, median
 from typing import Annotated
 
 import cv2
 import numpy as np
 import typer
-from accuracy import VOID, Data, Sample, samples_of
+from accuracy import Data, Sample, samples_of, truth_of
 from provenance import provenance
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 from stages import seconds_of
+from variants import grabcut
+from workers import Workers, each, segmenter
 
 import wsseg
-from wsseg.arrays import FOREGROUND, Box, Image, Mask, Seeds
+from wsseg.arrays import FOREGROUND, Box, Seeds
 from wsseg.cli import recipe_flags
 from wsseg.hints import Hints, box_grown
 from wsseg.metrics import scores
 from wsseg.recipe import Recipe
 
 MARGINS = (0.0, 0.05)
-ITERATIONS = 5
-
-WORKER: list[wsseg.Segmenter] = []
 
 Scores = dict[str, tuple[float, float]]
 """IoU and seconds by way."""
@@ -41,14 +37,12 @@ def main(
     *,
     data: Data,
     limit: Annotated[int | None, typer.Option(min=1, help="Photos of each set.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes; seconds are of one core each.")] = 1,
+    workers: Workers = 1,
     recipe: Recipe,
 ) -> None:
     """Print the mean IoU of each set, and the median seconds after the map."""
     samples = list(samples_of(data, limit))
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), start_worker, (recipe,))
-    with pool:
-        results = list(track(pool.map(scored, samples), total=len(samples), console=Console(stderr=True)))
+    results = each(samples, scored, recipe, workers)
     print(provenance())
     sets = {sample.collection: [] for sample in samples}
     for sample, result in zip(samples, results, strict=True):
@@ -56,22 +50,16 @@ def main(
     Console(width=120).print(table_of(sets))
 
 
-def start_worker(recipe: Recipe) -> None:
-    """Loads the network once in each process, each on one core."""
-    cv2.setNumThreads(1)
-    WORKER.append(wsseg.Segmenter(recipe=recipe))
-
-
 def scored(sample: Sample) -> Scores:
     """Both ways from each box."""
-    truth = wsseg.read_truth(sample.truth, void=VOID.get(sample.collection))
+    truth = truth_of(sample)
     image, found = wsseg.read_image(sample.photo), {}
-    with WORKER[0].open(image) as session:
+    with segmenter().open(image) as session:
         for margin in MARGINS:
             box = box_grown(box_of(truth), truth.shape, box_margin=margin)
             for name, way in (
                 ("wsseg", lambda box=box: session.segment(Hints(box=box)).mask),
-                ("cv2.grabCut", partial(grabcut, image, box)),
+                ("cv2.grabCut", partial(grabcut, image, enclosed(truth, box))),
             ):
                 seconds, mask = seconds_of(way)
                 found[f"{name}, box {margin:+.0%}"] = scores(mask, truth)["iou"], seconds
@@ -84,15 +72,11 @@ def box_of(truth: Seeds) -> Box:
     return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
-def grabcut(image: Image, box: Box) -> Mask:
-    """The peer; it aborts where nothing is outside the box, which then is all there is to say."""
-    cv2.setRNGSeed(0)
-    labels = np.full(image.shape[:2], cv2.GC_BGD, np.uint8)
+def enclosed(truth: Seeds, box: Box) -> np.ndarray:
+    """The box in cv2.grabCut's words. Where it is the whole photo, it is all there is to say."""
+    labels = np.full(truth.shape, cv2.GC_BGD, np.uint8)
     labels[box.y0 : box.y1, box.x0 : box.x1] = cv2.GC_PR_FGD
-    if (labels == cv2.GC_BGD).any():
-        models = np.zeros((1, 65)), np.zeros((1, 65))
-        cv2.grabCut(image, labels, None, *models, ITERATIONS, cv2.GC_INIT_WITH_MASK)
-    return labels % 2 == 1
+    return labels
 
 
 def table_of(sets: dict[str, list[Scores]]) -> Table:

@@ -12,8 +12,6 @@ that the border is background.
 """
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from statistics import fmean, median
 from time import perf_counter
 from typing import Annotated, NamedTuple
@@ -21,11 +19,11 @@ from typing import Annotated, NamedTuple
 import cv2
 import numpy as np
 import typer
-from accuracy import VOID, Data, Sample, samples_of
+from accuracy import Data, Sample, samples_of, truth_of
 from provenance import provenance
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
+from workers import Workers, each, segmenter
 
 import wsseg
 from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Image, Mask, Point, Seeds
@@ -37,8 +35,6 @@ GOALS = (0.85, 0.90)
 MOST = 20
 
 ALONE = Recipe(smoothness=20.0)
-
-WORKER: list[wsseg.Segmenter] = []
 
 Annotate = Callable[[Hints], Mask]
 
@@ -59,28 +55,20 @@ def main(
     data: Data,
     limit: Annotated[int | None, typer.Option(min=1, help="Photos of each set.")] = None,
     recipe: Annotated[str, typer.Option(help="As in wsseg segment.")] = "default",
-    workers: Annotated[int, typer.Option(min=1, help="Processes; seconds are of one core each.")] = 1,
+    workers: Workers = 1,
 ) -> None:
     """Print clicks to each goal, and seconds of a mask after a click."""
     samples = list(samples_of(data, limit))
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), start_worker, (recipe,))
-    with pool:
-        runs = list(track(pool.map(annotated, samples), total=len(samples), console=Console(stderr=True)))
+    runs = each(samples, annotated, recipe, workers)
     print(provenance())
     Console(width=120).print(table_of(runs))
 
 
-def start_worker(recipe: str) -> None:
-    """Loads the network once in each process, each on one core."""
-    cv2.setNumThreads(1)
-    WORKER.append(wsseg.Segmenter(recipe=recipe))
-
-
 def annotated(sample: Sample) -> dict[str, Run]:
     """The photo annotated in each way."""
-    truth = wsseg.read_truth(sample.truth, void=VOID.get(sample.collection))
+    truth = truth_of(sample)
     image = wsseg.read_image(sample.photo)
-    with WORKER[0].open(image) as session:
+    with segmenter().open(image) as session:
         start = session.segment().mask
         ours = {
             "wsseg, mixtures kept": lambda hints: session.segment(hints).mask,

@@ -8,20 +8,17 @@ lines are the fit on all sets, for confidence.py.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from typing import Annotated, NamedTuple
 
-import cv2
 import numpy as np
 import typer
-from accuracy import VOID, Data, Sample, samples_of
+from accuracy import Data, Sample, samples_of, truth_of
 from provenance import provenance
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 from scipy.optimize import nnls
 from scipy.stats import spearmanr
+from workers import Workers, each, segmenter
 
 import wsseg
 from wsseg.cli import recipe_flags
@@ -33,8 +30,6 @@ COVERAGES = (0.25, 0.5, 0.75, 1.0)
 
 PENALTY = 1.0
 """Measured on these sets: .02 and 10 differ by .02 at most within a set."""
-
-WORKER: list[wsseg.Segmenter] = []
 
 
 class Case(NamedTuple):
@@ -51,14 +46,12 @@ def main(
     *,
     data: Data,
     limit: Annotated[int | None, typer.Option(min=1, help="Photos of each set.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes; the figures do not depend on them.")] = 1,
+    workers: Workers = 1,
     recipe: Recipe,
 ) -> None:
     """Print rank correlations, the mean IoU of the surest masks, and the fit."""
     samples = list(samples_of(data, limit))
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), start_worker, (recipe,))
-    with pool:
-        cases = list(track(pool.map(case_of, samples), total=len(samples), console=Console(stderr=True)))
+    cases = each(samples, case_of, recipe, workers)
     print(provenance())
     collections, ious = np.array([case.collection for case in cases]), np.array([case.iou for case in cases])
     signs = np.array([case.signs for case in cases])
@@ -75,19 +68,12 @@ def main(
     print("weights", dict(zip(WEIGHTS, weights.round(3).tolist(), strict=True)), "offset", round(offset, 3))
 
 
-def start_worker(recipe: Recipe) -> None:
-    """Loads the network once in each process, each on one core."""
-    cv2.setNumThreads(1)
-    WORKER.append(wsseg.Segmenter(recipe=recipe))
-
-
 def case_of(sample: Sample) -> Case:
     """The photo's mask, its signs and what it is worth."""
-    segmenter, truth = WORKER[0], wsseg.read_truth(sample.truth, void=VOID.get(sample.collection))
-    sighting = segmenter.sight(sample.photo)
-    found = wsseg.label(sighting.image, sighting.saliency, segmenter.recipe)
+    sighting = segmenter().sight(sample.photo)
+    found = wsseg.label(sighting.image, sighting.saliency, segmenter().recipe)
     signs = tuple(found.signs.get(name, 0.0) for name in WEIGHTS)
-    iou = scores(found.mask, truth)["iou"]
+    iou = scores(found.mask, truth_of(sample))["iou"]
     return Case(sample.collection, signs, sighting.probability, confidence_of(found.signs), iou)
 
 

@@ -14,22 +14,21 @@ from typing import Annotated, NamedTuple
 import cv2
 import numpy as np
 import typer
-from accuracy import VOID, Data, Sample, samples_of
+from accuracy import Data, Sample, samples_of, truth_of
 from provenance import provenance
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from stages import seconds_of
+from variants import ITERATIONS, grabcut
 
 import wsseg
-from wsseg.arrays import BACKGROUND, FOREGROUND, Image, Mask, Saliency, Seeds
+from wsseg.arrays import BACKGROUND, FOREGROUND, Image, Saliency, Seeds
 from wsseg.cli import recipe_flags
 from wsseg.metrics import scores
 from wsseg.recipe import Recipe
 
 MEGAPIXELS = (0.2, 1.0)
-
-ITERATIONS = 5
 
 
 class Row(NamedTuple):
@@ -62,7 +61,7 @@ def main(
 
 def at_size(sample: Sample, sighting: wsseg.Sighting, megapixels: float) -> tuple[Image, Saliency, Seeds]:
     """Photo, map and truth of that many megapixels."""
-    truth = wsseg.read_truth(sample.truth, void=VOID.get(sample.collection))
+    truth = truth_of(sample)
     scale = (megapixels * 1e6 / truth.size) ** 0.5
     size = round(truth.shape[1] * scale), round(truth.shape[0] * scale)
     finer = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
@@ -87,14 +86,6 @@ def start_of(saliency: Saliency, recipe: Recipe) -> np.ndarray:
     labels[seeds == FOREGROUND], labels[seeds == BACKGROUND] = cv2.GC_PR_FGD, cv2.GC_PR_BGD
     labels[recipe.bind(wsseg.border_seeds)(seeds) == BACKGROUND] = cv2.GC_BGD
     return labels
-
-
-def grabcut(image: Image, start: np.ndarray) -> Mask:
-    """The peer."""
-    cv2.setRNGSeed(0)
-    labels = start.copy()
-    cv2.grabCut(image, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), ITERATIONS, cv2.GC_INIT_WITH_MASK)
-    return labels % 2 == 1
 
 
 def ratio_of(rows: list[Row]) -> float:

@@ -20,9 +20,9 @@ from provenance import provenance
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from variants import grabcut
 
 import wsseg
-from wsseg.arrays import Image
 from wsseg.cli import recipe_flags
 from wsseg.recipe import Recipe
 
@@ -49,7 +49,7 @@ def main(
         stages = (
             partial(segmenter.sight, image),
             partial(wsseg.label, image, saliency, segmenter.recipe),
-            partial(grabcut, image),
+            partial(grabcut, image, np.zeros(image.shape[:2], np.uint8), RECTANGLE),
         )
         rows.append([seconds_of(stage)[0] for stage in stages])
     print(provenance())
@@ -61,12 +61,6 @@ def seconds_of(stage: Callable[[], Result]) -> tuple[float, Result]:
     start = perf_counter()
     result = stage()
     return perf_counter() - start, result
-
-
-def grabcut(image: Image) -> None:
-    """The peer, on a mask of its own."""
-    labels = np.zeros(image.shape[:2], np.uint8)
-    cv2.grabCut(image, labels, RECTANGLE, np.zeros((1, 65)), np.zeros((1, 65)), 5, cv2.GC_INIT_WITH_RECT)
 
 
 def table_of(rows: np.ndarray) -> Table:

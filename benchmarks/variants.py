@@ -19,6 +19,8 @@ INSET: Final = 0.05
 CERTAIN: Final = (0.7, 0.1)
 """Grad-CAM above which cv2.grabCut starts with object, and below which it starts with background."""
 
+ITERATIONS: Final = 5
+
 Variant = Callable[["Looker"], Mask]
 
 
@@ -65,7 +67,7 @@ def grabcut_from_map(recipe: Recipe) -> Variant:
         labels = np.where(saliency >= np.median(saliency), cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
         high, low = CERTAIN
         labels[saliency >= high], labels[saliency < low] = cv2.GC_FGD, cv2.GC_BGD
-        return _grabcut(looker.image, labels, None, cv2.GC_INIT_WITH_MASK)
+        return grabcut(looker.image, labels)
 
     return variant
 
@@ -75,14 +77,16 @@ def grabcut_from_rectangle(looker: Looker) -> Mask:
     height, width = looker.image.shape[:2]
     x, y = round(width * INSET), round(height * INSET)
     labels = np.zeros((height, width), np.uint8)
-    return _grabcut(looker.image, labels, (x, y, width - 2 * x, height - 2 * y), cv2.GC_INIT_WITH_RECT)
+    return grabcut(looker.image, labels, (x, y, width - 2 * x, height - 2 * y))
 
 
-def _grabcut(image: Image, labels: np.ndarray, rectangle: Any, mode: int) -> Mask:
+def grabcut(image: Image, labels: np.ndarray, rectangle: tuple[int, int, int, int] | None = None) -> Mask:
+    """cv2.grabCut with `ITERATIONS` from labels in its words, or from a rectangle, x, y, width, height."""
     cv2.setRNGSeed(0)
-    models = np.zeros((1, 65)), np.zeros((1, 65))
-    if mode == cv2.GC_INIT_WITH_RECT or len(np.unique(labels & 1)) == 2:  # It aborts without both sides.
-        cv2.grabCut(image, labels, rectangle, *models, 5, mode)
+    labels, models = labels.copy(), (np.zeros((1, 65)), np.zeros((1, 65)))
+    mode = cv2.GC_INIT_WITH_MASK if rectangle is None else cv2.GC_INIT_WITH_RECT
+    if rectangle is not None or len(np.unique(labels & 1)) == 2:  # It aborts without both sides.
+        cv2.grabCut(image, labels, rectangle, *models, ITERATIONS, mode)
     return labels % 2 == 1
 
 

@@ -108,8 +108,8 @@ def _gathered(
 
         own = inspect.signature(command)
         spelled = [part for item in own.parameters.values() for part in (options if item.name == name else [item])]
-        # typer reads the signature; mypy knows of none on a function.
-        run.__signature__ = own.replace(parameters=spelled)  # type: ignore[attr-defined]
+        # typer reads the signature.
+        run.__signature__ = own.replace(parameters=spelled)  # type: ignore[attr-defined]  # Unknown to mypy.
         return run
 
     return decorate
@@ -376,10 +376,10 @@ def _hints_of(job: Job, box: str | None, folder: Path | None) -> "dict[Path, Cal
 
 
 def _read_hints(file: Path, max_pixels: int) -> "Hints":
-    from wsseg.files import read_truth
+    from wsseg.files import UNKNOWN_LEVEL, read_truth
     from wsseg.hints import Hints
 
-    return Hints(seeds=read_truth(file, void=128, max_pixels=max_pixels))
+    return Hints(seeds=read_truth(file, void=UNKNOWN_LEVEL, max_pixels=max_pixels))
 
 
 def _box(text: str) -> "Box":

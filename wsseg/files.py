@@ -59,6 +59,9 @@ _WHITE_16: Final = 65535
 _OBJECT_VALUES: Final = (1, 255, _WHITE_16)
 """What a file of two values may hold beside 0."""
 
+UNKNOWN_LEVEL: Final = 128
+"""What is unknown in a picture of seeds, whose background is 0 and whose object 255."""
+
 VOC_COLORS: Final[NDArray[np.uint8]] = np.sum(
     [(np.arange(256)[:, None] >> (3 * bit + np.arange(3)) & 1) << (7 - bit) for bit in range(3)], axis=0
 ).astype(np.uint8)

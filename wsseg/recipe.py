@@ -3,7 +3,7 @@
 A file is flat TOML: any of the numbers by their names, and the `base` that has the others, `default` if it names none.
 
 `simonyan2013` follows Simonyan, Vedaldi, Zisserman 2013 (arXiv 1312.6034), section 3.2, where the paper gives a number.
-All others were measured with `benchmarks/accuracy.py`, beginning with GrabCut's (Rother, Kolmogorov, Blake 2004).
+All others were measured with `benchmarks/`, beginning with GrabCut's (Rother, Kolmogorov, Blake 2004).
 """
 
 import difflib
@@ -121,7 +121,6 @@ class Recipe:
     )
     band: int = _number("mask", 4, "half width of that band, in pixels, at each doubling of the size", 1, 100)
     largest: bool = _switch("mask", True, "keep the largest component of the mask only")
-
     click_radius: float = _number("hints", 0.02, "radius of the disc that a point stands for, per long side", 0, 1)
     hint_reach: float = _number("hints", 0.15, "sigma of how far a hint tells of its neighbors, per long side", 1e-3, 1)
     hint_near: float = _number("hints", 6.0, "say of a hint in what lies beside it, in nats")

@@ -17,13 +17,14 @@ from wsseg.categories import Target
 from wsseg.classifier import EMBEDDED, Classifier, load_classifier
 from wsseg.confidence import LEAST, confidence_of
 from wsseg.energy import log_odds
-from wsseg.files import VOC_COLORS, PhotoSource, read_photo, write_labels, write_picture
+from wsseg.files import UNKNOWN_LEVEL, VOC_COLORS, PhotoSource, read_photo, write_labels, write_picture
 from wsseg.hints import Hints, box_grown, odds_from_hints, odds_in_window, odds_raised, seeds_from_hints
 from wsseg.labeling import Advice, Labeler, Labeling, label, seeds_at, shrunk, shrunk_size
 from wsseg.pictures import cutout, heatmap, overlay, overlay_labels, strip
 from wsseg.recipe import MAX_PIXELS, Recipe, recipe_named
 from wsseg.regions import instances_of
 from wsseg.saliency import check_head, features_of, saliency_from_classifier
+from wsseg.seeds import seeds_from_saliency
 from wsseg.several import MOST, label_several
 
 Status: TypeAlias = Literal["ok", "weak", "no object"]
@@ -77,7 +78,7 @@ class Segmentation(Sighting):
     """The maximum flow, in nats, that certifies the labeling: none has less energy. Equal up to rounding."""
     exact: bool
     """Whether that cut was of the whole photo at once; else of a band along the outline that was found in a smaller
-    one, `exact_side` pixels long."""
+    one, `exact_side` pixels long. With a box as a hint, all this and the reasons are of the box and its margin."""
     confidence: float
     """The IoU of the mask with the truth that is to be expected, in [0, 1]; see confidence.py."""
     status: Status
@@ -369,20 +370,25 @@ class Session:
     def segment(self, hints: Hints | None = None, *, refit: bool = False) -> Segmentation:
         """The mask under all the hints so far, which it never contradicts: each call names them all.
 
-        The first call with hints, or with another box, learns the color mixtures from them and from the mask before;
-        later ones keep the mixtures, so that they are but a cut, unless to `refit`. Errors as `seeds_from_hints`.
+        The first call with hints learns the color mixtures from them and from the mask without any, in another box
+        from what the photo says of that; later ones keep the mixtures, so that they are but a cut. To `refit` is to
+        learn again, from the mask before; in a box as at first. Errors as `seeds_from_hints`.
         """
         if hints is None:
             return self._segmentation(self._unhinted)
         seeds = self._recipe.bind(seeds_from_hints)(hints, self.sighting.saliency.shape)
-        said = self._recipe.bind(seeds_from_hints)(replace(hints, box=None), seeds.shape)
+        said = seeds
+        if hints.box is not None:
+            said = self._recipe.bind(seeds_from_hints)(replace(hints, box=None), seeds.shape)
         odds = self._leaning + self._recipe.bind(odds_from_hints)(seeds_at(said, self._leaning.shape), self._features)
         if hints.box is None:
             found = self._labeler(None).label(Advice(seeds, odds), refit=refit)
         else:
             found = self._within(Box(*map(int, hints.box)), seeds, odds, refit=refit)
         notes = () if self._features is not None else (NO_FEATURES,)
-        return self._segmentation(found._replace(seeds=self._unhinted.seeds), notes)
+        return self._segmentation(
+            found._replace(seeds=self._recipe.bind(seeds_from_saliency)(self.sighting.saliency)), notes
+        )
 
     def _within(self, box: Box, seeds: Seeds, odds: NDArray[np.float32], *, refit: bool) -> Labeling:
         """The mask in a box, as if what is around it were all of the photo."""
@@ -513,7 +519,7 @@ def _likeliest(probabilities: NDArray[np.float32], count: int) -> list[int]:
 
 
 def _seed_levels(seeds: Seeds) -> NDArray[np.uint8]:
-    """Seeds as on disk: background 0, unknown 128, object 255."""
-    levels = np.full(256, 128, np.uint8)
+    """Seeds as on disk."""
+    levels = np.full(256, UNKNOWN_LEVEL, np.uint8)
     levels[[BACKGROUND, FOREGROUND]] = 0, 255
     return levels[seeds]

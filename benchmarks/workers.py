@@ -1,0 +1,41 @@
+"""One network in each process, for what a benchmark does with every photo."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Annotated, TypeVar
+
+import cv2
+import typer
+from accuracy import Sample
+from rich.console import Console
+from rich.progress import track
+
+import wsseg
+from wsseg.recipe import Recipe
+
+Result = TypeVar("Result")
+
+Workers = Annotated[int, typer.Option(min=1, help="Processes; masks do not depend on them, seconds are of one core.")]
+
+WORKER: list[wsseg.Segmenter] = []
+
+
+def each(
+    samples: Sequence[Sample], act: Callable[[Sample], Result], recipe: Recipe | str, workers: int
+) -> list[Result]:
+    """What `act` makes of each photo; there `segmenter()` is the process's own."""
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), start_worker, (recipe,))
+    with pool:
+        return list(track(pool.map(act, samples), total=len(samples), console=Console(stderr=True)))
+
+
+def start_worker(recipe: Recipe | str) -> None:
+    """Loads the network once in each process, each on one core."""
+    cv2.setNumThreads(1)
+    WORKER.append(wsseg.Segmenter(recipe=recipe))
+
+
+def segmenter() -> wsseg.Segmenter:
+    """This process's."""
+    return WORKER[0]
