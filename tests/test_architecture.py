@@ -16,7 +16,7 @@ ROOT = Path(wsseg.__file__).parent
 LAYERS = {
     0: {"arrays", "recipe", "categories", "objectness"},
     1: {"classifier", "seeds", "mixture", "hints", "regions", "metrics", "files", "pictures"},
-    2: {"saliency", "energy"},
+    2: {"saliency", "energy", "record"},
     3: {"cut", "confidence"},
     4: {"labeling", "expansion"},
     5: {"several"},
@@ -41,6 +41,8 @@ DOORS = {
     "safetensors": NETWORK,
     "maxflow": {"cut"},
     "PIL": {"files", "pictures"},
+    "filelock": {"record"},
+    "upath": {"files"},
     "typer": {"cli"},
     "rich": {"cli"},
     "lazy_loader": {"__init__"},

@@ -19,7 +19,7 @@ from functools import cache
 from io import BytesIO
 from os import PathLike
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Final, NamedTuple, TypeAlias
+from typing import Any, BinaryIO, Final, NamedTuple, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ from PIL import Image as pillow
 from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Image, Labels, Mask, Seeds, check_labels, check_mask
 from wsseg.recipe import MAX_PIXELS
 
-PhotoSource: TypeAlias = str | PathLike[str] | bytes | pillow.Image | NDArray[Any]
+_Undecoded: TypeAlias = str | PathLike[str] | bytes | pillow.Image | NDArray[Any]
 
 _FORMATS: Final = (
     *("AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "PSD", "QOI", "SGI", "TIFF", "WEBP"),
@@ -59,6 +59,12 @@ _WHITE_16: Final = 65535
 _OBJECT_VALUES: Final = (1, 255, _WHITE_16)
 """What a file of two values may hold beside 0."""
 
+_BYTES: Final = 8
+"""Of a pixel that is not compressed: 16 bits in four channels."""
+
+_HEADER: Final = 1 << 24
+"""Bytes allowed beside the pixels, for previews and metadata."""
+
 UNKNOWN_LEVEL: Final = 128
 """What is unknown in a picture of seeds, whose background is 0 and whose object 255."""
 
@@ -86,11 +92,51 @@ class Photo:
     notes: tuple[str, ...]
 
 
+PhotoSource: TypeAlias = _Undecoded | Photo
+
+
 class Source(NamedTuple):
     """A photo to be read, and the relative name of whatever is made from it: `sub/a.png`."""
 
     path: Path
     name: PurePosixPath
+
+
+# ----------------------------------------------------------------------------------------------------------- paths
+
+
+def path_of(text: str) -> Path:
+    """The path that a user spelled: `s3://bucket/photos` is in an object store, by what fsspec knows of such.
+
+    Such a path is universal_pathlib's, which does here what a Path does; `is_local` tells them apart.
+
+    ValueError says what to install for one that nothing here can open.
+    """
+    if "://" not in text:
+        return Path(text)
+    try:
+        from upath import UPath
+
+        path = UPath(text)
+        _ = path.fs  # Which is when the store's own library is asked for.
+    except (ImportError, ValueError) as error:
+        raise ValueError(f"{text} must be a path that can be opened, got '{error}'; pip install 'wsseg[s3]'") from error
+    return cast(Path, path)
+
+
+def is_local(path: Path) -> bool:
+    """Whether it is on a disk."""
+    return isinstance(path, Path)
+
+
+def sizes_below(folder: Path) -> dict[str, int]:
+    """The size in bytes of every file below the folder, by its path relative to it."""
+    if not is_local(folder):
+        store = cast(Any, folder)
+        found = store.fs.find(store.path, detail=True)
+        return {os.path.relpath(path, store.path): each["size"] for path, each in found.items()}
+    paths = (Path(top, name) for top, _, names in os.walk(folder) for name in names)
+    return {path.relative_to(folder).as_posix(): path.lstat().st_size for path in paths}
 
 
 # ---------------------------------------------------------------------------------------------------------- photos
@@ -104,11 +150,13 @@ def read_image(source: PhotoSource, *, max_pixels: int = MAX_PIXELS) -> Image:
 def read_photo(source: PhotoSource, *, max_pixels: int = MAX_PIXELS) -> Photo:
     """The photo upright in sRGB, over white where it is transparent, and notes on what was left out or mended.
 
-    A path or bytes hold a file of any photo format, of which the first frame is used; a PIL image is used at its
-    current frame. 16 bits are scaled to 8. An array is bool, uint8, uint16 or a float in [0, 1] of shape (H, W),
-    (H, W, 1), (H, W, 3) or (H, W, 4). ReadError names a source that is unreadable, empty, truncated, no picture, or
+    A Photo is itself. A path or bytes hold a file of any photo format, of which the first frame is used; a PIL image is
+    used at its current frame. 16 bits are scaled to 8. An array is bool, uint8, uint16 or a float in [0, 1] of shape
+    (H, W), (H, W, 1), (H, W, 3) or (H, W, 4). ReadError names a source that is unreadable, empty, truncated, no picture, or
     of more than `max_pixels`, which is known before anything is decoded; TypeError, something else altogether.
     """
+    if isinstance(source, Photo):
+        return source
     notes: list[str] = []
     with _opened(source, max_pixels, notes) as picture:
         image = np.array(_over_white(_upright(picture, notes), _name_of(source), notes))
@@ -127,7 +175,7 @@ def _name_of(source: object) -> str:
 
 
 @contextmanager
-def _opened(source: PhotoSource, max_pixels: int, notes: list[str]) -> Iterator[pillow.Image]:
+def _opened(source: _Undecoded, max_pixels: int, notes: list[str]) -> Iterator[pillow.Image]:
     """The decoded picture, while Pillow is strict; whatever Pillow raises, here or in the body, becomes a ReadError."""
     name = _name_of(source)
     try:
@@ -159,7 +207,7 @@ def _strict_pillow(max_pixels: int, notes: list[str]) -> Iterator[None]:
 
 
 @contextmanager
-def _picture(source: PhotoSource, max_pixels: int, notes: list[str]) -> Iterator[pillow.Image]:
+def _picture(source: _Undecoded, max_pixels: int, notes: list[str]) -> Iterator[pillow.Image]:
     if isinstance(source, pillow.Image):
         _check_pixels(source.width, source.height, max_pixels)
         yield source
@@ -175,6 +223,27 @@ def _picture(source: PhotoSource, max_pixels: int, notes: list[str]) -> Iterator
 def _formats() -> list[str]:
     pillow.init()
     return [name for name in _FORMATS if name in pillow.OPEN]
+
+
+def read_file(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
+    """What a file holds; ReadError names one that cannot be read, is none, or is too large for a photo of so many."""
+    try:
+        if not is_local(path):
+            _check_length(path, path.stat().st_size, max_pixels)
+            return path.read_bytes()
+        with _bytes_of(path) as file:
+            _check_length(path, os.fstat(file.fileno()).st_size, max_pixels)
+            return file.read()
+    except OSError as error:
+        raise _refusal(str(path), error, max_pixels) from error
+
+
+def _check_length(path: Path, length: int, max_pixels: int) -> None:
+    most = _BYTES * max_pixels + _HEADER
+    if length > most:
+        raise ReadError(
+            f"{path} must have at most {most} bytes, got {length}; allow more with max_pixels (--max-pixels)"
+        )
 
 
 def _bytes_of(source: bytes | str | PathLike[str]) -> BinaryIO:
@@ -454,24 +523,38 @@ def _write_png(path: Path, picture: pillow.Image) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A new file beside `path` that takes its place once the body is done, and is gone if the body fails.
+def replacing(path: Path, *, by: Path | None = None) -> Iterator[BinaryIO]:
+    """A new file that takes the place of `path` once the body is done, and is gone if the body fails.
 
-    The folders that it needs are made. OSError names the path when it cannot be written.
+    Until then it lies in the folder `by`, of the same disk, or beside `path`. The folders that `path` needs are made.
+    In an object store it is written at once. OSError names the path when it cannot be written.
     """
-    # A name of fixed length: a photo's own name may leave no room for a suffix.
-    temporary = path.with_name(f".wsseg-{uuid.uuid4().hex}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("xb") as file:
+        if is_local(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _moved(path, by or path.parent) as file:
                 yield file
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        else:
+            whole = BytesIO()
+            yield whole
+            path.write_bytes(whole.getvalue())
     except OSError as error:
         reason = error.strerror or error
-        raise OSError(f"{path} must be writable, got '{reason}'; make room, or name another folder") from error
+        refusal = OSError(f"{path} must be writable, got '{reason}'; make room, or name another folder")
+        refusal.errno = error.errno
+        raise refusal from error
+
+
+@contextmanager
+def _moved(path: Path, folder: Path) -> Iterator[BinaryIO]:
+    # A name of fixed length: a photo's own name may leave no room for a suffix.
+    temporary = folder / f".wsseg-{uuid.uuid4().hex}"
+    try:
+        with temporary.open("xb") as file:
+            yield file
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 # --------------------------------------------------------------------------------------------------------- folders
