@@ -14,7 +14,7 @@ import wsseg
 ROOT = Path(wsseg.__file__).parent
 
 LAYERS = {
-    0: {"arrays", "recipe", "categories", "objectness"},
+    0: {"arrays", "recipe", "categories", "objectness", "engines", "overlap", "progress"},
     1: {"classifier", "seeds", "mixture", "hints", "regions", "metrics", "files", "pictures"},
     2: {"saliency", "energy", "record"},
     3: {"cut", "confidence"},
@@ -44,7 +44,7 @@ DOORS = {
     "filelock": {"record"},
     "upath": {"files"},
     "typer": {"cli"},
-    "rich": {"cli"},
+    "rich": {"cli", "progress"},
     "lazy_loader": {"__init__"},
 }
 

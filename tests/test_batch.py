@@ -1,71 +1,252 @@
 """A folder at a time, with a stand-in for the segmenter."""
 
+import hashlib
 import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
 import pytest
 
-from wsseg.batch import RUN, beside_outputs, check_labels, claim, labels_of, process
+from wsseg.arrays import Image
+from wsseg.batch import Outcome, Task, arriving, beside_outputs, check_labels, labels_of, name_of, run, shard_of
 from wsseg.categories import Categories, Target
-from wsseg.files import ReadError, Source
-from wsseg.segmentation import Sighting
+from wsseg.engines import here
+from wsseg.files import Photo, Source, write_mask, write_picture
+from wsseg.hints import Hints
+from wsseg.record import opened, read_run
+from wsseg.segmentation import LabelMap, Part, Sighting
+
+DARK, BRIGHT, ODD, VAST = 10, 200, 66, 99
+"""Grey levels of photos; the last two cannot be segmented."""
 
 
-def sighting(*targets: Target) -> tuple[Sighting, ...]:
-    image = np.zeros((4, 5, 3), np.uint8)
-    return tuple(Sighting(image, target, 1.0, np.zeros((4, 5), np.float32), ()) for target in targets)
+def sightings(image: Image, *targets: Target) -> tuple[Sighting, ...]:
+    saliency = (image[..., 0] / 255).astype(np.float32)
+    return tuple(Sighting(image, target, 1.0, saliency, ("a reason",)) for target in targets)
 
 
-def see(path: Path) -> tuple[Sighting, ...]:
-    """A black photo; what is called bad, strange or huge fails, each in its way."""
-    errors = {
-        "bad": ReadError("no picture"),
-        "strange": RuntimeError("too odd"),
-        "huge": MemoryError(),
-        "vast": cv2.error("no room"),
+def see(photo: Photo, hints: Hints | None) -> tuple[Sighting, ...]:
+    """As bright as the photo; some fail, each in its way."""
+    errors = {ODD: RuntimeError("too odd"), VAST: cv2.error("no room")}
+    level = int(photo.image[0, 0, 0])
+    if level in errors:
+        raise errors[level]
+    return sightings(photo.image, Target((0,), "class 0" if hints is None else "hinted"))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of a dark and a bright photo, one of them in a folder of its own."""
+    for name, level in (("a.png", DARK), ("sub/b.png", BRIGHT)):
+        write_picture(tmp_path / "photos" / name, np.full((4, 5, 3), level, np.uint8))
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Task:
+    return Task(see=see, out=tmp_path / "out", pictures=("saliency",), settings="s1", max_pixels=1000)
+
+
+def sources_in(folder: Path) -> list[Source]:
+    return [Source(path, PurePosixPath(path.relative_to(folder).as_posix())) for path in sorted(folder.rglob("*.png"))]
+
+
+def done(task: Task, sources: Sequence[Source | None], **options: object) -> list[Outcome]:
+    """What a run of the task does."""
+    with opened(task.out, {"wsseg": "0"}) as journal:
+        return list(run(task, sources, journal, here, **options))  # type: ignore[arg-type]  # By the tests' own words.
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.suffix == ".png"
     }
-    if path.stem in errors:
-        raise errors[path.stem]
-    return sighting(Target((0,), "class 0"))
 
 
-def source(name: str) -> Source:
-    return Source(Path(name), PurePosixPath(name).with_suffix(".png"))
+class TestRun:
+    def test_pictures_lie_where_their_kind_and_name_say(self, photos: Path, task: Task) -> None:
+        outcomes = done(replace(task, pictures=("saliency", "strip")), sources_in(photos))
+        files = files_in(task.out)
+        assert list(files) == ["saliency/a.png", "saliency/sub/b.png", "strips/a.png", "strips/sub/b.png"]
+        assert [outcome.record.files for outcome in outcomes] == [
+            ["saliency/a.png", "strips/a.png"],
+            ["saliency/sub/b.png", "strips/sub/b.png"],
+        ]
+
+    def test_a_record_says_all_of_a_photo(self, photos: Path, task: Task) -> None:
+        (outcome, _) = done(task, sources_in(photos))
+        record = outcome.record
+        assert (record.input, record.name, record.settings) == (str(photos / "a.png"), "a", "s1")
+        assert record.hash == hashlib.sha256((photos / "a.png").read_bytes()).hexdigest()
+        (finding,) = record.findings
+        assert (finding.category, finding.probability, finding.reasons) == ("class 0", 1.0, ("a reason",))
+        assert (finding.status, finding.confidence) == (None, None)
+        assert list(record.seconds) == ["read", "segment", "write"] and min(record.seconds.values()) > 0
+
+    def test_what_fails_is_told_and_the_rest_go_on(self, photos: Path, task: Task) -> None:
+        for name, level in (("odd.png", ODD), ("vast.png", VAST)):
+            write_picture(photos / name, np.full((4, 5, 3), level, np.uint8))
+        write_picture(photos / "large.png", np.zeros((40, 50, 3), np.uint8))
+        (photos / "empty.png").write_bytes(b"")
+        (photos / "text.png").write_text("no picture")
+        (photos / "torn.png").write_bytes((photos / "a.png").read_bytes()[:-20])
+        errors = {outcome.record.name: outcome.record.error for outcome in done(task, sources_in(photos))}
+        reasons = {
+            "odd": "too odd",
+            "vast": "no room",
+            "large": "must have at most 1000 pixels",
+            "empty": "must be a picture, got an empty file",
+            "text": "must be a picture, got nothing that Pillow reads",
+            "torn": "must be a whole and sound picture",
+        }
+        assert {name for name, error in errors.items() if error} == set(reasons)
+        for name, reason in reasons.items():
+            assert reason in errors[name]
+        assert list(files_in(task.out)) == ["saliency/a.png", "saliency/sub/b.png"]
+
+    def test_a_mistake_of_the_program_is_no_bad_photo(self, photos: Path, task: Task) -> None:
+        def broken(photo: Photo, hints: Hints | None) -> tuple[Sighting, ...]:
+            raise AttributeError("misspelled")
+
+        with pytest.raises(AttributeError, match="misspelled"):
+            done(replace(task, see=broken), sources_in(photos))
+
+    def test_a_folder_that_cannot_be_written_ends_it(self, photos: Path, task: Task) -> None:
+        task.out.mkdir()
+        (task.out / "run.json").write_text('{"wsseg": "0"}')
+        (task.out / "saliency").write_text("in the way")
+        with pytest.raises(OSError, match="saliency"):
+            done(task, sources_in(photos))
+        assert json.loads((task.out / "run.json").read_bytes())["state"] == "interrupted"
+
+    def test_a_name_too_long_for_a_picture_is_that_photo_s_error(self, photos: Path, task: Task) -> None:
+        (photos / "a.png").rename(photos / ("a" * 250 + ".png"))
+        long, _ = done(replace(task, see=partial(see_both), labels=lambda target: target.category), sources_in(photos))
+        assert "too long" in long.record.error and not long.record.files
+        assert list(files_in(task.out)) == ["saliency/sub/b.long name.png", "saliency/sub/b.x.png"]
+
+    def test_hints_are_those_of_the_photo(self, photos: Path, task: Task) -> None:
+        file = photos.parent / "hints.png"
+        write_picture(file, np.full((4, 5), 128, np.uint8))
+        options = {"hints": {photos / "a.png": file}}
+        a, b = done(task, sources_in(photos), **options)
+        assert [one.record.findings[0].category for one in (a, b)] == ["hinted", "class 0"]
+        assert a.record.hints == hashlib.sha256(file.read_bytes()).hexdigest() and not b.record.hints
+        write_mask(file, np.ones((4, 5), np.bool_))
+        assert [outcome.fresh for outcome in done(task, sources_in(photos), **options)] == [True, False]
+
+    def test_a_map_of_labels_is_of_all_its_parts(self, photos: Path, task: Task) -> None:
+        (outcome, _) = done(replace(task, see=see_map, pictures=("labels",)), sources_in(photos))
+        assert outcome.record.outputs == {"labels": "labels/a.png"}
+        assert [(one.category, one.status, one.outputs) for one in outcome.record.findings] == [
+            ("x", "ok", {}),
+            ("y", "no object", {}),
+        ]
+
+    def test_what_is_none_as_yet_is_passed_over(self, photos: Path, task: Task) -> None:
+        assert len(done(task, [None, *sources_in(photos), None])) == 2
 
 
-class TestProcess:
-    def test_pictures_lie_where_their_kind_and_name_say(self, tmp_path: Path) -> None:
-        list(process([source("a.jpg"), source("sub/b.jpg")], see, tmp_path, ("saliency", "strip")))
-        files = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png"))
-        assert files == ["saliency/a.png", "saliency/sub/b.png", "strips/a.png", "strips/sub/b.png"]
-        widths = [cv2.imread(str(tmp_path / file)).shape[1] for file in files]
-        assert widths[0] == widths[1] < widths[2] == widths[3]
+def see_both(photo: Photo, hints: Hints | None) -> tuple[Sighting, ...]:
+    return sightings(photo.image, Target((0,), "x"), Target((1,), "long name"))
 
-    def test_what_fails_is_told_and_the_rest_go_on(self, tmp_path: Path) -> None:
-        names = ("a.jpg", "bad.jpg", "strange.jpg", "huge.jpg", "vast.jpg", "z.jpg")
-        outcomes = list(process(map(source, names), see, tmp_path, ("strip",)))
-        assert [outcome.source.path.name for outcome in outcomes] == list(names)
-        assert [outcome.error for outcome in outcomes] == ["", "no picture", "too odd", "MemoryError", "no room", ""]
-        assert [len(outcome.results) for outcome in outcomes] == [1, 0, 0, 0, 0, 1]
-        assert all(outcome.seconds > 0 for outcome in outcomes)
 
-    def test_a_mistake_of_the_program_is_no_bad_photo(self, tmp_path: Path) -> None:
-        def broken(path: Path) -> tuple[Sighting, ...]:
-            raise AttributeError(path)
+def see_map(photo: Photo, hints: Hints | None) -> tuple[LabelMap]:
+    shown = zip(sightings(photo.image, Target((0,), "x"), Target((1,), "y")), ("ok", "no object"), strict=True)
+    parts = tuple(
+        Part(one.image, one.target, one.probability, one.saliency, (), confidence=0.5, status=status)  # type: ignore[arg-type]
+        for one, status in shown
+    )
+    return (LabelMap(photo.image, np.ones(photo.image.shape[:2], np.uint8), parts, 0.0, True),)
 
-        with pytest.raises(AttributeError):
-            list(process([source("a.jpg")], broken, tmp_path, ("strip",)))
 
-    def test_a_folder_that_cannot_be_written_ends_it(self, tmp_path: Path) -> None:
-        (tmp_path / "strips").write_text("in the way")
-        with pytest.raises(OSError, match="strips"):
-            list(process([source("a.jpg")], see, tmp_path, ("strip",)))
+class TestAgain:
+    """A second run does what is missing or changed, and only that."""
 
-    def test_it_goes_no_faster_than_it_is_asked(self, tmp_path: Path) -> None:
-        next(process([source("a.jpg"), source("b.jpg")], see, tmp_path, ("strip",)))
-        assert [path.name for path in tmp_path.rglob("*.png")] == ["a.png"]
+    def names(self, outcomes: Sequence[Outcome]) -> list[str]:
+        return [outcome.record.name for outcome in outcomes if outcome.fresh]
+
+    def test_nothing_is_done_twice(self, photos: Path, task: Task) -> None:
+        done(task, sources_in(photos))
+        before = (task.out / "run.jsonl").read_bytes()
+        outcomes = done(replace(task, see=never), sources_in(photos))
+        assert self.names(outcomes) == [] and len(outcomes) == 2
+        assert (task.out / "run.jsonl").read_bytes() == before
+
+    def test_a_changed_photo_is(self, photos: Path, task: Task) -> None:
+        done(task, sources_in(photos))
+        write_picture(photos / "a.png", np.full((4, 5, 3), BRIGHT, np.uint8))
+        assert self.names(done(task, sources_in(photos))) == ["a"]
+        files = files_in(task.out)
+        assert files["saliency/a.png"] == files["saliency/sub/b.png"]
+
+    def test_all_are_under_other_settings_or_when_told_so(self, photos: Path, task: Task) -> None:
+        done(task, sources_in(photos))
+        assert self.names(done(replace(task, settings="s2"), sources_in(photos))) == ["a", "sub/b"]
+        assert self.names(done(replace(task, settings="s2"), sources_in(photos), again=True)) == ["a", "sub/b"]
+
+    @pytest.mark.parametrize("lose", [Path.unlink, lambda file: file.write_bytes(b"")])
+    def test_a_picture_that_is_gone_or_empty_is(self, photos: Path, task: Task, lose: object) -> None:
+        done(task, sources_in(photos))
+        before = files_in(task.out)
+        lose(task.out / "saliency/a.png")  # type: ignore[operator]
+        assert self.names(done(task, sources_in(photos))) == ["a"]
+        assert files_in(task.out) == before
+
+    def test_another_picture_is_wanted_beside_those_there(self, photos: Path, task: Task) -> None:
+        done(task, sources_in(photos))
+        outcomes = done(replace(task, pictures=("strip",)), sources_in(photos))
+        assert self.names(outcomes) == ["a", "sub/b"]
+        assert outcomes[0].record.files == ["saliency/a.png", "strips/a.png"]
+        assert self.names(done(task, sources_in(photos))) == []
+
+    def test_what_failed_is_tried_again(self, photos: Path, task: Task) -> None:
+        good = (photos / "a.png").read_bytes()
+        (photos / "a.png").write_bytes(b"torn")
+        done(task, sources_in(photos))
+        assert self.names(done(task, sources_in(photos))) == ["a"]
+        (photos / "a.png").write_bytes(good)
+        assert self.names(done(task, sources_in(photos))) == ["a"]
+        assert [record.error for record in read_run(task.out).records] == ["", ""]
+
+    def test_no_picture_outlives_what_it_is_of(self, photos: Path, task: Task) -> None:
+        done(replace(task, see=partial(see_both), labels=lambda target: target.category), sources_in(photos))
+        done(replace(task, settings="s2"), sources_in(photos))
+        assert list(files_in(task.out)) == ["saliency/a.png", "saliency/sub/b.png"]
+        (photos / "a.png").write_bytes(b"torn")
+        done(task, sources_in(photos))
+        assert list(files_in(task.out)) == ["saliency/sub/b.png"]
+
+    def test_photos_of_elsewhere_keep_their_lines(self, photos: Path, task: Task) -> None:
+        done(task, sources_in(photos))
+        done(task, sources_in(photos / "sub"))
+        assert [record.name for record in read_run(task.out).records] == ["a", "b", "sub/b"]
+
+    def test_it_ends_as_if_it_had_never_been_broken_off(self, photos: Path, task: Task) -> None:
+        for number in range(5):
+            write_picture(photos / f"{number}.png", np.full((4, 5, 3), 20 * number, np.uint8))
+        with opened(task.out, {"wsseg": "0"}) as journal:
+            outcomes = run(task, sources_in(photos), journal, here)
+            next(outcomes), next(outcomes)
+            outcomes.close()
+        done(task, sources_in(photos))
+        whole = replace(task, out=task.out.with_name("whole"))
+        done(whole, sources_in(photos))
+        assert files_in(task.out) == files_in(whole.out)
+        lines = [[replace(record, seconds={}) for record in read_run(out).records] for out in (task.out, whole.out)]
+        assert lines[0] == lines[1]
+
+
+def never(photo: Photo, hints: Hints | None) -> tuple[Sighting, ...]:
+    raise AttributeError("seen again")
 
 
 class TestTargets:
@@ -73,12 +254,17 @@ class TestTargets:
 
     def test_each_has_a_picture_of_its_own_beside_a_photo_called_so(self, tmp_path: Path) -> None:
         labels, targets = labels_of(self.CATS), [Target((0,), "tiger cat"), Target((1,), "Cardigan")]
-        sources = [source("sub/a.jpg"), source("sub/a.tiger_cat.jpg")]
-        outcomes = list(process(sources, lambda path: sighting(*targets), tmp_path, ("strip",), labels))
-        assert [[result.category for result in outcome.results] for outcome in outcomes] == [
-            ["tiger cat", "Cardigan"]
-        ] * 2
-        assert sorted(path.name for path in (tmp_path / "strips/sub").iterdir()) == [
+        for name in ("a.png", "a.tiger_cat.png"):
+            write_picture(tmp_path / "photos/sub" / name, np.zeros((4, 5, 3), np.uint8))
+
+        def both(photo: Photo, hints: Hints | None) -> tuple[Sighting, ...]:
+            return sightings(photo.image, *targets)
+
+        task = Task(see=both, out=tmp_path / "out", pictures=("strip",), settings="", labels=labels, max_pixels=1000)
+        outcomes = done(task, sources_in(tmp_path / "photos"))
+        categories = [[finding.category for finding in outcome.record.findings] for outcome in outcomes]
+        assert categories == [["tiger cat", "Cardigan"]] * 2
+        assert sorted(path.name for path in (tmp_path / "out/strips/sub").iterdir()) == [
             "a.Cardigan-1.png",
             "a.tiger_cat.Cardigan-1.png",
             "a.tiger_cat.png",
@@ -105,40 +291,6 @@ class TestTargets:
             check_labels([tiger, knit, Target((0,), "tiger cat")], labels)
 
 
-class TestClaim:
-    def test_a_new_folder_is_made_and_says_what_made_it(self, tmp_path: Path) -> None:
-        claim(tmp_path / "a/b", {"recipe": "x"}, force=False)
-        assert json.loads((tmp_path / "a/b" / RUN).read_text()) == {"recipe": "x"}
-
-    def test_an_empty_folder_and_one_of_a_run_will_do(self, tmp_path: Path) -> None:
-        claim(tmp_path, {"wsseg": "1"}, force=False)
-        (tmp_path / "masks").mkdir()
-        claim(tmp_path, {"wsseg": "2"}, force=False)
-        assert json.loads((tmp_path / RUN).read_text()) == {"wsseg": "2"}
-
-    @pytest.mark.parametrize("text", ["{}", "[]", "no json", '{"version": 1}'])
-    def test_the_run_of_another_program_is_refused(self, tmp_path: Path, text: str) -> None:
-        (tmp_path / RUN).write_text(text)
-        with pytest.raises(FileExistsError, match="^out must be new"):
-            claim(tmp_path, {"wsseg": "1"}, force=False)
-        assert (tmp_path / RUN).read_text() == text
-
-    def test_any_other_is_refused_unless_forced(self, tmp_path: Path) -> None:
-        (tmp_path / "thesis.tex").write_text("mine")
-        with pytest.raises(FileExistsError, match="^out must be new, empty or of an earlier run, got .*; name another"):
-            claim(tmp_path, {}, force=False)
-        assert not (tmp_path / RUN).exists()
-        claim(tmp_path, {}, force=True)
-        assert (tmp_path / "thesis.tex").read_text() == "mine"
-
-    @pytest.mark.parametrize("force", [False, True])
-    def test_a_file_is_no_folder(self, tmp_path: Path, force: bool) -> None:
-        (tmp_path / "out").write_text("mine")
-        with pytest.raises(FileExistsError, match="^out must be a folder"):
-            claim(tmp_path / "out", {}, force=force)
-        assert (tmp_path / "out").read_text() == "mine"
-
-
 class TestBesideOutputs:
     def test_the_pictures_of_a_run_are_no_photos_of_the_next(self, tmp_path: Path) -> None:
         paths = ("out/masks/a.png", "out/strips/sub/a.png", "out/other/a.png", "masks/a.png", "a.png")
@@ -146,7 +298,8 @@ class TestBesideOutputs:
         assert beside_outputs(sources, tmp_path / "out") == sources[2:]
 
     def test_nor_are_those_of_another_run(self, tmp_path: Path) -> None:
-        claim(tmp_path / "old", {"wsseg": "1"}, force=False)
+        with opened(tmp_path / "old", {"wsseg": "1"}):
+            pass
         paths = ("old/overlays/a.png", "old/a.png", "overlays/a.png")
         sources = [source(str(tmp_path / path)) for path in paths]
         assert beside_outputs(sources, tmp_path / "out") == sources[1:]
@@ -156,6 +309,68 @@ class TestBesideOutputs:
         sources = [source(str(tmp_path / "loop.jpg"))]
         assert beside_outputs(sources, tmp_path / "out") == sources
 
-    def test_when_no_photo_is_left_that_is_said(self, tmp_path: Path) -> None:
-        with pytest.raises(ValueError, match="^paths must hold photos, got only pictures of runs"):
-            beside_outputs([source(str(tmp_path / "out/masks/a.png"))], tmp_path / "out")
+
+def source(name: str) -> Source:
+    return Source(Path(name), PurePosixPath(name).with_suffix(".png"))
+
+
+class TestShards:
+    @pytest.mark.parametrize("count", [1, 3, 16])
+    def test_each_photo_is_of_one(self, count: int) -> None:
+        sources = [source(f"{number}.jpg") for number in range(100)]
+        shards = [shard_of(sources, index, count) for index in range(1, count + 1)]
+        assert sorted(one for shard in shards for one in shard) == sorted(sources)
+        assert max(map(len, shards)) < 2 * 100 / count + 8
+
+    def test_which_one_depends_on_its_name_alone(self) -> None:
+        sources = [source(f"{number}.jpg") for number in range(50)]
+        assert set(shard_of(sources[::2], 2, 5)) == set(shard_of(sources, 2, 5)) & set(sources[::2])
+
+    @pytest.mark.parametrize("index", [0, 4, -1])
+    def test_others_are_refused(self, index: int) -> None:
+        with pytest.raises(ValueError, match="^shard must be I/N with I from 1 to N, got"):
+            shard_of([], index, 3)
+
+
+class TestArriving:
+    def found(self, folder: Path, names: list[Mapping[str, str]]) -> Iterator[Source | None]:
+        def find(named: Mapping[str, str]) -> list[Source]:
+            names.append(dict(named))
+            return sources_in(folder)
+
+        return arriving(find, still=0.3)
+
+    def until(self, sources: Iterator[Source | None], count: int) -> list[Source]:
+        found: list[Source] = []
+        while len(found) < count:
+            if (one := next(sources)) is not None:
+                found.append(one)
+        return found
+
+    def test_a_photo_counts_when_it_has_stood_still(self, photos: Path) -> None:
+        sources = self.found(photos, [])
+        (photos / "late.png").write_bytes(b"1")
+        start = time.monotonic()
+        while time.monotonic() - start < 0.8:
+            with (photos / "late.png").open("ab") as file:
+                file.write(b"more")
+            one = next(sources)
+            assert one is None or one.path.name != "late.png"
+        assert [one.path.name for one in self.until(sources, 1)] == ["late.png"]
+
+    def test_one_that_changes_comes_again_and_no_other(self, photos: Path) -> None:
+        sources = self.found(photos, [])
+        assert [name_of(one) for one in self.until(sources, 2)] == ["a", "sub/b"]
+        assert [next(sources) for _ in range(3)] == [None] * 3
+        (photos / "a.png").write_bytes(b"another")
+        os.utime(photos / "a.png", (1, 1))
+        assert [name_of(one) for one in self.until(sources, 1)] == ["a"]
+
+    def test_the_names_that_were_given_are_told(self, photos: Path) -> None:
+        names: list[Mapping[str, str]] = []
+        self.until(self.found(photos, names), 2)
+        assert names[0] == {}
+        sources = self.found(photos, names)
+        self.until(sources, 2)
+        next(sources), next(sources)
+        assert names[-1] == {str(photos / "a.png"): "a", str(photos / "sub/b.png"): "sub/b"}

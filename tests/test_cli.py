@@ -22,6 +22,7 @@ from wsseg.cli import main
 from wsseg.recipe import RECIPES, Recipe, read_recipe
 
 QUICK = ("--samples", "1", "--no-mirror", "--exact-side", "64")
+RUN_FILES = ("run.json", "run.jsonl")
 PROGRAM = (sys.executable, "-c", "from wsseg.cli import main; main()")
 
 
@@ -73,7 +74,7 @@ class TestSegment:
     def test_a_folder_gives_a_mask_each_by_relative_name(self, run: Run, photos: Path, tmp_path: Path) -> None:
         ended = run("segment", photos, "-o", tmp_path / "out", *QUICK)
         assert ended.code == 0, ended.err
-        assert files_in(tmp_path / "out") == ["masks/cat.png", "masks/sub/cup.png", "run.json"]
+        assert files_in(tmp_path / "out") == ["masks/cat.png", "masks/sub/cup.png", *RUN_FILES]
         mask = mask_at(tmp_path / "out/masks/cat.png")
         assert mask.shape == (150, 226)
         assert set(np.unique(mask)) == {0, 255}
@@ -84,9 +85,7 @@ class TestSegment:
         kinds = "mask,cutout,overlay,seeds,saliency,strip"
         assert run("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--write", kinds, *QUICK).code == 0
         folders = ("cutouts", "masks", "overlays", "saliency", "seeds", "strips")
-        assert files_in(tmp_path / "out") == [*(f"{folder}/cat.png" for folder in folders[:3]), "run.json"] + [
-            f"{folder}/cat.png" for folder in folders[3:]
-        ]
+        assert files_in(tmp_path / "out") == sorted([*(f"{folder}/cat.png" for folder in folders), *RUN_FILES])
         with pillow.open(tmp_path / "out/cutouts/cat.png") as cutout:
             alpha = np.array(cutout.getchannel("A"))
         np.testing.assert_array_equal(alpha, mask_at(tmp_path / "out/masks/cat.png"))
@@ -214,13 +213,15 @@ class TestSegment:
         # Tests that were started in the background were told to ignore interrupts, and what they start would, too.
         heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
         with subprocess.Popen([*PROGRAM, *words], stderr=subprocess.PIPE, env=os.environ, preexec_fn=heed) as program:
-            while not (tmp_path / "out/run.json").exists():
+            while not (tmp_path / "out/run.jsonl").exists():
                 assert program.poll() is None
                 time.sleep(0.1)
             program.send_signal(signal.SIGINT)
             program.communicate(timeout=60)
         assert program.returncode == 130
-        assert files_in(tmp_path / "out") == ["run.json"]
+        assert files_in(tmp_path / "out") == [*RUN_FILES]
+        made_by = json.loads((tmp_path / "out/run.json").read_text())
+        assert (made_by["state"], made_by["counts"]["photos"]) == ("interrupted", 0)
 
     @pytest.mark.slow
     @pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict"])
@@ -238,7 +239,7 @@ class TestSegment:
     def test_a_full_or_closed_place_is_named(self, run: Run, photos: Path, tmp_path: Path) -> None:
         ended = run("segment", photos / "cat.jpg", "-o", photos / "cat.jpg" / "out", *QUICK)
         assert ended.code == 2
-        assert "cat.jpg/out/run.json must be writable, got 'Not a directory'; make room, or name another" in ended.err
+        assert "cat.jpg/out must be writable, got 'Not a directory'; name another folder" in ended.err
 
 
 class TestTogether:
@@ -248,7 +249,7 @@ class TestTogether:
     def test_a_folder_gives_one_map_each_whose_values_are_told(self, run: Run, photos: Path, tmp_path: Path) -> None:
         ended = run("segment", photos, "-o", tmp_path / "out", "--together", *self.BOTH, *self.QUICK)
         assert ended.code == 0, ended.err
-        assert files_in(tmp_path / "out") == ["labels/cat.png", "labels/sub/cup.png", "run.json"]
+        assert files_in(tmp_path / "out") == ["labels/cat.png", "labels/sub/cup.png", *RUN_FILES]
         made_by = json.loads((tmp_path / "out/run.json").read_text())
         assert made_by["labels"] == ["background", *made_by["targets"]] == ["background", "Egyptian cat", "espresso"]
         for name, shape, middle in (("cat", (150, 226), 1), ("sub/cup", (200, 300), 2)):
@@ -266,7 +267,7 @@ class TestTogether:
     def test_other_pictures_may_be_asked_for(self, run: Run, photos: Path, tmp_path: Path) -> None:
         words = ("--together", *self.BOTH, "--write", "overlay,instances,labels", *self.QUICK)
         assert run("segment", photos / "cat.jpg", "-o", tmp_path / "out", *words).code == 0
-        names = ["instances/cat.png", "labels/cat.png", "overlays/cat.png", "run.json"]
+        names = ["instances/cat.png", "labels/cat.png", "overlays/cat.png", *RUN_FILES]
         assert files_in(tmp_path / "out") == names
         with pillow.open(tmp_path / "out" / names[0]) as instances, pillow.open(tmp_path / "out" / names[1]) as labels:
             np.testing.assert_array_equal(np.array(instances) > 0, np.array(labels) > 0)
@@ -370,7 +371,7 @@ class TestHints:
             (("--box", ""), "box must be four whole numbers X0,Y0,X1,Y1, got ''"),
             (("--box", "0,0,9,9", "--top", "2"), "hints must be of one target, got several; leave out --top"),
             (("--box", "0,0,9,9", "--target", "tabby", "--target", "espresso"), "hints must be of one target"),
-            (("--box", "0,0,9,9", "--hints", "."), "box must be the only hint of one photo"),
+            (("--box", "0,0,9,9", "--hints", "."), "box must be the only hint, got . too"),
         ],
     )
     def test_a_box_that_cannot_be_heeded_says_why(
@@ -389,7 +390,7 @@ class TestHints:
     def test_a_box_is_of_one_photo(self, run: Run, photos: Path, tmp_path: Path) -> None:
         ended = run("segment", photos, "-o", tmp_path / "out", "--box", "0,0,9,9")
         assert ended.code == 2
-        assert "box must be the only hint of one photo, got 2 photos; put hints into a folder" in ended.err
+        assert "box must be of one photo, got 2 photos; put hints into a folder" in ended.err
         assert not (tmp_path / "out").exists()
 
     @pytest.mark.parametrize("words", [("--top", "1"), ("--target", "tabby", "--target", "espresso")])
@@ -408,10 +409,12 @@ class TestHints:
         ended = run("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--hints", hints)
         assert ended.code == 2 and "of no photo" in ended.err
         (tmp_path / "empty").mkdir()
-        for folder in (tmp_path / "empty", tmp_path / "missing"):
-            ended = run("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--hints", folder)
-            assert ended.code == 2
-            assert f"hints must hold PNGs named like the photos, got none; {folder / 'cat.png'} is one" in ended.err
+        ended = run("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--hints", tmp_path / "empty")
+        assert ended.code == 2
+        assert f"named like the photos, got none; {tmp_path / 'empty/cat.png'} would do" in ended.err
+        ended = run("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--hints", tmp_path / "missing")
+        assert ended.code == 2
+        assert f"hints must be a folder, got {tmp_path / 'missing'}; " in ended.err
         assert not (tmp_path / "out").exists()
 
 
@@ -439,7 +442,7 @@ class TestSaliency:
         words = ("--method", "gradient", "--target", "Egyptian cat")
         assert run("saliency", photos, "-o", tmp_path / "out", *words).code == 0
         names = ["saliency/cat.png", "saliency/sub/cup.png", "strips/cat.png", "strips/sub/cup.png"]
-        assert files_in(tmp_path / "out") == ["run.json", *names]
+        assert files_in(tmp_path / "out") == [*RUN_FILES, *names]
         with pillow.open(tmp_path / "out/saliency/cat.png") as heatmap, pillow.open(photos / "cat.jpg") as photo:
             assert heatmap.size == photo.size
             assert np.array(heatmap)[..., 0].max() == 255

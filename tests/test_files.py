@@ -1109,7 +1109,7 @@ TREES = st.lists(
 def test_names_are_relative_and_different_or_refused(tree: list[tuple[str, str, str]]) -> None:
     sources = [Source(Path("".join(entry)), PurePosixPath("".join(entry))) for entry in tree]
     try:
-        named = files._refuse_clashes(files._named(sources))
+        named = files._refuse_clashes(files._named(sources, {}))
     except ValueError:
         return
     folded = [source.name.as_posix().casefold() for source in named]

@@ -1,95 +1,341 @@
-"""A folder at a time: one bad photo never stops the rest, and is never hidden."""
+"""A folder at a time: one bad photo never stops the rest, and is never hidden.
 
-import json
+What is done with a photo is a `Task`, the same in every engine: read, see, write. It writes the photo's pictures and
+returns its `Record`, which the run writes down; record.py says what becomes of a run that is killed.
+"""
+
+import errno
+import hashlib
 import os
 import re
+import time
+import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import cv2
 
+from wsseg.arrays import Box
 from wsseg.categories import Categories, Target
-from wsseg.files import Source, replacing
-from wsseg.segmentation import PICTURES, LabelMap, Sighting
+from wsseg.engines import POLL, Lost, Stream
+from wsseg.files import UNKNOWN_LEVEL, Photo, Source, is_local, read_file, read_photo, read_truth, replacing
+from wsseg.hints import Hints
+from wsseg.overlap import overlapped
+from wsseg.record import WORKING, Finding, Journal, Record, is_run
+from wsseg.segmentation import PICTURES, LabelMap, Segmenter, Sighting, encode, pictures_of
 
-Result = TypeVar("Result")
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+Results: TypeAlias = Sequence[Sighting | LabelMap]
+See: TypeAlias = Callable[[Photo, Hints | None], Results]
+"""What a run sees in a photo: one result for each target, or one for all of them."""
 
-RUN: Final = "run.json"
-"""The file that tells a folder of a run: what made it."""
+STILL: Final = 2.0
+"""Seconds that a file must have stood still before it counts, where photos arrive."""
+
+_OF_THE_NAME: Final = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)
+"""Why one photo's pictures cannot be written where others can."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What became of one photo."""
+class Job:
+    """A photo, and what is known of it."""
 
     source: Source
-    results: tuple[Sighting | LabelMap, ...]
-    """One for each target, or for all of them; none when the photo failed."""
-    error: str
-    """What failed, empty when nothing did."""
-    seconds: float
+    hints: Path | None = None
+    """Its file of hints."""
+    earlier: Record | None = None
+    """What an earlier run made of it."""
+    complete: bool = False
+    """Whether that is all that is wanted, as long as the photo has not changed."""
 
 
-def is_run(folder: Path) -> bool:
-    """Whether an earlier run made the folder."""
-    try:
-        made_by = json.loads((folder / RUN).read_bytes())
-    except (OSError, ValueError):
-        return False
-    return isinstance(made_by, dict) and "wsseg" in made_by
+class Outcome(NamedTuple):
+    """What became of a photo."""
+
+    record: Record
+    fresh: bool
+    """Whether it is of this run, not of an earlier one."""
 
 
-def attempt(act: Callable[[Path], Result], path: Path) -> tuple[Result | None, str]:
+class Engine(Protocol):
+    """Where a run runs; see engines.py."""
+
+    def __call__(
+        self, stream: Stream[Job, Outcome], items: Iterable[Job | None], *, lost: Lost[Job, Outcome]
+    ) -> Iterator[Outcome]: ...
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Case:
+    """A photo on its way through the stages."""
+
+    job: Job
+    record: Record
+    content: Any = None
+    """The photo's bytes, then the photo and its hints, then what is seen in it."""
+    kept: bool = False
+    """Whether the earlier record holds."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Task:
+    """What a run does with every photo: a value, so that it can go to other processes and machines."""
+
+    see: See
+    out: Path
+    pictures: Sequence[str]
+    """Some of `PICTURES`; those that an earlier run wrote are renewed beside them."""
+    settings: str
+    """The digest of all that decides the pictures but the photo."""
+    labels: Callable[[Target], str] | None = None
+    """What files call a target where a photo has several: `sub/a.LABEL.png`. Labels have no dot, so that no photo's own
+    name can be mistaken for one."""
+    max_pixels: int
+
+    def stream(self, jobs: Iterable[Job | None]) -> Iterator[Outcome]:
+        """The outcome of each job, in their order."""
+        return overlapped(jobs, self._read, self._seen, self._written)
+
+    def lost(self, job: Job, fate: str) -> Outcome:
+        """The outcome of a job that no process outlived."""
+        error = f"no process outlived it ({fate}); it may need more memory: use fewer workers, or make it smaller"
+        return Outcome(replace(self._blank(job), error=error), fresh=True)
+
+    def is_complete(self, earlier: Record) -> bool:
+        """Whether a record says all that this task would, of a photo that has not changed."""
+        return not earlier.error and earlier.settings == self.settings and set(self.pictures) <= earlier.pictures
+
+    def _blank(self, job: Job) -> Record:
+        return Record(input=str(job.source.path), name=name_of(job.source), settings=self.settings)
+
+    def _read(self, job: Job) -> _Case:
+        case = _tried("read", self._fetched, _Case(job=job, record=self._blank(job)))
+        return _tried("read", self._decoded, case)
+
+    def _seen(self, case: _Case) -> _Case:
+        return _tried("segment", self._looked_at, case)
+
+    def _written(self, case: _Case) -> Outcome:
+        case = _tried("write", self._drawn, case)
+        return Outcome(case.record, fresh=not case.kept)
+
+    def _fetched(self, case: _Case) -> _Case:
+        """The photo's bytes, unless the earlier record holds for them."""
+        job, data = case.job, read_file(case.job.source.path, max_pixels=self.max_pixels)
+        hints = _sha256(read_file(job.hints, max_pixels=self.max_pixels)) if job.hints else ""
+        record = replace(case.record, hash=_sha256(data), hints=hints)
+        earlier = job.earlier if job.complete else None
+        if earlier and (earlier.hash, earlier.hints) == (record.hash, record.hints):
+            return replace(case, record=earlier, kept=True)
+        return replace(case, record=record, content=data)
+
+    def _decoded(self, case: _Case) -> _Case:
+        file, photo = case.job.hints, read_photo(case.content, max_pixels=self.max_pixels)
+        hints = Hints(seeds=read_truth(file, void=UNKNOWN_LEVEL, max_pixels=self.max_pixels)) if file else None
+        return replace(case, content=(photo, hints))
+
+    def _looked_at(self, case: _Case) -> _Case:
+        return replace(case, content=self.see(*case.content))
+
+    def _drawn(self, case: _Case) -> _Case:
+        """The record of what was seen, once its pictures are written."""
+        earlier = case.job.earlier.pictures if case.job.earlier else frozenset()
+        wanted, files = {*self.pictures, *earlier}, dict[str, bytes]()
+        findings, outputs = list[Finding](), dict[str, str]()
+        for result in case.content:
+            drawn = self._encoded(result, case.record.name, wanted)
+            files.update(drawn.values())
+            paths = {picture: path for picture, (path, _) in drawn.items()}
+            if isinstance(result, LabelMap):
+                outputs, findings = paths, [_finding(part) for part in result.parts]
+            else:
+                findings.append(replace(_finding(result), outputs=paths))
+        self._write(files)
+        return replace(case, content=None, record=replace(case.record, findings=tuple(findings), outputs=outputs))
+
+    def _encoded(self, result: Sighting | LabelMap, name: str, wanted: Collection[str]) -> dict[str, tuple[str, bytes]]:
+        """Those of the pictures that there are of such a result: where each goes, and its bytes."""
+        if self.labels and isinstance(result, Sighting):
+            name = f"{name}.{self.labels(result.target)}"
+        return {
+            each: (f"{PICTURES[each].folder}/{name}.png", encode(result, each))
+            for each in pictures_of(type(result))
+            if each in wanted
+        }
+
+    def _write(self, files: Mapping[str, bytes]) -> None:
+        """Writes all of them, or none where the names are at fault."""
+        written: list[Path] = []
+        for path, data in files.items():
+            try:
+                with replacing(self.out / path, by=self.out / WORKING) as file:
+                    file.write(data)
+            except OSError as error:
+                if error.errno not in _OF_THE_NAME:
+                    raise
+                for earlier in written:
+                    earlier.unlink()
+                raise ValueError(str(error)) from error
+            written.append(self.out / path)
+
+
+def run(
+    task: Task,
+    sources: Iterable[Source | None],
+    journal: Journal,
+    engine: Engine,
+    *,
+    hints: Mapping[Path, Path] = MappingProxyType({}),
+    again: bool = False,
+) -> Generator[Outcome, None, None]:
+    """What becomes of each photo, as it is written down in the journal.
+
+    Only what is missing or changed is done, unless all is to be done `again`; `hints` are the files of those photos
+    that have one. A source that is None says that there is none as yet. What ends a run, as a full disk does, is
+    raised.
+    """
+
+    def job_of(source: Source) -> Job:
+        job = Job(source=source, hints=hints.get(source.path))
+        earlier = journal.earlier(name_of(source))
+        complete = not again and earlier is not None and task.is_complete(earlier) and journal.holds(earlier)
+        return replace(job, earlier=earlier, complete=complete)
+
+    jobs = (None if source is None else job_of(source) for source in sources)
+    for outcome in engine(task.stream, jobs, lost=task.lost):
+        if outcome.fresh:
+            _forget(task.out, journal.earlier(outcome.record.name), outcome.record)
+            journal.append(outcome.record)
+        yield outcome
+
+
+def _forget(out: Path, earlier: Record | None, record: Record) -> None:
+    """Removes the pictures of a photo that are not of its record: they would lie about what it was, or of settings."""
+    for file in set(earlier.files if earlier else ()) - set(record.files):
+        (out / file).unlink(missing_ok=True)
+
+
+def _tried(stage: str, step: Callable[[_Case], _Case], case: _Case) -> _Case:
+    """The case one step on, or with what failed; and with the seconds that it took."""
+    if case.kept or case.record.error:
+        return case
+    start = perf_counter()
+    after, error = attempt(step, case)
+    after = after or replace(case, content=None, record=replace(case.record, error=error))
+    if after.kept:
+        return after
+    spent = {**after.record.seconds, stage: after.record.seconds.get(stage, 0.0) + perf_counter() - start}
+    return replace(after, record=replace(after.record, seconds=spent))
+
+
+def attempt(act: Callable[[Given], Made], given: Given) -> tuple[Made | None, str]:
     """What `act` makes of a photo, or what failed."""
     try:
-        return act(path), ""
+        return act(given), ""
     except (ValueError, MemoryError, RuntimeError, cv2.error) as error:
         # ReadError is a ValueError; torch says RuntimeError, OpenCV its own, when one photo is more than they can take.
         return None, str(error) or type(error).__name__
 
 
-def claim(out: Path, made_by: Mapping[str, Any], *, force: bool) -> None:
-    """Makes the folder of a run and writes down there what makes it.
+def _finding(result: Sighting) -> Finding:
+    return Finding(
+        category=result.category,
+        probability=result.probability,
+        status=getattr(result, "status", None),  # A map of saliency has none.
+        confidence=getattr(result, "confidence", None),
+        reasons=result.reasons,
+    )
 
-    `made_by` must tell wsseg's version as "wsseg". FileExistsError when `out` holds anything that no run made, unless
-    `force`; nothing in it is deleted.
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+# ------------------------------------------------------------------------------------------------------ what is seen
+
+
+def see_saliency(
+    photo: Photo, hints: Hints | None, *, segmenter: Segmenter, targets: Sequence[Target] | None, top: int | None
+) -> Results:
+    """Where the classifier looks for each target."""
+    return segmenter.sight_each(photo, targets, top=top)
+
+
+def see_masks(
+    photo: Photo,
+    hints: Hints | None,
+    *,
+    segmenter: Segmenter,
+    targets: Sequence[Target] | None,
+    top: int | None,
+    box: Box | None = None,
+) -> Results:
+    """The mask of each target; under hints, or the box, that of the first."""
+    if hints is None and box is None:
+        return segmenter.segment_each(photo, targets, top=top)
+    return (segmenter.segment(photo, targets[0] if targets else None, hints=hints or Hints(box=box)),)
+
+
+def see_labels(
+    photo: Photo, hints: Hints | None, *, segmenter: Segmenter, targets: Sequence[Target], instances: bool
+) -> Results:
+    """One map of all the targets."""
+    return (segmenter.segment_categories(photo, targets, instances=instances),)
+
+
+# ------------------------------------------------------------------------------------------------------------- photos
+
+
+def name_of(source: Source) -> str:
+    """What a record calls a photo: as its outputs are called, without suffix."""
+    return source.name.with_suffix("").as_posix()
+
+
+def shard_of(sources: Iterable[Source], index: int, count: int) -> list[Source]:
+    """The photos of one of `count` shards, from 1: which one a photo is of depends on its name alone."""
+    if not 1 <= index <= count:
+        raise ValueError(f"shard must be I/N with I from 1 to N, got {index}/{count}; count from 1")
+    return [source for source in sources if zlib.crc32(os.fsencode(name_of(source))) % count == index - 1]
+
+
+def arriving(find: Callable[[Mapping[str, str]], Iterable[Source]], *, still: float = STILL) -> Iterator[Source | None]:
+    """Each photo as it arrives or changes, once it has stood still for so many seconds, and None in between; for ever.
+
+    `find` tells the photos that there are, given the names that some have already, by their paths.
     """
-    if out.exists() and not out.is_dir():
-        raise FileExistsError(f"out must be a folder, got the file {out}; name another")
-    if not force and out.is_dir() and any(out.iterdir()) and not is_run(out):
-        raise FileExistsError(f"out must be new, empty or of an earlier run, got {out}; name another or use --force")
-    with replacing(out / RUN) as file:
-        file.write(json.dumps(made_by, indent=2).encode())
+    names: dict[str, str] = {}
+    seen: dict[Path, tuple[object, float]] = {}
+    done: dict[Path, object] = {}
+    while True:
+        for source in find(names):
+            stamp, now = _stamp(source.path), time.monotonic()
+            if stamp is None or done.get(source.path) == stamp:
+                continue
+            first, since = seen.get(source.path, (None, now))
+            if first != stamp:
+                seen[source.path] = stamp, now
+            elif now - since >= still:
+                done[source.path] = stamp
+                names[str(source.path)] = name_of(source)
+                yield source
+        time.sleep(POLL)
+        yield None
 
 
-def process(
-    sources: Iterable[Source],
-    see: Callable[[Path], Sequence[Sighting | LabelMap]],
-    out: Path,
-    pictures: Sequence[str],
-    labels: Callable[[Target], str] | None = None,
-) -> Iterator[Outcome]:
-    """What `see` makes of each photo, its pictures written below `out`, in the order of the sources.
-
-    With `labels` the pictures of `sub/a.jpg` are named `sub/a.LABEL.png`; labels have no dot, so that no photo's own
-    name can be mistaken for one. Without, a photo must have one result. A photo that cannot be read or seen has its
-    error in the outcome; a folder that cannot be written ends it all.
-    """
-    for source in sources:
-        start = perf_counter()
-        results, error = attempt(see, source.path)
-        for result in results or ():
-            name = source.name
-            if labels and isinstance(result, Sighting):
-                name = name.with_suffix(f".{labels(result.target)}.png")
-            for picture in pictures:
-                result.save(out / PICTURES[picture].folder / name, picture)
-        yield Outcome(source=source, results=tuple(results or ()), error=error, seconds=perf_counter() - start)
+def _stamp(path: Path) -> object:
+    """What changes when a file does; None for one that is gone."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime
 
 
 def labels_of(categories: Categories) -> Callable[[Target], str]:
@@ -100,7 +346,11 @@ def labels_of(categories: Categories) -> Callable[[Target], str]:
     plain = [_plain(name) for name in categories.names]
     uses = Counter(map(str.casefold, plain))
     alike = {index for index, name in enumerate(plain) if uses[name.casefold()] > 1}
-    return lambda target: "-".join([_plain(target.category), *(str(i) for i in target.indices if i in alike)])
+    return partial(_label, frozenset(alike))
+
+
+def _label(alike: Collection[int], target: Target) -> str:
+    return "-".join([_plain(target.category), *(str(index) for index in target.indices if index in alike)])
 
 
 def check_labels(targets: Iterable[Target], labels: Callable[[Target], str]) -> None:
@@ -116,20 +366,14 @@ def check_labels(targets: Iterable[Target], labels: Callable[[Target], str]) -> 
 
 
 def beside_outputs(sources: Iterable[Source], out: Path) -> list[Source]:
-    """The sources that are not themselves pictures of a run, into `out` or elsewhere among the photos.
-
-    ValueError when none is left.
-    """
+    """The sources that are not themselves pictures of a run, into `out` or elsewhere among the photos."""
     folders = {picture.folder for picture in PICTURES.values()}
     run_of = cache(lambda folder: folder == _real(out) or is_run(folder))
-    photos = [
+    return [
         source
         for source in sources
         if not any(here.name in folders and run_of(here.parent) for here in _real(source.path).parents)
     ]
-    if not photos:
-        raise ValueError(f"paths must hold photos, got only pictures of runs like {out}; name the photos themselves")
-    return photos
 
 
 def _plain(category: str) -> str:
@@ -138,4 +382,4 @@ def _plain(category: str) -> str:
 
 def _real(path: Path) -> Path:
     """The path without links; unlike `resolve` it takes a link to itself, which is a bad photo and no more."""
-    return Path(os.path.realpath(path))
+    return Path(os.path.realpath(path)) if is_local(path) else path

@@ -2,33 +2,35 @@
 
 import inspect
 import json
+import platform
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import Field, dataclass, fields, replace
 from functools import partial, wraps
 from io import TextIOWrapper
 from pathlib import Path
 from statistics import fmean
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 from rich.text import Text
 
 import wsseg
+from wsseg.progress import Kind, progress
 from wsseg.recipe import FOLDS, MAX_PIXELS, RECIPES, TRIALS, Recipe, Stage, recipe_named
 
 if TYPE_CHECKING:
     from wsseg import categories
     from wsseg.arrays import Box
-    from wsseg.batch import Outcome
+    from wsseg.batch import Engine, See
     from wsseg.evaluation import Evaluation
-    from wsseg.hints import Hints
-    from wsseg.segmentation import LabelMap, Segmenter, Sighting
+    from wsseg.files import Source
+    from wsseg.record import Record
+    from wsseg.segmentation import Segmenter
 
 SOME_FAILED, CANNOT_RUN = 1, 2
 """Exit codes, besides 0."""
@@ -40,9 +42,22 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_comp
 answers, messages = Console(highlight=False), Console(stderr=True, highlight=False)
 
 Item = TypeVar("Item")
+
+
+def _path(text: str) -> Path:
+    from wsseg.files import path_of
+
+    return path_of(text)
+
+
 Command: TypeAlias = Callable[..., None]
-Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Photos, folders, quoted patterns, .txt lists.")]
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the pictures.")]
+Paths = Annotated[
+    list[Path],
+    typer.Argument(metavar="PATH...", parser=_path, help="Photos, folders, quoted patterns, .txt lists; s3://... too."),
+]
+Out = Annotated[
+    Path, typer.Option("--out", "-o", metavar="PATH", parser=_path, help="Folder for the pictures, or s3://... .")
+]
 Targets = Annotated[
     list[str] | None,
     typer.Option(help="Class index, wnid or name; several as one joined by |. Repeat it for a picture of each."),
@@ -56,7 +71,19 @@ HeadFile = Annotated[
 Pixels = Annotated[int, typer.Option("--max-pixels", min=1, help="Larger photos are refused.")]
 Void = Annotated[int | None, typer.Option(min=0, help="Value in the truths that never counts.")]
 ForceFile = Annotated[bool, typer.Option("--force", help="Replace the file if there is one.")]
-Force = Annotated[bool, typer.Option("--force", help="Use a folder that no earlier run made.")]
+Force = Annotated[bool, typer.Option("--force", help="Do all anew, in a folder that no earlier run made if need be.")]
+Workers = Annotated[
+    str, typer.Option(metavar="N|auto", help="Processes; masks do not depend on them. auto is one for each core.")
+]
+Device = Annotated[str, typer.Option(help="Where the network runs: cpu, cuda, cuda:1, mps.")]
+ShowProgress = Annotated[
+    Kind, typer.Option("--progress", help="How far it is; auto is a bar on a terminal, else lines.")
+]
+Shard = Annotated[str | None, typer.Option(metavar="I/N", help="Only the I-th of N parts of the photos; see merge.")]
+Watch = Annotated[bool, typer.Option("--watch", help="Go on with photos as they arrive in the folders, until Ctrl-C.")]
+EngineName = Annotated[
+    Literal["local", "ray"], typer.Option("--engine", help="Where it runs: on this machine, or on a cluster by Ray.")
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +96,14 @@ class Job:
     top: Top = None
     classifier: Classifier = None
     adapt: HeadFile = None
+    device: Device = "cpu"
+    workers: Workers = "auto"
+    engine: EngineName = "local"
+    shard: Shard = None
+    watch: Watch = False
     max_pixels: Pixels = MAX_PIXELS
     force: Force = False
+    progress: ShowProgress = "auto"
 
 
 def main() -> None:
@@ -175,28 +208,30 @@ def segment(
     recipe: Recipe,
 ) -> None:
     """Write a mask of what each photo shows into OUT/masks, and other pictures beside."""
+    from wsseg.batch import see_labels, see_masks
     from wsseg.segmentation import LabelMap, Segmentation, Segmenter, pictures_of
 
     possible = pictures_of(LabelMap if together else Segmentation)
     pictures = tuple(dict.fromkeys(word.strip() for word in (write or possible[0]).split(",")))
     if strange := [picture for picture in pictures if picture not in possible]:
         raise ValueError(f"write must name some of {','.join(possible)}, got {strange[0]!r}; separate them by commas")
-    said = _hints_of(job, box, hints)
-    if together and (said or not job.target):
-        got = "hints" if said else "no target"
+    hinted = box is not None or hints is not None
+    if together and (hinted or not job.target):
+        got = "hints" if hinted else "no target"
         raise ValueError(f"together must have targets and no hints, got {got}; name what to tell apart by --target")
+    if hinted and (job.top or len(job.target or ()) > 1):
+        raise ValueError("hints must be of one target, got several; leave out --top and all but one --target")
 
-    def see(segmenter: Segmenter, path: Path, *, targets: Any, top: int | None, max_pixels: int) -> Any:
+    bounds = _box(box) if box is not None else None
+    if bounds and hints:
+        raise ValueError(f"box must be the only hint, got {hints} too; draw the box into its seeds")
+
+    def see(segmenter: Segmenter, targets: Any) -> "See":
         if together:
-            instances = "instances" in pictures
-            return (segmenter.segment_categories(path, targets, instances=instances, max_pixels=max_pixels),)
-        if path not in said:
-            return segmenter.segment_each(path, targets, top=top, max_pixels=max_pixels)
-        target = targets[0] if targets else None
-        return (segmenter.segment(path, target, hints=said[path](), max_pixels=max_pixels),)
+            return partial(see_labels, segmenter=segmenter, targets=targets, instances="instances" in pictures)
+        return partial(see_masks, segmenter=segmenter, targets=targets, top=job.top, box=bounds)
 
-    told = {"box": box, "hints": str(hints) if hints else None}
-    _run(job, recipe, see, pictures, told, together=together)
+    _run(job, recipe, see, pictures, box=box, hints=hints, together=together)
 
 
 @app.command()
@@ -204,9 +239,12 @@ def segment(
 @recipe_flags("saliency")
 def saliency(*, job: Job, recipe: Recipe) -> None:
     """Write a heatmap of where the classifier looks into OUT/saliency, and photo beside heatmap into OUT/strips."""
-    from wsseg.segmentation import Segmenter
+    from wsseg.batch import see_saliency
 
-    _run(job, recipe, Segmenter.sight_each, ("saliency", "strip"))
+    def see(segmenter: "Segmenter", targets: Any) -> "See":
+        return partial(see_saliency, segmenter=segmenter, targets=targets, top=job.top)
+
+    _run(job, recipe, see, ("saliency", "strip"))
 
 
 @app.command()
@@ -313,73 +351,128 @@ def adapt(
 def _run(
     job: Job,
     recipe: Recipe,
-    see_each: "Callable[..., Sequence[Sighting | LabelMap]]",
+    see: "Callable[[Segmenter, Any], See]",
     pictures: Sequence[str],
-    said: Mapping[str, str | None] = MappingProxyType({}),
     *,
+    box: str | None = None,
+    hints: Path | None = None,
     together: bool = False,
 ) -> None:
-    """What `segment` and `saliency` share: every photo through the segmenter, a line for each result.
-
-    `said` is of the user, and written down beside what made the pictures.
-    """
-    from wsseg.batch import beside_outputs, check_labels, claim, labels_of, process
-    from wsseg.files import find_photos
+    """What `segment` and `saliency` share: every photo through the segmenter, a line for each finding."""
+    from wsseg.batch import Task, check_labels, labels_of, run
+    from wsseg.record import digest_of, opened
     from wsseg.segmentation import PICTURES, check_apart
 
-    sources = beside_outputs(find_photos(job.paths), job.out)
-    segmenter = _segmenter(job.classifier, job.adapt, recipe)
+    found = None if job.watch else _photos(job, box)
+    segmenter = _segmenter(job.classifier, job.adapt, recipe, job.device)
     targets = segmenter.resolve(job.target or None, top=job.top)
     labels = labels_of(segmenter.classifier.categories)
-    made_by = {**_made_by(segmenter, targets, job.top), **said}
+    settings = {**_made_by(segmenter, targets, job.top), "box": box}
     if together:
-        made_by["labels"] = ["background", *(target.category for target in check_apart(targets))]
+        settings["labels"] = ["background", *(target.category for target in check_apart(targets))]
     else:
         check_labels(targets or (), labels)
-    claim(job.out, made_by, force=job.force)
-    see = partial(see_each, segmenter, targets=targets, top=job.top, max_pixels=job.max_pixels)
-    several = not together and (job.top or len(targets or ()) > 1)
-    failures = 0
-    with _progress("photos") as track:
-        for outcome in process(track(sources), see, job.out, pictures, labels if several else None):
-            failures += bool(outcome.error)
-            _print_outcome(outcome)
+    task = Task(
+        see=see(segmenter, targets),
+        out=job.out,
+        pictures=pictures,
+        settings=digest_of(settings),
+        labels=labels if not together and (job.top or len(targets or ()) > 1) else None,
+        max_pixels=job.max_pixels,
+    )
+    made_by = {**settings, "hints": str(hints) if hints else None, "settings": task.settings, "versions": _versions()}
+    files = _hints_of(found or [], hints)
+    counts = Counter[str]()
+    with (
+        opened(job.out, made_by, force=job.force) as journal,
+        progress("photos", None if found is None else len(found), job.progress, messages) as advance,
+        closing(run(task, found or _arriving(job), journal, _engine(job, found), hints=files, again=job.force)) as ways,
+    ):
+        for record, fresh in ways:
+            advance(failed=bool(record.error))
+            counts["failed" if record.error else "done" if fresh else "kept"] += 1
+            if fresh:
+                _print_record(record)
+    kept = f", {counts['kept']} of them by an earlier run" if counts["kept"] else ""
     folders = ", ".join(str(job.out / PICTURES[picture].folder) for picture in pictures)
-    messages.print(f"{len(sources) - failures} of {len(sources)} photos done: {folders}", soft_wrap=True, markup=False)
-    if failures:
+    total, done = counts.total(), counts["done"] + counts["kept"]
+    messages.print(f"{done} of {total} photos done{kept}: {folders}", soft_wrap=True, markup=False)
+    if counts["failed"]:
         raise typer.Exit(SOME_FAILED)
 
 
-def _hints_of(job: Job, box: str | None, folder: Path | None) -> "dict[Path, Callable[[], Hints]]":
-    """What is known of which photo, read when its turn comes, so that a bad file is that photo's own."""
-    from wsseg.batch import beside_outputs
+def _photos(job: Job, box: str | None) -> "list[Source]":
+    """The photos of the job, each under the name that an earlier run gave it."""
+    from wsseg.batch import beside_outputs, shard_of
     from wsseg.files import find_photos
-    from wsseg.hints import Hints
 
-    if box is None and folder is None:
-        return {}
-    sources = beside_outputs(find_photos(job.paths), job.out)
-    if box is not None and (len(sources) > 1 or folder is not None):
-        raise ValueError(f"box must be the only hint of one photo, got {len(sources)} photos; put hints into a folder")
-    if job.top or len(job.target or ()) > 1:
-        raise ValueError("hints must be of one target, got several; leave out --top and all but one --target")
+    sources = beside_outputs(find_photos(job.paths, named=_names_in(job.out)), job.out)
+    if not sources:
+        raise ValueError(
+            f"paths must hold photos, got only pictures of runs like {job.out}; name the photos themselves"
+        )
+    if box is not None and len(sources) > 1:
+        raise ValueError(f"box must be of one photo, got {len(sources)} photos; put hints into a folder, for --hints")
+    return sources if job.shard is None else shard_of(sources, *_shard(job.shard))
+
+
+def _arriving(job: Job) -> "Iterator[Source | None]":
+    """The photos of the folders as they arrive; for ever."""
+    from wsseg.batch import arriving, beside_outputs
+    from wsseg.files import find_photos
+
+    if strange := [path for path in job.paths if not path.is_dir()]:
+        raise ValueError(f"paths must be folders where photos are to arrive, got {strange[0]}; name its folder")
+    names = _names_in(job.out)
+
+    def find(given: Mapping[str, str]) -> "list[Source]":
+        return beside_outputs(find_photos(job.paths, named={**names, **given}, empty_ok=True), job.out)
+
+    return arriving(find)
+
+
+def _names_in(out: Path) -> dict[str, str]:
+    """What an earlier run called the outputs of each photo, by the photo's path."""
+    from wsseg.record import is_run, read_run
+
+    return {record.input: record.name for record in read_run(out).records} if is_run(out) else {}
+
+
+def _engine(job: Job, found: "Sequence[Source] | None") -> "Engine":
+    from wsseg.engines import here, in_processes, workers_for
+
+    if job.workers == "auto":
+        workers = workers_for(None if found is None else len(found))
+    elif job.workers.isdecimal() and int(job.workers):
+        workers = int(job.workers)
+    else:
+        raise ValueError(f"workers must be a number from 1, or auto, got {job.workers!r}; mend it")
+    return here if workers == 1 else partial(in_processes, workers=workers)
+
+
+def _shard(text: str) -> tuple[int, int]:
+    index, _, count = text.partition("/")
+    if not (index.isdecimal() and count.isdecimal()):
+        raise ValueError(f"shard must be I/N, two whole numbers, got {text!r}; 3/16 is the third of sixteen")
+    return int(index), int(count)
+
+
+def _hints_of(sources: "Sequence[Source]", folder: Path | None) -> dict[Path, Path]:
+    """The file of hints of each photo that has one."""
     if folder is None:
-        return {sources[0].path: partial(Hints, box=_box(box or ""))}
+        return {}
+    if not folder.is_dir():
+        raise ValueError(f"hints must be a folder, got {folder}; name the one that holds the PNGs")
     files = {source.path: folder / source.name for source in sources}
     found = {photo: file for photo, file in files.items() if file.is_file()}
-    stray = sorted(set(folder.rglob("*.png")) - set(found.values()))
+    stray = sorted({path for path in folder.rglob("*") if path.suffix.lower() == ".png"} - set(found.values()))
     if stray or not found:
         got = f"{stray[0]}, of no photo" if stray else "none"
-        raise ValueError(f"hints must hold PNGs named like the photos, got {got}; {folder / sources[0].name} is one")
+        raise ValueError(
+            f"hints must hold PNGs named like the photos, got {got}; {folder / sources[0].name} would be one"
+        )
     messages.print(f"{len(found)} of {len(sources)} photos have hints")
-    return {photo: partial(_read_hints, file, job.max_pixels) for photo, file in found.items()}
-
-
-def _read_hints(file: Path, max_pixels: int) -> "Hints":
-    from wsseg.files import UNKNOWN_LEVEL, read_truth
-    from wsseg.hints import Hints
-
-    return Hints(seeds=read_truth(file, void=UNKNOWN_LEVEL, max_pixels=max_pixels))
+    return found
 
 
 def _box(text: str) -> "Box":
@@ -397,12 +490,12 @@ def _check_new(out: Path, force: bool) -> None:
         raise FileExistsError(f"out must be a new file, got {out}; {remedy}")
 
 
-def _segmenter(classifier: str | None, head: Path | None, recipe: Recipe) -> "Segmenter":
+def _segmenter(classifier: str | None, head: Path | None, recipe: Recipe, device: str = "cpu") -> "Segmenter":
     from wsseg.classifier import EMBEDDED, load_classifier
     from wsseg.objectness import read_head
     from wsseg.segmentation import Segmenter
 
-    loaded = load_classifier(classifier or EMBEDDED)
+    loaded = load_classifier(classifier or EMBEDDED, device=device)
     if head is None:
         return Segmenter(loaded, recipe)
     if not recipe.objectness:
@@ -429,15 +522,22 @@ def _made_by(segmenter: "Segmenter", targets: "Sequence[categories.Target] | Non
     }
 
 
-def _print_outcome(outcome: "Outcome") -> None:
-    if outcome.error:
-        _complain(f"{outcome.source.path}: {outcome.error}")
-    for result in outcome.results:
-        for part in getattr(result, "parts", [result]):  # Of a map of labels one for each target.
-            status = getattr(part, "status", "")  # A map of saliency has none.
-            sure = f"{status} {part.confidence:.2f}" if hasattr(part, "confidence") else status
-            words = [str(outcome.source.path), f"{part.category} {part.probability:.2f}", sure, *part.reasons]
-            answers.print(Text(_shown("  ".join(filter(None, words))), STYLES[status]), soft_wrap=True)
+def _versions() -> dict[str, str]:
+    """Of what else decides a mask."""
+    from importlib.metadata import version
+
+    names = ("torch", "timm", "numpy", "opencv-python-headless", "PyMaxflow", "scikit-image", "pillow")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def _print_record(record: "Record") -> None:
+    if record.error:
+        _complain(f"{record.input}: {record.error}")
+    for found in record.findings:
+        status = found.status or ""
+        sure = status if found.confidence is None else f"{status} {found.confidence:.2f}"
+        words = [record.input, f"{found.category} {found.probability:.2f}", sure, *found.reasons]
+        answers.print(Text(_shown("  ".join(filter(None, words))), STYLES[status]), soft_wrap=True)
 
 
 def _print_scores(evaluation: "Evaluation") -> None:
@@ -461,18 +561,14 @@ def _shown(text: str) -> str:
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
-class _Rate(ProgressColumn):
-    """Photos per second, as rich estimates it."""
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.1f}/s" if task.speed else "")
-
-
 @contextmanager
 def _progress(verb: str) -> Iterator[Callable[[Sequence[Item]], Iterator[Item]]]:
-    """What goes through a sequence while a bar on the terminal shows count, rate and time left."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    # What goes to a file must not pass through the terminal's live display.
-    bar = Progress(*columns, console=messages, disable=not messages.is_terminal, redirect_stdout=sys.stdout.isatty())
-    with bar:
-        yield lambda items: iter(bar.track(items, description=verb))
+    """What goes through a sequence while it is shown how far it is."""
+
+    def track(items: Sequence[Item]) -> Iterator[Item]:
+        with progress(verb, len(items), "auto", messages) as advance:
+            for item in items:
+                yield item
+                advance()
+
+    yield track

@@ -12,13 +12,14 @@ import unicodedata
 import uuid
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from os import PathLike
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
+from types import MappingProxyType
 from typing import Any, BinaryIO, Final, NamedTuple, TypeAlias, cast
 
 import numpy as np
@@ -152,8 +153,8 @@ def read_photo(source: PhotoSource, *, max_pixels: int = MAX_PIXELS) -> Photo:
 
     A Photo is itself. A path or bytes hold a file of any photo format, of which the first frame is used; a PIL image is
     used at its current frame. 16 bits are scaled to 8. An array is bool, uint8, uint16 or a float in [0, 1] of shape
-    (H, W), (H, W, 1), (H, W, 3) or (H, W, 4). ReadError names a source that is unreadable, empty, truncated, no picture, or
-    of more than `max_pixels`, which is known before anything is decoded; TypeError, something else altogether.
+    (H, W), (H, W, 1), (H, W, 3) or (H, W, 4). ReadError names a source that is unreadable, empty, truncated, no
+    picture, or of more than `max_pixels`, which is known before anything is decoded; TypeError, something else.
     """
     if isinstance(source, Photo):
         return source
@@ -500,26 +501,43 @@ def write_picture(path: str | PathLike[str], picture: NDArray[np.uint8]) -> None
 
     Equal arrays make equal files.
     """
+    write_png(path, encoded_picture(picture))
+
+
+def encoded_picture(picture: NDArray[np.uint8]) -> bytes:
+    """The bytes that `write_picture` writes."""
     if picture.dtype != np.uint8 or not _has_channels(picture):
         raise ValueError(
             f"picture must be a non-empty uint8 array of shape (H, W), (H, W, 3) or (H, W, 4), "
             f"got {picture.dtype} {picture.shape}; convert it first"
         )
-    _write_png(Path(path), pillow.fromarray(picture))
+    return _as_png(pillow.fromarray(picture))
 
 
 def write_labels(path: str | PathLike[str], labels: Labels) -> None:
     """Writes a PNG of the labels as indices into the colors of PASCAL VOC: 0 black, 255 void; see `write_picture`."""
+    write_png(path, encoded_labels(labels))
+
+
+def encoded_labels(labels: Labels) -> bytes:
+    """The bytes that `write_labels` writes."""
     picture = pillow.fromarray(check_labels(labels))
     picture.putpalette(VOC_COLORS.tobytes())
-    _write_png(Path(path), picture)
+    return _as_png(picture)
 
 
-def _write_png(path: Path, picture: pillow.Image) -> None:
-    if path.suffix.lower() != ".png":
+def _as_png(picture: pillow.Image) -> bytes:
+    file = BytesIO()
+    picture.save(file, format="PNG")
+    return file.getvalue()
+
+
+def write_png(path: str | PathLike[str], data: bytes) -> None:
+    """Writes the bytes of a PNG, whole or not at all; makes the folders it needs."""
+    if Path(path).suffix.lower() != ".png":
         raise ValueError(f"path must end in .png, got {path}; masks need a format that keeps every value")
-    with replacing(path) as file:
-        picture.save(file, format="PNG")
+    with replacing(Path(path)) as file:
+        file.write(data)
 
 
 @contextmanager
@@ -560,7 +578,9 @@ def _moved(path: Path, folder: Path) -> Iterator[BinaryIO]:
 # --------------------------------------------------------------------------------------------------------- folders
 
 
-def find_photos(paths: Sequence[str | PathLike[str]]) -> list[Source]:
+def find_photos(
+    paths: Sequence[str | PathLike[str]], *, named: Mapping[str, str] = MappingProxyType({}), empty_ok: bool = False
+) -> list[Source]:
     """The photos that the paths stand for, in their order, each once, with the names of their outputs.
 
     A path is a photo, a folder (recursive, sorted; hidden entries, linked folders and links that leave it are
@@ -570,28 +590,32 @@ def find_photos(paths: Sequence[str | PathLike[str]]) -> list[Source]:
     several paths; photos that would share a name keep their whole name (`a.jpg.png`). Names are compared without
     case and Unicode form, as some file systems do. ValueError names a path that is missing or holds no photo, and
     two photos whose names still clash.
+
+    `named` has the names, without suffix, that photos have already by their paths: these keep theirs, and no other gets
+    it while they are there. With `empty_ok` a folder may hold none.
     """
     found: dict[Path, Source] = {}
     for path in paths:
-        for source in _expand(path, several=len(paths) > 1):
+        for source in _expand(path, several=len(paths) > 1, empty_ok=empty_ok):
             found.setdefault(_real(source.path), source)
-    return _refuse_clashes(_named(list(found.values())))
+    return _refuse_clashes(_named(list(found.values()), named))
 
 
 def _real(path: Path) -> Path:
     """The path with its folder's links and dots resolved; a linked photo stays a photo of its own."""
-    return path.parent.resolve() / path.name
+    return path.parent.resolve() / path.name if is_local(path) else path
 
 
-def _expand(given: str | PathLike[str], *, several: bool) -> list[Source]:
+def _expand(given: str | PathLike[str], *, several: bool, empty_ok: bool) -> list[Source]:
     """The photos that one path stands for, under their own names."""
-    path = Path(given)
+    path = Path(given) if isinstance(given, str) else cast(Path, given)
     try:
-        if os.fspath(given) and path.is_dir():
-            return _in_folder(path, several=several)
+        if str(given) and path.is_dir():
+            sources = _in_folder(path, several=several)
+            return sources if empty_ok else _some(sources, path, "add one, or name hidden or linked photos one by one")
         if path.is_file() and path.suffix.lower() == ".txt":
             return _in_list(path)
-        if os.fspath(given) and path.exists():
+        if str(given) and path.exists():
             return [Source(path, PurePosixPath(path.name))]
         if any(map(_is_pattern, path.parts)):
             return _matching(path)
@@ -604,8 +628,13 @@ def _expand(given: str | PathLike[str], *, several: bool) -> list[Source]:
 
 def _in_folder(folder: Path, *, several: bool) -> list[Source]:
     top = PurePosixPath(_folder_name(folder) if several else "")
-    sources = [Source(path, top / path.relative_to(folder).as_posix()) for path in _walk(folder, folder.resolve())]
-    return _some(sources, folder, "add one, or name photos that are hidden or linked one by one")
+    if is_local(folder):
+        sources = [Source(path, top / path.relative_to(folder).as_posix()) for path in _walk(folder, folder.resolve())]
+    else:
+        seen = [PurePosixPath(name) for name in sorted(sizes_below(folder))]
+        photos = [name for name in seen if _has_photo_suffix(name) and not _is_hidden(name)]
+        sources = [Source(folder / str(name), top / name) for name in photos]
+    return sources
 
 
 def _folder_name(folder: Path) -> str:
@@ -622,7 +651,11 @@ def _walk(folder: Path, root: Path) -> Iterator[Path]:
             yield path  # Path.resolve would raise on a link to itself.
 
 
-def _has_photo_suffix(path: Path) -> bool:
+def _is_hidden(name: PurePath) -> bool:
+    return any(part.startswith(".") for part in name.parts)
+
+
+def _has_photo_suffix(path: PurePath) -> bool:
     return path.suffix.lower() in _photo_suffixes()
 
 
@@ -642,7 +675,7 @@ def _matching(pattern: Path) -> list[Source]:
     root, rest = Path(*pattern.parts[:fixed]), Path(*pattern.parts[fixed:])
     paths = [path for path in sorted(root.glob(str(rest))) if _has_photo_suffix(path) and path.is_file()]
     sources = [Source(path, _name_under(root, path)) for path in paths]
-    seen = [source for source in sources if not any(part.startswith(".") for part in source.name.parts)]
+    seen = [source for source in sources if not _is_hidden(source.name)]
     return _some(seen, pattern, "check the pattern")
 
 
@@ -666,16 +699,31 @@ def _some(sources: list[Source], given: Path, remedy: str) -> list[Source]:
 
 def _name_under(root: Path, path: Path) -> PurePosixPath:
     """The path relative to the root when it lies below, else the file's name alone."""
-    path, root = _real(path), root.resolve()
+    path, root = _real(path), root.resolve() if is_local(root) else root
     return PurePosixPath(path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name)
 
 
-def _named(sources: list[Source]) -> list[Source]:
+def _named(sources: list[Source], named: Mapping[str, str]) -> list[Source]:
+    owners = {_folded(PurePosixPath(f"{name}.png")): path for path, name in named.items()}
     short = [source.name.with_suffix(".png") for source in sources]
     uses = Counter(map(_folded, short))
-    whole = [source.name.with_name(f"{source.name.name}.png") for source in sources]
-    names = [a if uses[_folded(a)] == 1 else b for a, b in zip(short, whole, strict=True)]
+    names = []
+    for source, name in zip(sources, short, strict=True):
+        if (kept := named.get(str(source.path))) is not None:
+            names.append(PurePosixPath(f"{kept}.png"))
+        elif uses[_folded(name)] == 1 and not _is_another(owners.get(_folded(name)), source.path):
+            names.append(name)
+        else:
+            names.append(source.name.with_name(f"{source.name.name}.png"))
     return [Source(source.path, name) for source, name in zip(sources, names, strict=True)]
+
+
+def _is_another(owner: str | None, path: Path) -> bool:
+    """Whether there still is an owner of the name, and it is not the same photo under another path."""
+    if owner is None:
+        return False
+    there = path_of(owner)
+    return there.exists() and not (is_local(path) and is_local(there) and path.exists() and there.samefile(path))
 
 
 def _folded(name: PurePosixPath) -> str:

@@ -87,8 +87,16 @@ class Record:
     @property
     def files(self) -> list[str]:
         """All outputs, relative to the run's folder."""
-        owners: tuple[Record | Finding, ...] = (self, *self.findings)
-        return [file for owner in owners for file in owner.outputs.values()]
+        return [file for outputs in self._all_outputs for file in outputs.values()]
+
+    @property
+    def pictures(self) -> frozenset[str]:
+        """What outputs there are."""
+        return frozenset().union(*self._all_outputs)
+
+    @property
+    def _all_outputs(self) -> list[Outputs]:
+        return [self.outputs, *(one.outputs for one in self.findings)]
 
     def as_line(self) -> bytes:
         """A line of JSON: flat when the photo has one target alone, else with a list of `findings`."""

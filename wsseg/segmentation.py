@@ -17,7 +17,7 @@ from wsseg.categories import Target
 from wsseg.classifier import EMBEDDED, Classifier, load_classifier
 from wsseg.confidence import LEAST, confidence_of
 from wsseg.energy import log_odds
-from wsseg.files import UNKNOWN_LEVEL, VOC_COLORS, PhotoSource, read_photo, write_labels, write_picture
+from wsseg.files import UNKNOWN_LEVEL, VOC_COLORS, PhotoSource, encoded_labels, encoded_picture, read_photo, write_png
 from wsseg.hints import Hints, box_grown, odds_from_hints, odds_in_window, odds_raised, seeds_from_hints
 from wsseg.labeling import Advice, Labeler, Labeling, label, seeds_at, shrunk, shrunk_size
 from wsseg.pictures import cutout, heatmap, overlay, overlay_labels, strip
@@ -61,7 +61,7 @@ class Sighting:
 
     def save(self, path: str | PathLike[str], picture: str = "mask") -> None:
         """Writes one of `PICTURES` as a PNG; folders are made, an earlier file is replaced."""
-        _save(self, path, picture)
+        write_png(path, encode(self, picture))
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +157,7 @@ class LabelMap:
 
     def save(self, path: str | PathLike[str], picture: str = "labels") -> None:
         """Writes labels or instances as a PNG in the colors of PASCAL VOC, or the overlay; see `write_labels`."""
-        _save(self, path, picture)
+        write_png(path, encode(self, picture))
 
 
 class Picture(NamedTuple):
@@ -166,15 +166,15 @@ class Picture(NamedTuple):
     folder: str
     of: tuple[type[Sighting | LabelMap], ...]
     draw: Callable[[Any], NDArray[np.uint8]]
-    write: Callable[[str | PathLike[str], NDArray[np.uint8]], None] = write_picture
+    encode: Callable[[NDArray[np.uint8]], bytes] = encoded_picture
 
 
 PICTURES: Final[Mapping[str, Picture]] = MappingProxyType(
     {
         "mask": Picture("masks", (Segmentation,), lambda result: result.mask * np.uint8(255)),
         "cutout": Picture("cutouts", (Segmentation,), lambda result: result.cutout()),
-        "labels": Picture("labels", (LabelMap,), lambda result: result.labels, write_labels),
-        "instances": Picture("instances", (LabelMap,), lambda result: result.instances(), write_labels),
+        "labels": Picture("labels", (LabelMap,), lambda result: result.labels, encoded_labels),
+        "instances": Picture("instances", (LabelMap,), lambda result: result.instances(), encoded_labels),
         "overlay": Picture("overlays", (Segmentation, LabelMap), lambda result: result.overlay()),
         "seeds": Picture("seeds", (Segmentation,), lambda result: _seed_levels(result.seeds)),
         "saliency": Picture("saliency", (Sighting,), lambda result: result.heatmap()),
@@ -189,11 +189,12 @@ def pictures_of(kind: type[Sighting | LabelMap]) -> list[str]:
     return [name for name, picture in PICTURES.items() if issubclass(kind, picture.of)]
 
 
-def _save(result: Sighting | LabelMap, path: str | PathLike[str], picture: str) -> None:
+def encode(result: Sighting | LabelMap, picture: str) -> bytes:
+    """One of the `PICTURES` of a result, as a PNG; equal results make equal bytes."""
     possible = pictures_of(type(result))
     if picture not in possible:
         raise ValueError(f"picture must be one of {', '.join(possible)}, got {picture!r}; choose one of these")
-    PICTURES[picture].write(path, PICTURES[picture].draw(result))
+    return PICTURES[picture].encode(PICTURES[picture].draw(result))
 
 
 class Segmenter:

@@ -1,0 +1,206 @@
+"""Where a batch runs: here, in processes of this machine, or on a cluster by Ray.
+
+Each engine takes a stream, which makes results of items in their order, and the items; and yields the results, in
+whatever order they come. What the stream does is the same everywhere, so results do not depend on the engine. An item
+that is None says that nothing is to be done as yet.
+"""
+
+import os
+import pickle
+import signal
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Final, Generic, TypeAlias, TypeVar
+
+import cv2
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+Stream: TypeAlias = Callable[[Iterable[Item | None]], Iterator[Result]]
+Lost: TypeAlias = Callable[[Item, str], Result]
+"""The result of an item whose process died, and of what it died."""
+
+AHEAD: Final = 3
+"""Items that a process holds at once: one is being read, one worked on, one written."""
+
+DEATHS: Final = 3
+"""Processes that may die of an item that they hold alone before it is given up."""
+
+POLL: Final = 0.2
+"""Seconds until it is asked again whether an item has come."""
+
+WORTH: Final = 8
+"""Items that are worth another process, which takes as long to start as some of them to segment."""
+
+_READY: Final = "ready"
+
+
+def workers_for(items: int | None) -> int:
+    """As many processes as there are cores for this one, and items enough for; None is items without end."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores if items is None else max(1, min(cores, items // WORTH))
+
+
+def here(stream: Stream[Item, Result], items: Iterable[Item | None], *, lost: Lost[Item, Result]) -> Iterator[Result]:
+    """The results, by this process; none is ever `lost`."""
+    return stream(items)
+
+
+def in_processes(
+    stream: Stream[Item, Result], items: Iterable[Item | None], *, lost: Lost[Item, Result], workers: int
+) -> Iterator[Result]:
+    """The results, by so many processes, each with a copy of the stream and one thread for arithmetic.
+
+    The items of a process that dies, as for want of memory, are tried again one at a time; of one that takes its
+    process along `DEATHS` times the result is what `lost` makes of it. What the stream raises is raised here.
+    RuntimeError when processes die before they have begun. None outlives this one, however it ends.
+    """
+    crew = _Crew(pickle.dumps(stream), workers, lost)
+    try:
+        yield from crew.results(iter(items))
+    finally:
+        crew.dismiss()
+
+
+@dataclass(eq=False)
+class _Worker(Generic[Item]):
+    process: SpawnProcess
+    connection: Connection
+    ready: bool = False
+    held: deque[Item] = field(default_factory=deque)
+    """The oldest first, which is the one whose result comes next."""
+
+    @property
+    def fate(self) -> str:
+        self.process.join()
+        code = self.process.exitcode or 0
+        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+class _Crew(Generic[Item, Result]):
+    """The processes, and what each has been given."""
+
+    def __init__(self, stream: bytes, workers: int, lost: Lost[Item, Result]) -> None:
+        self._stream, self._lost = stream, lost
+        self._suspects: deque[Item] = deque()
+        """Held by a process that died; each is given alone."""
+        self._deaths: dict[int, int] = {}
+        """How many processes died of a suspect, by its identity."""
+        self._stillborn = 0
+        self._coming = True
+        self._workers: list[_Worker[Item]] = [self._hired() for _ in range(workers)]
+
+    def results(self, items: Iterator[Item | None]) -> Iterator[Result]:
+        while True:
+            self._hand_out(items)
+            if not (self._coming or self._suspects or any(worker.held for worker in self._workers)):
+                return
+            ready = wait([worker.connection for worker in self._workers], POLL if self._coming else None)
+            for worker in [worker for worker in self._workers if worker.connection in ready]:
+                yield from self._heard(worker)
+
+    def dismiss(self) -> None:
+        for worker in self._workers:
+            worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join()
+            worker.connection.close()
+
+    def _hired(self) -> _Worker[Item]:
+        context = get_context("spawn")
+        mine, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(self._stream, theirs), daemon=True)
+        process.start()
+        theirs.close()  # So that the process's death is the end of what can be heard.
+        return _Worker(process, mine)
+
+    def _hand_out(self, items: Iterator[Item | None]) -> None:
+        """Fills up every worker that is ready, those that hold the least first."""
+        for count in range(AHEAD):
+            for worker in self._workers:
+                if worker.ready and len(worker.held) == count and not self._is_alone(worker):
+                    item = self._suspects.popleft() if self._suspects and not count else self._next(items)
+                    if item is not None:
+                        worker.held.append(item)
+                        _tell(worker, item)
+
+    def _is_alone(self, worker: _Worker[Item]) -> bool:
+        return any(id(item) in self._deaths for item in worker.held)
+
+    def _next(self, items: Iterator[Item | None]) -> Item | None:
+        if not self._coming:
+            return None
+        try:
+            return next(items)
+        except StopIteration:
+            self._coming = False
+            return None
+
+    def _heard(self, worker: _Worker[Item]) -> Iterator[Result]:
+        try:
+            message = worker.connection.recv()
+        except (EOFError, OSError):
+            yield from self._bury(worker)
+            return
+        if isinstance(message, Exception):
+            raise message
+        if not worker.ready:
+            worker.ready, self._stillborn = True, 0
+            return
+        self._deaths.pop(id(worker.held.popleft()), None)
+        yield message
+
+    def _bury(self, worker: _Worker[Item]) -> Iterator[Result]:
+        """Puts another in its place, and its items among the suspects."""
+        fate = worker.fate
+        self._stillborn += not worker.ready
+        if self._stillborn == DEATHS:
+            raise RuntimeError(f"workers must be able to start, got {fate}; give them more memory, or fewer workers")
+        worker.connection.close()
+        self._workers[self._workers.index(worker)] = self._hired()
+        if self._is_alone(worker):
+            (item,) = worker.held
+            self._deaths[id(item)] += 1
+            if self._deaths[id(item)] == DEATHS:
+                del self._deaths[id(item)]
+                yield self._lost(item, fate)
+                return
+        for item in worker.held:
+            self._deaths.setdefault(id(item), 0)
+            self._suspects.append(item)
+
+
+def _tell(worker: _Worker[Item], item: Item) -> None:
+    with suppress(OSError):  # Of one that is dead, which is heard of next.
+        worker.connection.send(item)
+
+
+def _serve(stream: bytes, connection: Connection) -> None:
+    """What a process does all its life."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's to heed.
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    cv2.setNumThreads(1)
+    try:
+        work: Stream[object, object] = pickle.loads(stream)
+        connection.send(_READY)
+        for result in work(iter(connection.recv, None)):
+            connection.send(result)
+    except Exception as error:
+        error.add_note(traceback.format_exc())
+        connection.send(error)
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the one that started it is gone, even by SIGKILL."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
