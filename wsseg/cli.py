@@ -468,9 +468,7 @@ def _hints_of(sources: "Sequence[Source]", folder: Path | None) -> dict[Path, Pa
     stray = sorted({path for path in folder.rglob("*") if path.suffix.lower() == ".png"} - set(found.values()))
     if stray or not found:
         got = f"{stray[0]}, of no photo" if stray else "none"
-        raise ValueError(
-            f"hints must hold PNGs named like the photos, got {got}; {folder / sources[0].name} would be one"
-        )
+        raise ValueError(f"hints must hold PNGs named like the photos, got {got}; {folder / sources[0].name} would do")
     messages.print(f"{len(found)} of {len(sources)} photos have hints")
     return found
 
