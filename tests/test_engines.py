@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from wsseg.engines import DEATHS, WORTH, here, in_processes, workers_for
+from wsseg.engines import DEATHS, WORTH, here, in_order, in_processes, workers_for
 
 
 def squares(items: Iterable[int | None]) -> Iterator[tuple[int, int]]:
@@ -67,7 +67,9 @@ def test_the_items_of_a_process_that_dies_are_done_by_another(tmp_path: Path) ->
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_item_that_no_process_outlives_is_lost_alone(workers: int) -> None:
     found = dict(in_processes(partial(by, partial(deadly, fatal=4)), range(9), lost=lost, workers=workers))
-    assert found == {n: n**2 for n in range(9)} | {4: "SIGKILL"}
+    assert found == {n: n**2 for n in range(9)} | {
+        4: "no process outlived it (SIGKILL); use fewer workers, or make it smaller"
+    }
 
 
 def wrong(items: Iterable[int | None]) -> Iterator[int]:
@@ -102,6 +104,12 @@ def test_items_are_taken_as_they_are_needed() -> None:
     next(results)
     assert len(taken) < 20
     results.close()  # type: ignore[attr-defined]  # It is a generator.
+
+
+def test_what_comes_early_waits_for_its_turn() -> None:
+    numbered = [(2, "c"), (0, "a"), (1, "b"), (4, "e"), (3, "d")]
+    assert list(in_order(iter(numbered))) == list("abcde")
+    assert list(in_order([])) == []
 
 
 def test_there_are_as_many_processes_as_cores_and_work() -> None:

@@ -7,10 +7,8 @@ those that change their mind say little: measured, two rounds gain .003 of mean 
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 from wsseg import __version__
 from wsseg.arrays import Image, Mask
 from wsseg.batch import attempt
+from wsseg.engines import here, in_order, in_processes
 from wsseg.files import PhotoSource
 from wsseg.labeling import label, shrunk
 from wsseg.objectness import Head, HeadFit, Provenance, blended
@@ -32,10 +31,6 @@ ROUNDS: Final = 2
 
 SIDE: Final = 160
 """Long side, in pixels, at which photos are kept and cut: features have fewer places by far."""
-
-
-_TASK: list[Callable[[Path], "Study"]] = []
-"""A worker process's own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,21 +71,19 @@ def studies_of(
     paths: Sequence[Path], segmenter: Segmenter, *, workers: int = 1, max_pixels: int = MAX_PIXELS
 ) -> Iterator[tuple[Study | None, str]]:
     """The study of each photo or what failed, in their order, by so many processes with a network each."""
-    task = partial(study, segmenter=segmenter, max_pixels=max_pixels)
-    if workers == 1:
-        yield from (attempt(task, path) for path in paths)
-        return
-    with ProcessPoolExecutor(workers, get_context("spawn"), _start, (task,)) as pool:
-        yield from pool.map(_in_worker, paths)
+    act = partial(study, segmenter=segmenter, max_pixels=max_pixels)
+    engine = here if workers == 1 else partial(in_processes, workers=workers)
+    return in_order(engine(partial(_each, act), enumerate(paths), lost=_lost))
 
 
-def _start(task: Callable[[Path], Study]) -> None:
-    cv2.setNumThreads(1)
-    _TASK.append(task)
+def _each(
+    act: Callable[[Path], Study], numbered: Iterable[tuple[int, Path] | None]
+) -> Iterator[tuple[int, tuple[Study | None, str]]]:
+    return ((one[0], attempt(act, one[1])) for one in numbered if one is not None)
 
 
-def _in_worker(path: Path) -> tuple[Study | None, str]:
-    return attempt(_TASK[0], path)
+def _lost(numbered: tuple[int, Path], error: str) -> tuple[int, tuple[None, str]]:
+    return numbered[0], (None, error)
 
 
 def head_from(

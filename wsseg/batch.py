@@ -103,9 +103,8 @@ class Task:
         """The outcome of each job, in their order."""
         return overlapped(jobs, self._read, self._seen, self._written)
 
-    def lost(self, job: Job, fate: str) -> Outcome:
+    def lost(self, job: Job, error: str) -> Outcome:
         """The outcome of a job that no process outlived."""
-        error = f"no process outlived it ({fate}); it may need more memory: use fewer workers, or make it smaller"
         return Outcome(replace(self._blank(job), error=error), fresh=True)
 
     def is_complete(self, earlier: Record) -> bool:

@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 Stream: TypeAlias = Callable[[Iterable[Item | None]], Iterator[Result]]
 Lost: TypeAlias = Callable[[Item, str], Result]
-"""The result of an item whose process died, and of what it died."""
+"""The result of an item whose processes died, and a sentence on that."""
 
 AHEAD: Final = 3
 """Items that a process holds at once: one is being read, one worked on, one written."""
@@ -68,6 +68,17 @@ def in_processes(
         yield from crew.results(iter(items))
     finally:
         crew.dismiss()
+
+
+def in_order(results: Iterable[tuple[int, Result]]) -> Iterator[Result]:
+    """Results that come with their numbers, from 0, in the order of these."""
+    early: dict[int, Result] = {}
+    due = 0
+    for number, result in results:
+        early[number] = result
+        while due in early:
+            yield early.pop(due)
+            due += 1
 
 
 @dataclass(eq=False)
@@ -171,7 +182,7 @@ class _Crew(Generic[Item, Result]):
             self._deaths[id(item)] += 1
             if self._deaths[id(item)] == DEATHS:
                 del self._deaths[id(item)]
-                yield self._lost(item, fate)
+                yield self._lost(item, f"no process outlived it ({fate}); use fewer workers, or make it smaller")
                 return
         for item in worker.held:
             self._deaths.setdefault(id(item), 0)
