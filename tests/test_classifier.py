@@ -459,6 +459,12 @@ def test_an_own_module_is_never_moved():
         own(device="meta")
 
 
+@pytest.mark.parametrize("device", ["meta", "bogus", "cuda:99", "mps:99"])
+def test_a_device_that_torch_cannot_use_is_refused(device: str):
+    with pytest.raises(ValueError, match=f"^device must be one that torch can use here, got {device}, of which it"):
+        load_classifier(device=device)
+
+
 def test_a_module_without_parameters_works():
     assert own(Answer(lambda batch: batch.mean((2, 3)))).probabilities(PHOTO).shape == (3,)
 

@@ -29,12 +29,16 @@ from wsseg.files import (
     ReadError,
     Source,
     find_photos,
+    is_local,
+    path_of,
+    read_file,
     read_image,
     read_mask,
     read_photo,
     read_soft_mask,
     read_truth,
     replacing,
+    sizes_below,
     write_labels,
     write_mask,
     write_picture,
@@ -1117,3 +1121,66 @@ def test_names_are_relative_and_different_or_refused(tree: list[tuple[str, str, 
     assert all(source.name.suffix == ".png" and not source.name.is_absolute() for source in named)
     assert all(source.name.parent == PurePosixPath(source.path).parent for source in named)
     assert not any(parent.as_posix().casefold() in folded for source in named for parent in source.name.parents)
+
+
+class TestNamesThatArePhotosAlready:
+    @pytest.fixture
+    def photos(self, tmp_path: Path) -> Path:
+        for name in ("a.jpg", "a.png", "b.png"):
+            (tmp_path / name).write_bytes(b"x")
+        return tmp_path
+
+    def names(self, folder: Path, named: dict[str, str]) -> dict[str, str]:
+        return {path.name: str(name) for path, name in find_photos([folder], named=named)}
+
+    def test_are_kept_and_no_other_photo_gets_them(self, photos: Path) -> None:
+        assert self.names(photos, {}) == {"a.jpg": "a.jpg.png", "a.png": "a.png.png", "b.png": "b.png"}
+        named = {str(photos / "a.jpg"): "a"}
+        assert self.names(photos, named) == {"a.jpg": "a.png", "a.png": "a.png.png", "b.png": "b.png"}
+
+    def test_are_not_those_of_a_photo_of_elsewhere(self, photos: Path, tmp_path: Path) -> None:
+        (tmp_path / "other").mkdir()
+        (tmp_path / "other/b.png").write_bytes(b"x")
+        assert self.names(tmp_path / "other", {str(photos / "b.png"): "b"}) == {"b.png": "b.png.png"}
+
+    def test_are_free_when_their_photo_is_gone_or_is_the_same_by_another_path(
+        self, photos: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert self.names(photos, {str(photos / "gone/b.png"): "b"})["b.png"] == "b.png"
+        monkeypatch.chdir(photos)
+        assert self.names(photos, {"b.png": "b"})["b.png"] == "b.png"
+
+
+def test_a_folder_may_be_empty_when_told_so(tmp_path: Path) -> None:
+    assert find_photos([tmp_path], empty_ok=True) == []
+    with pytest.raises(ValueError, match="must stand for a photo or more, got none; add one"):
+        find_photos([tmp_path])
+
+
+def test_a_file_of_more_bytes_than_its_pixels_could_have_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "a.tif").open("wb") as file:
+        file.truncate(1 << 40)  # A hole.
+    with pytest.raises(ReadError, match="must have at most .* bytes, got 1099511627776; allow more with max_pixels"):
+        read_file(tmp_path / "a.tif")
+    (tmp_path / "b.tif").write_bytes(b"xyz")
+    assert read_file(tmp_path / "b.tif") == b"xyz"
+
+
+@pytest.mark.parametrize(("name", "reason"), [("gone", "No such file"), (".", "got a folder"), ("pipe", "got a pipe")])
+def test_what_is_no_file_is_not_read(name: str, reason: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ReadError, match=reason):
+        read_file(tmp_path / name)
+
+
+def test_a_path_of_an_object_store_is_told_from_one_of_a_disk() -> None:
+    assert is_local(path_of("photos/a.jpg")) and is_local(path_of("C:/a.jpg"))
+    with pytest.raises(ValueError, match="^nosuch://bucket must be a path that can be opened, got"):
+        path_of("nosuch://bucket")
+
+
+def test_sizes_are_of_all_files_below(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/a").write_bytes(b"123")
+    (tmp_path / "b").write_bytes(b"")
+    assert sizes_below(tmp_path) == {"sub/a": 3, "b": 0}

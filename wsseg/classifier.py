@@ -236,15 +236,28 @@ def load_classifier(
     with torch.inference_mode(False), torch.random.fork_rng(devices=[]):
         if isinstance(source, nn.Module):
             return _own(source, categories, preprocessing, device)
+        place = _usable(device or "cpu")
         name, file = _name_and_file(source, architecture)
         found = _loader(name)(name, file)
     return dataclasses.replace(
         found,
-        model=found.model.to(device or "cpu").eval(),
+        model=found.model.to(place).eval(),
         categories=_categories(categories, len(found.categories)) if categories is not None else found.categories,
         preprocessing=preprocessing or found.preprocessing,
-        device=torch.device(device or "cpu"),
+        device=place,
     )
+
+
+def _usable(device: str | torch.device) -> torch.device:
+    """The device, known to be one that torch can calculate on here."""
+    try:
+        torch.ones(1, device=device).item()
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"device must be one that torch can use here, got {device}, of which it says '{_first_line(error)}'; "
+            "cpu always serves"
+        ) from error
+    return torch.device(device)
 
 
 def imagenet_categories(classes: int = 1000) -> Categories:
