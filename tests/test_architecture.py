@@ -17,7 +17,7 @@ LAYERS = {
     0: {"arrays", "recipe", "categories", "objectness", "engines", "overlap", "progress"},
     1: {"classifier", "seeds", "mixture", "hints", "regions", "metrics", "files", "pictures"},
     2: {"saliency", "energy", "record"},
-    3: {"cut", "confidence"},
+    3: {"cut", "confidence", "merging"},
     4: {"labeling", "expansion"},
     5: {"several"},
     6: {"segmentation"},

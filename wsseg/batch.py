@@ -210,15 +210,8 @@ def run(
     jobs = (None if source is None else job_of(source) for source in sources)
     for outcome in engine(task.stream, jobs, lost=task.lost):
         if outcome.fresh:
-            _forget(task.out, journal.earlier(outcome.record.name), outcome.record)
             journal.append(outcome.record)
         yield outcome
-
-
-def _forget(out: Path, earlier: Record | None, record: Record) -> None:
-    """Removes the pictures of a photo that are not of its record: they would lie about what it was, or of settings."""
-    for file in set(earlier.files if earlier else ()) - set(record.files):
-        (out / file).unlink(missing_ok=True)
 
 
 def _tried(stage: str, step: Callable[[_Case], _Case], case: _Case) -> _Case:

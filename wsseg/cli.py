@@ -1,4 +1,4 @@
-"""The command line: segment, saliency, evaluate, tune, adapt. What is slow to load waits until a command needs it."""
+"""The command line: segment, saliency, evaluate, tune, adapt, merge. What is slow to load waits until it is needed."""
 
 import inspect
 import json
@@ -346,6 +346,26 @@ def adapt(
     messages.print(f"{head.provenance.photos} of {len(sources)} photos learned: {out}", soft_wrap=True, markup=False)
     if len(studies) < len(sources):
         raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def merge(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", parser=_path, help="Folders of runs; s3://... too.")],
+    *,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="RUN", parser=_path, help="Folder for the run they make together.")
+    ],
+) -> None:
+    """Join runs, as of the shards of some photos, into one run that evaluate reads and segment goes on with."""
+    from wsseg.merging import merge as merging_of
+
+    with _progress("merging") as track:
+        merging = merging_of(runs, out, track=track)
+    for run in merging.unfinished:
+        messages.print(f"{run} was broken off, and may lack photos: go on with it", soft_wrap=True, markup=False)
+    failed = f", {merging.failed} of which failed" if merging.failed else ""
+    lacking = f", {merging.lacking} left out, whose pictures are gone" if merging.lacking else ""
+    messages.print(f"{merging.photos} photos of {len(runs)} runs{failed}{lacking}: {out}", soft_wrap=True, markup=False)
 
 
 def _run(

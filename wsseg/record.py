@@ -237,7 +237,13 @@ class Journal:
         return all(self._sizes.get(file) for file in record.files)
 
     def append(self, record: Record) -> None:
-        """Writes down what became of a photo, in place of what an earlier run made of it."""
+        """Writes down what became of a photo, in place of what an earlier run made of it.
+
+        That one's pictures are removed if they are none of these: they would lie about what it was, or of settings.
+        """
+        earlier = self.earlier(record.name)
+        for file in set(earlier.files if earlier else ()) - set(record.files):
+            (self._out / file).unlink(missing_ok=True)
         line = record.as_line()
         self._lines[record.name] = line
         self._waiting.append(line)
