@@ -242,6 +242,111 @@ class TestSegment:
         assert "cat.jpg/out must be writable, got 'Not a directory'; name another folder" in ended.err
 
 
+class TestRuns:
+    """A run in a folder that has one already, in parts, in processes, or as photos arrive."""
+
+    def test_a_second_run_does_what_is_missing_or_changed(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        words = ("segment", photos, "-o", tmp_path / "out", *QUICK)
+        assert run(*words).code == 0
+        again = run(*words)
+        assert (again.code, again.out) == (0, "")
+        assert "2 of 2 photos done, 2 of them by an earlier run" in again.err
+        (photos / "new.jpg").write_bytes((photos / "cat.jpg").read_bytes())
+        assert [line.split("  ")[0] for line in run(*words).out.splitlines()] == [str(photos / "new.jpg")]
+        (tmp_path / "out/masks/cat.png").unlink()
+        assert [line.split("  ")[0] for line in run(*words).out.splitlines()] == [str(photos / "cat.jpg")]
+
+    @pytest.mark.parametrize("words", [("--smoothness", "41"), ("--target", "tabby"), ("--force",)])
+    def test_all_is_done_anew_under_other_settings_or_by_force(
+        self, run: Run, photos: Path, tmp_path: Path, words: tuple[str, ...]
+    ) -> None:
+        run("segment", photos / "cat.jpg", "-o", tmp_path / "out", *QUICK)
+        ended = run("segment", photos / "cat.jpg", "-o", tmp_path / "out", *QUICK, *words)
+        assert "1 of 1 photos done: " in ended.err
+
+    def test_run_json_says_what_made_it(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        (photos / "bad.jpg").write_text("no picture")
+        run("segment", photos, "-o", tmp_path / "out", *QUICK)
+        made_by = json.loads((tmp_path / "out/run.json").read_text())
+        assert made_by["wsseg"] == wsseg.__version__
+        assert len(made_by["classifier"]["sha256"]) == 64
+        assert made_by["versions"]["torch"] and made_by["versions"]["python"]
+        assert (made_by["state"], made_by["counts"]) == ("done", {"photos": 3, "done": 2, "failed": 1})
+        records = [json.loads(line) for line in (tmp_path / "out/run.jsonl").read_text().splitlines()]
+        assert [Path(record["input"]).name for record in records] == ["bad.jpg", "cat.jpg", "cup.png"]
+        assert "must be a picture" in records[0]["error"]
+        assert {record["settings"] for record in records} == {made_by["settings"]}
+        assert records[1]["category"] == "Egyptian cat" and 0 < records[1]["confidence"] < 1
+        assert records[1]["outputs"] == {"mask": "masks/cat.png"}
+
+    def test_photos_of_one_name_in_two_folders_do_not_take_each_other_s(
+        self, run: Run, photos: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "more").mkdir()
+        (tmp_path / "more/cat.jpg").write_bytes((photos / "sub/cup.png").read_bytes())
+        for folder in (photos, tmp_path / "more", photos, tmp_path / "more"):
+            assert run("segment", folder / "cat.jpg", "-o", tmp_path / "out", *QUICK).code == 0
+        assert files_in(tmp_path / "out/masks") == ["cat.jpg.png", "cat.png"]
+        assert mask_at(tmp_path / "out/masks/cat.png").shape == (150, 226)
+
+    def test_shards_are_all_of_it_together(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        for number in range(3):
+            (photos / f"{number}.jpg").write_bytes((photos / "cat.jpg").read_bytes())
+        found: list[str] = []
+        for index in (1, 2):
+            out = tmp_path / f"out{index}"
+            ended = run("saliency", photos, "-o", out, "--shard", f"{index}/2", "--method", "gradient")
+            assert ended.code == 0, ended.err
+            found += files_in(out / "saliency") if (out / "saliency").exists() else []
+        assert sorted(found) == ["0.png", "1.png", "2.png", "cat.png", "sub/cup.png"]
+
+    @pytest.mark.parametrize(
+        ("words", "error"),
+        [
+            (("--shard", "0/2"), "shard must be I/N with I from 1 to N, got 0/2; count from 1"),
+            (("--shard", "3"), "shard must be I/N, two whole numbers, got '3'"),
+            (("--workers", "0"), "workers must be a number from 1, or auto, got '0'"),
+            (("--workers", "many"), "workers must be a number from 1, or auto, got 'many'"),
+            (("--watch", "--hints", "."), "hints must be of photos that are there, got --watch"),
+            (("--watch", "--box", "1,2,3,4"), "box must be of one photo, got photos that are yet to come"),
+            (("--device", "cuda:99"), "device must be one that torch can use here, got cuda:99"),
+        ],
+    )
+    def test_what_cannot_be_run_is_refused_before_any_work(
+        self, run: Run, photos: Path, tmp_path: Path, words: tuple[str, ...], error: str
+    ) -> None:
+        ended = run("segment", photos, "-o", tmp_path / "out", *words)
+        assert ended.code == 2
+        assert error in ended.err
+        assert not (tmp_path / "out").exists()
+
+    def test_progress_may_be_json_or_nothing(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        words = ("saliency", photos, "-o", tmp_path / "out", "--method", "gradient", "--force", "--progress")
+        *_, last, summary = run(*words, "json").err.splitlines()
+        assert json.loads(last)["done"] == json.loads(last)["total"] == 2
+        assert run(*words, "none").err.splitlines() == [summary]
+
+    @pytest.mark.slow
+    def test_photos_are_watched_for(self, photos: Path, tmp_path: Path) -> None:
+        """Also one that would have shared its name with another, had both been there from the start."""
+        folder, out = tmp_path / "inbox", tmp_path / "out"
+        folder.mkdir()
+        words = ("segment", str(folder), "-o", str(out), "--watch", "--workers", "1", *QUICK)
+        heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        with subprocess.Popen([*PROGRAM, *words], stderr=subprocess.PIPE, env=os.environ, preexec_fn=heed) as program:
+            for suffix, mask in (("jpg", "cat.png"), ("webp", "cat.webp.png")):
+                pillow.open(photos / "cat.jpg").save(folder / f"cat.{suffix}")
+                while not (out / "masks" / mask).exists():
+                    assert program.poll() is None
+                    time.sleep(0.1)
+            program.send_signal(signal.SIGINT)
+            program.communicate(timeout=60)
+        assert program.returncode == 130
+        assert files_in(out) == ["masks/cat.png", "masks/cat.webp.png", *RUN_FILES]
+        names = [json.loads(line)["name"] for line in (out / "run.jsonl").read_text().splitlines()]
+        assert names == ["cat", "cat.webp"]
+
+
 class TestTogether:
     QUICK = ("--samples", "1", "--no-mirror", "--exact-side", "64", "--refit-side", "64")
     BOTH = ("--target", "Egyptian cat", "--target", "espresso")

@@ -26,7 +26,7 @@ from wsseg.recipe import FOLDS, MAX_PIXELS, RECIPES, TRIALS, Recipe, Stage, reci
 if TYPE_CHECKING:
     from wsseg import categories
     from wsseg.arrays import Box
-    from wsseg.batch import Engine, See
+    from wsseg.batch import Engine, See, Task
     from wsseg.evaluation import Evaluation
     from wsseg.files import Source
     from wsseg.record import Record
@@ -379,11 +379,50 @@ def _run(
     together: bool = False,
 ) -> None:
     """What `segment` and `saliency` share: every photo through the segmenter, a line for each finding."""
-    from wsseg.batch import Task, check_labels, labels_of, run
-    from wsseg.record import digest_of, opened
-    from wsseg.segmentation import PICTURES, check_apart
+    from wsseg.batch import run
+    from wsseg.record import opened
+    from wsseg.segmentation import PICTURES
 
-    found = None if job.watch else _photos(job, box)
+    found = None if job.watch else _photos(job)
+    if box is not None and (found is None or len(found) > 1):
+        got = "photos that are yet to come" if found is None else f"{len(found)} photos"
+        raise ValueError(f"box must be of one photo, got {got}; put hints into a folder, for --hints")
+    files, engine = _hints_of(found, hints), _engine(job, found)
+    task, settings = _task(job, recipe, see, pictures, box, together)
+    made_by = {**settings, "hints": str(hints) if hints else None, "settings": task.settings, "versions": _versions()}
+    sources, total = (_arriving(job), None) if found is None else (found, len(found))
+    counts = Counter[str]()
+    with (
+        opened(job.out, made_by, force=job.force) as journal,
+        progress("photos", total, job.progress, messages) as advance,
+        closing(run(task, sources, journal, engine, hints=files, again=job.force)) as outcomes,
+    ):
+        for record, fresh in outcomes:
+            advance(failed=bool(record.error))
+            counts["failed" if record.error else "done" if fresh else "kept"] += 1
+            if fresh:
+                _print_record(record)
+    done, kept = counts["done"] + counts["kept"], counts["kept"]
+    earlier = f", {kept} of them by an earlier run" if kept else ""
+    folders = ", ".join(str(job.out / PICTURES[picture].folder) for picture in pictures)
+    messages.print(f"{done} of {counts.total()} photos done{earlier}: {folders}", soft_wrap=True, markup=False)
+    if counts["failed"]:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _task(
+    job: Job,
+    recipe: Recipe,
+    see: "Callable[[Segmenter, Any], See]",
+    pictures: Sequence[str],
+    box: str | None,
+    together: bool,
+) -> "tuple[Task, dict[str, Any]]":
+    """What is done with each photo, and all that decides what comes of it."""
+    from wsseg.batch import Task, check_labels, labels_of
+    from wsseg.record import digest_of
+    from wsseg.segmentation import check_apart
+
     segmenter = _segmenter(job.classifier, job.adapt, recipe, job.device)
     targets = segmenter.resolve(job.target or None, top=job.top)
     labels = labels_of(segmenter.classifier.categories)
@@ -400,40 +439,18 @@ def _run(
         labels=labels if not together and (job.top or len(targets or ()) > 1) else None,
         max_pixels=job.max_pixels,
     )
-    made_by = {**settings, "hints": str(hints) if hints else None, "settings": task.settings, "versions": _versions()}
-    files = _hints_of(found or [], hints)
-    counts = Counter[str]()
-    with (
-        opened(job.out, made_by, force=job.force) as journal,
-        progress("photos", None if found is None else len(found), job.progress, messages) as advance,
-        closing(run(task, found or _arriving(job), journal, _engine(job, found), hints=files, again=job.force)) as ways,
-    ):
-        for record, fresh in ways:
-            advance(failed=bool(record.error))
-            counts["failed" if record.error else "done" if fresh else "kept"] += 1
-            if fresh:
-                _print_record(record)
-    kept = f", {counts['kept']} of them by an earlier run" if counts["kept"] else ""
-    folders = ", ".join(str(job.out / PICTURES[picture].folder) for picture in pictures)
-    total, done = counts.total(), counts["done"] + counts["kept"]
-    messages.print(f"{done} of {total} photos done{kept}: {folders}", soft_wrap=True, markup=False)
-    if counts["failed"]:
-        raise typer.Exit(SOME_FAILED)
+    return task, settings
 
 
-def _photos(job: Job, box: str | None) -> "list[Source]":
+def _photos(job: Job) -> "list[Source]":
     """The photos of the job, each under the name that an earlier run gave it."""
-    from wsseg.batch import beside_outputs, shard_of
+    from wsseg.batch import beside_outputs
     from wsseg.files import find_photos
 
     sources = beside_outputs(find_photos(job.paths, named=_names_in(job.out)), job.out)
     if not sources:
-        raise ValueError(
-            f"paths must hold photos, got only pictures of runs like {job.out}; name the photos themselves"
-        )
-    if box is not None and len(sources) > 1:
-        raise ValueError(f"box must be of one photo, got {len(sources)} photos; put hints into a folder, for --hints")
-    return sources if job.shard is None else shard_of(sources, *_shard(job.shard))
+        raise ValueError(f"paths must hold photos, got only pictures of runs as in {job.out}; name others")
+    return _of_shard(job, sources)
 
 
 def _arriving(job: Job) -> "Iterator[Source | None]":
@@ -442,13 +459,25 @@ def _arriving(job: Job) -> "Iterator[Source | None]":
     from wsseg.files import find_photos
 
     if strange := [path for path in job.paths if not path.is_dir()]:
-        raise ValueError(f"paths must be folders where photos are to arrive, got {strange[0]}; name its folder")
+        raise ValueError(f"paths must be folders where photos arrive, got {strange[0]}; name its folder")
     names = _names_in(job.out)
 
     def find(given: Mapping[str, str]) -> "list[Source]":
-        return beside_outputs(find_photos(job.paths, named={**names, **given}, empty_ok=True), job.out)
+        sources = find_photos(job.paths, named={**names, **given}, empty_ok=True)
+        return _of_shard(job, beside_outputs(sources, job.out))
 
     return arriving(find)
+
+
+def _of_shard(job: Job, sources: "list[Source]") -> "list[Source]":
+    from wsseg.batch import shard_of
+
+    if job.shard is None:
+        return sources
+    index, _, count = job.shard.partition("/")
+    if not (index.isdecimal() and count.isdecimal()):
+        raise ValueError(f"shard must be I/N, two whole numbers, got {job.shard!r}; 3/16 is the third of sixteen")
+    return shard_of(sources, int(index), int(count))
 
 
 def _names_in(out: Path) -> dict[str, str]:
@@ -470,17 +499,12 @@ def _engine(job: Job, found: "Sequence[Source] | None") -> "Engine":
     return here if workers == 1 else partial(in_processes, workers=workers)
 
 
-def _shard(text: str) -> tuple[int, int]:
-    index, _, count = text.partition("/")
-    if not (index.isdecimal() and count.isdecimal()):
-        raise ValueError(f"shard must be I/N, two whole numbers, got {text!r}; 3/16 is the third of sixteen")
-    return int(index), int(count)
-
-
-def _hints_of(sources: "Sequence[Source]", folder: Path | None) -> dict[Path, Path]:
+def _hints_of(sources: "Sequence[Source] | None", folder: Path | None) -> dict[Path, Path]:
     """The file of hints of each photo that has one."""
     if folder is None:
         return {}
+    if sources is None:
+        raise ValueError("hints must be of photos that are there, got --watch; leave out one of the two")
     if not folder.is_dir():
         raise ValueError(f"hints must be a folder, got {folder}; name the one that holds the PNGs")
     files = {source.path: folder / source.name for source in sources}
