@@ -519,12 +519,12 @@ def write_mask(path: str | PathLike[str], mask: Mask) -> None:
 
 def write_picture(path: str | PathLike[str], picture: NDArray[np.uint8]) -> None:
     """Writes a PNG of the picture, see `encoded_picture`, whole or not at all; makes the folders it needs."""
-    write_png(path, encoded_picture(picture))
+    _write_png(Path(path), encoded_picture(picture))
 
 
 def write_labels(path: str | PathLike[str], labels: Labels) -> None:
     """Writes a PNG of the labels as indices into the colors of PASCAL VOC: 0 black, 255 void; see `write_picture`."""
-    write_png(path, encoded_labels(labels))
+    _write_png(Path(path), encoded_labels(labels))
 
 
 def encoded_picture(picture: NDArray[np.uint8], format: str = "png") -> bytes:
@@ -568,11 +568,10 @@ def _saved(picture: pillow.Image, format: str) -> bytes:
     return file.getvalue()
 
 
-def write_png(path: str | PathLike[str], data: bytes) -> None:
-    """Writes the bytes of a PNG, whole or not at all; makes the folders it needs."""
-    if Path(path).suffix.lower() != ".png":
+def _write_png(path: Path, data: bytes) -> None:
+    if path.suffix.lower() != ".png":
         raise ValueError(f"path must end in .png, got {path}; masks need a format that keeps every value")
-    with replacing(Path(path)) as file:
+    with replacing(path) as file:
         file.write(data)
 
 
