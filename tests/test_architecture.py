@@ -15,8 +15,8 @@ ROOT = Path(wsseg.__file__).parent
 
 LAYERS = {
     0: {"arrays", "recipe", "categories", "objectness", "engines", "overlap", "progress"},
-    1: {"classifier", "seeds", "mixture", "hints", "regions", "metrics", "files", "pictures"},
-    2: {"saliency", "energy", "record"},
+    1: {"classifier", "seeds", "mixture", "hints", "regions", "metrics", "files"},
+    2: {"saliency", "energy", "record", "pictures"},
     3: {"cut", "confidence", "merging"},
     4: {"labeling", "expansion"},
     5: {"several"},

@@ -242,6 +242,50 @@ class TestSegment:
         assert "cat.jpg/out must be writable, got 'Not a directory'; name another folder" in ended.err
 
 
+class TestStyle:
+    def test_cutouts_as_people_want_them(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        words = (
+            "--write",
+            "mask,cutout,overlay",
+            "--format",
+            "jpg",
+            "--feather",
+            "4",
+            "--crop",
+            "--background",
+            "#00ff60",
+        )
+        ended = run("segment", photos / "cat.jpg", "-o", tmp_path / "out", *words, *QUICK)
+        assert ended.code == 0, ended.err
+        assert files_in(tmp_path / "out") == ["cutouts/cat.jpg", "masks/cat.png", "overlays/cat.jpg", *RUN_FILES]
+        with pillow.open(tmp_path / "out/cutouts/cat.jpg") as cutout, pillow.open(photos / "cat.jpg") as photo:
+            assert cutout.format == "JPEG" and cutout.width < photo.width
+        made_by = json.loads((tmp_path / "out/run.json").read_text())
+        assert made_by["style"] == {"format": "jpg", "feather": 4.0, "crop": True, "background": "#00ff60"}
+
+    def test_another_style_is_drawn_anew_and_the_old_one_removed(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        words = ("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--write", "cutout", *QUICK)
+        for style in ((), ("--format", "webp")):
+            assert "1 of 1 photos done: " in run(*words, *style).err
+        assert files_in(tmp_path / "out") == ["cutouts/cat.webp", *RUN_FILES]
+
+    @pytest.mark.parametrize(
+        ("words", "error"),
+        [
+            (("--format", "jpg"), "background must be a color or blur for cut-outs as jpg, got none"),
+            (("--background", "nothing"), "background must be a color or blur, got 'nothing'"),
+            (("--feather", "1e9"), "feather must lie in [0, 1000] pixels, got 1000000000.0"),
+        ],
+    )
+    def test_what_cannot_be_drawn_is_refused_before_any_work(
+        self, run: Run, photos: Path, tmp_path: Path, words: tuple[str, ...], error: str
+    ) -> None:
+        ended = run("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--write", "cutout", *words)
+        assert ended.code == 2
+        assert error in ended.err
+        assert not (tmp_path / "out").exists()
+
+
 class TestRuns:
     """A run in a folder that has one already, in parts, in processes, or as photos arrive."""
 

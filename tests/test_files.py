@@ -28,6 +28,8 @@ from wsseg.files import (
     Photo,
     ReadError,
     Source,
+    encoded_labels,
+    encoded_picture,
     find_photos,
     is_local,
     path_of,
@@ -897,6 +899,70 @@ def test_only_png_is_written(tmp_path: Path) -> None:
         write_labels(tmp_path / "a.gif", EVERY_LABEL)
     with pytest.raises(ValueError, match="mask must be"):
         write_mask(tmp_path / "a.png", QUARTERS)  # type: ignore[arg-type]  # an image where a mask belongs
+
+
+WITH_ALPHA = np.dstack([QUARTERS, RAMP_8[:32, :48]])
+
+
+def decoded(data: bytes) -> NDArray[np.uint8]:
+    with PIL.Image.open(io.BytesIO(data)) as picture:
+        return np.array(picture)
+
+
+@pytest.mark.parametrize("format", files.FORMATS)
+@pytest.mark.parametrize("picture", [smooth_photo(), smooth_photo()[..., 0], QUARTERS[::-2, ::2], QUARTERS[:1, :1]])
+def test_every_format_shows_the_picture(picture: NDArray[np.uint8], format: str) -> None:
+    data = encoded_picture(picture, format)
+    with PIL.Image.open(io.BytesIO(data)) as read:
+        assert read.format == {"png": "PNG", "webp": "WEBP", "jpg": "JPEG"}[format]
+        shown = np.array(read.convert("RGB")).astype(int)
+    expected = picture if picture.ndim == 3 else np.dstack([picture] * 3)
+    assert np.abs(shown - expected).mean() <= (0 if format == "png" else 8)
+    assert encoded_picture(picture.copy(), format) == data
+
+
+def test_a_png_keeps_every_value_and_a_webp_every_alpha() -> None:
+    np.testing.assert_array_equal(decoded(encoded_picture(WITH_ALPHA)), WITH_ALPHA)
+    np.testing.assert_array_equal(decoded(encoded_picture(WITH_ALPHA, "webp"))[..., 3], WITH_ALPHA[..., 3])
+
+
+def test_a_jpg_has_thin_lines_in_their_color() -> None:
+    picture = np.full((64, 64, 3), 100, np.uint8)
+    picture[32], picture[:, 21] = GREEN, RED
+    shown = decoded(encoded_picture(picture, "jpg")).astype(int)
+    assert np.abs(shown[32, :20] - GREEN).max() < 30 and np.abs(shown[:30, 21] - RED).max() < 30
+
+
+def test_what_is_written_is_what_is_encoded(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png", QUARTERS)
+    write_labels(tmp_path / "b.png", EVERY_LABEL)
+    assert (tmp_path / "a.png").read_bytes() == encoded_picture(QUARTERS)
+    assert (tmp_path / "b.png").read_bytes() == encoded_labels(EVERY_LABEL)
+
+
+@pytest.mark.parametrize(
+    ("picture", "format", "reason"),
+    [
+        (QUARTERS, "gif", "^format must be one of png, webp, jpg, got 'gif'; choose"),
+        (WITH_ALPHA, "jpg", "^picture must be opaque as jpg, got four channels; lay it on a background"),
+        (np.zeros((2, 16384), np.uint8), "webp", "^picture must have sides of at most 16383 pixels .* got 16384 x 2; "),
+        (np.zeros((65501, 1), np.uint8), "jpg", "^picture must have sides of at most 65500 pixels .* got 1 x 65501; "),
+        (QUARTERS > 9, "webp", "^picture must be a non-empty uint8 array"),
+    ],
+)
+def test_what_a_format_cannot_hold_is_refused(picture: Any, format: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        encoded_picture(picture, format)
+
+
+@pytest.mark.parametrize(("format", "longest"), [("png", 70000), ("webp", 16383), ("jpg", 65500)])
+def test_the_longest_picture_can_be_encoded(format: str, longest: int) -> None:
+    assert decoded(encoded_picture(np.zeros((1, longest), np.uint8), format)).shape[:2] == (1, longest)
+
+
+def test_every_format_has_a_suffix_of_its_name() -> None:
+    assert set(files.SUFFIXES.values()) == set(files.FORMATS)
+    assert all(files.SUFFIXES[f".{format}"] == format for format in files.FORMATS)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:

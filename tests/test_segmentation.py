@@ -24,6 +24,7 @@ from wsseg.files import ReadError
 from wsseg.hints import Hints, seeds_from_hints
 from wsseg.labeling import Labeler
 from wsseg.objectness import Head, Provenance
+from wsseg.pictures import PLAIN, Style
 from wsseg.recipe import RECIPES, Recipe
 from wsseg.saliency import features_of
 from wsseg.segmentation import (
@@ -35,8 +36,11 @@ from wsseg.segmentation import (
     Session,
     Sighting,
     check_apart,
+    check_style,
+    encode,
     pictures_of,
     segment,
+    suffix_of,
 )
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -498,7 +502,7 @@ class TestStatus:
         drawn = [PICTURES[name] for name in pictures_of(Segmentation)]
         assert [picture.folder for picture in drawn] == list(expected)
         for picture in drawn:
-            np.testing.assert_array_equal(picture.draw(found), expected[picture.folder])
+            np.testing.assert_array_equal(picture.draw(found, PLAIN), expected[picture.folder])
 
 
 CAT = Box(14, 0, 196, 140)
@@ -747,7 +751,7 @@ class TestResult:
     def test_every_picture_can_be_saved(self, cat: Segmentation, tmp_path: Path, kind: str) -> None:
         cat.save(tmp_path / "new" / "a.png", kind)
         with pillow.open(tmp_path / "new" / "a.png") as picture:
-            np.testing.assert_array_equal(np.array(picture), PICTURES[kind].draw(cat))
+            np.testing.assert_array_equal(np.array(picture), PICTURES[kind].draw(cat, PLAIN))
 
     def test_the_mask_is_saved_unless_another_is_named(self, cat: Segmentation, tmp_path: Path) -> None:
         cat.save(tmp_path / "a.png")
@@ -755,7 +759,7 @@ class TestResult:
             np.testing.assert_array_equal(np.array(picture), np.where(cat.mask, 255, 0))
 
     def test_seeds_are_saved_as_black_grey_and_white(self, cat: Segmentation) -> None:
-        levels = PICTURES["seeds"].draw(cat)
+        levels = PICTURES["seeds"].draw(cat, PLAIN)
         assert [set(np.unique(levels[cat.seeds == seed])) for seed in (0, 255, 1)] == [{0}, {128}, {255}]
 
     def test_an_unknown_picture_is_refused(self, cat: Segmentation, tmp_path: Path) -> None:
@@ -769,6 +773,93 @@ class TestResult:
         with pytest.raises(ValueError, match="^picture must be one of saliency, strip, got 'mask'"):
             sighting.save(tmp_path / "a.png")
         assert not list(tmp_path.iterdir())
+
+
+FANCY = Style(format="webp", feather=3, crop=True, background="blur")
+
+MEASURED = ("mask", "seeds", "labels", "instances")
+"""The pictures that no style changes."""
+
+
+def read(path: Path) -> tuple[str | None, np.ndarray]:
+    """A file's format, and what it shows."""
+    with pillow.open(path) as picture:
+        return picture.format, np.array(picture)
+
+
+class TestStyle:
+    @pytest.mark.parametrize("kind", pictures_of(Segmentation))
+    @pytest.mark.parametrize("format", ["png", "webp", "jpg"])
+    def test_a_style_s_format_is_of_what_is_looked_at(self, cat: Segmentation, format: str, kind: str) -> None:
+        style = Style(format=format, background="white")
+        data = encode(cat, kind, style)
+        chosen = "png" if kind in MEASURED else format
+        assert suffix_of(kind, style) == f".{chosen}"
+        with pillow.open(io.BytesIO(data)) as picture:
+            assert picture.format == {"png": "PNG", "webp": "WEBP", "jpg": "JPEG"}[chosen]
+            assert picture.size[::-1] == PICTURES[kind].draw(cat, style).shape[:2]
+        assert encode(replace(cat), kind, replace(style)) == data
+
+    def test_no_style_changes_what_is_measured(self, cat: Segmentation, crew: LabelMap) -> None:
+        for result in (cat, crew):
+            for kind in pictures_of(type(result)):
+                changed = encode(result, kind, FANCY) != encode(result, kind)
+                assert changed != (kind in MEASURED), kind
+
+    def test_a_cutout_is_drawn_in_its_style(self, cat: Segmentation, tmp_path: Path) -> None:
+        style = replace(FANCY, format="png")
+        cat.save(tmp_path / "a.png", "cutout", style)
+        np.testing.assert_array_equal(read(tmp_path / "a.png")[1], pictures.cutout(cat.image, cat.mask, style))
+        np.testing.assert_array_equal(cat.cutout(style), pictures.cutout(cat.image, cat.mask, style))
+
+    @pytest.mark.parametrize(
+        ("name", "format"), [("a.png", "PNG"), ("a.WEBP", "WEBP"), ("a.jpg", "JPEG"), ("a.jpeg", "JPEG")]
+    )
+    def test_the_suffix_chooses_the_format(
+        self, cat: Segmentation, crew: LabelMap, tmp_path: Path, name: str, format: str
+    ) -> None:
+        for result in (cat, crew):
+            result.save(tmp_path / name, "overlay")
+            assert read(tmp_path / name)[0] == format
+
+    def test_a_style_s_format_must_be_the_suffix_s(self, cat: Segmentation, tmp_path: Path) -> None:
+        cat.save(tmp_path / "a.webp", "cutout", FANCY)
+        assert read(tmp_path / "a.webp")[0] == "WEBP"
+        for kind, name, style, wanted in [
+            ("cutout", "b.png", FANCY, ".webp"),
+            ("overlay", "b.webp", Style(format="jpg"), ".jpg or .jpeg"),
+            ("overlay", "b.gif", None, ".png or .webp or .jpg or .jpeg"),
+            ("overlay", "b", None, ".png or .webp or .jpg or .jpeg"),
+            ("mask", "b.jpg", None, ".png"),
+            ("mask", "b.webp", FANCY, ".png"),
+            ("seeds", "b.webp", None, ".png"),
+        ]:
+            with pytest.raises(ValueError, match=f"^path must end in {wanted}, got .*{name}; "):
+                cat.save(tmp_path / name, kind, style)
+        assert [path.name for path in tmp_path.iterdir()] == ["a.webp"]
+
+    def test_a_transparent_jpg_is_refused_before_there_is_a_photo(self, cat: Segmentation, tmp_path: Path) -> None:
+        for style in (Style(format="jpg", background="white"), Style(format="jpg", background="blur"), FANCY, PLAIN):
+            check_style(style, list(PICTURES))
+        check_style(Style(format="jpg"), ["mask", "overlay", "saliency", "strip"])
+        reason = "^background must be a color or blur for cut-outs as jpg, got none; or choose png or webp"
+        with pytest.raises(ValueError, match=reason):
+            check_style(Style(format="jpg"), ["mask", "cutout"])
+        with pytest.raises(ValueError, match=reason):
+            encode(cat, "cutout", Style(format="jpg"))
+        with pytest.raises(ValueError, match=reason):
+            cat.save(tmp_path / "a.jpg", "cutout")
+        assert not list(tmp_path.iterdir())
+
+    def test_there_is_no_file_of_what_a_result_has_not(self, cat: Segmentation) -> None:
+        with pytest.raises(ValueError, match="^picture must be one of mask, cutout, .*, got 'labels'"):
+            encode(cat, "labels", FANCY)
+
+    def test_an_empty_mask_has_every_picture(self, cat: Segmentation) -> None:
+        nothing = replace(cat, mask=np.zeros_like(cat.mask))
+        for kind in pictures_of(Segmentation):
+            with pillow.open(io.BytesIO(encode(nothing, kind, FANCY))) as picture:
+                assert picture.size[::-1] == cat.mask.shape or kind == "strip"
 
 
 if __name__ == "__main__":

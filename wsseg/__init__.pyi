@@ -45,6 +45,7 @@ from .mixture import Mixture as Mixture
 from .mixture import fit_mixture as fit_mixture
 from .objectness import Head as Head
 from .objectness import read_head as read_head
+from .pictures import Style as Style
 from .pictures import cutout as cutout
 from .pictures import heatmap as heatmap
 from .pictures import overlay as overlay

@@ -27,8 +27,9 @@ from wsseg.engines import POLL, Lost, Stream
 from wsseg.files import UNKNOWN_LEVEL, Photo, Source, is_local, read_file, read_photo, read_truth, replacing
 from wsseg.hints import Hints
 from wsseg.overlap import overlapped
+from wsseg.pictures import PLAIN, Style
 from wsseg.record import WORKING, Finding, Journal, Record, is_run
-from wsseg.segmentation import PICTURES, LabelMap, Segmenter, Sighting, encode, pictures_of
+from wsseg.segmentation import PICTURES, LabelMap, Segmenter, Sighting, encode, pictures_of, suffix_of
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -94,6 +95,7 @@ class Task:
     """Some of `PICTURES`; those that an earlier run wrote are renewed beside them."""
     settings: str
     """The digest of all that decides the pictures but the photo."""
+    style: Style = PLAIN
     labels: Callable[[Target], str] | None = None
     """What files call a target where a photo has several: `sub/a.LABEL.png`. Labels have no dot, so that no photo's own
     name can be mistaken for one."""
@@ -164,7 +166,7 @@ class Task:
         if self.labels and isinstance(result, Sighting):
             name = f"{name}.{self.labels(result.target)}"
         return {
-            each: (f"{PICTURES[each].folder}/{name}.png", encode(result, each))
+            each: (f"{PICTURES[each].folder}/{name}{suffix_of(each, self.style)}", encode(result, each, self.style))
             for each in pictures_of(type(result))
             if each in wanted
         }

@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import Field, dataclass, fields, replace
+from dataclasses import Field, asdict, dataclass, fields, replace
 from functools import partial, wraps
 from io import TextIOWrapper
 from pathlib import Path
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from wsseg.batch import Engine, See, Task
     from wsseg.evaluation import Evaluation
     from wsseg.files import Source
+    from wsseg.pictures import Style
     from wsseg.record import Record
     from wsseg.segmentation import Segmenter
 
@@ -182,8 +183,28 @@ def program(
 _job_options = _gathered("job", list(inspect.signature(Job).parameters.values()), Job)
 
 
+def _style(
+    *,
+    format: Annotated[
+        Literal["png", "webp", "jpg"], typer.Option(help="Of pictures to look at; masks, maps and seeds stay PNG.")
+    ] = "png",
+    feather: Annotated[float, typer.Option(min=0, help="Pixels over which a cut-out's edge fades.")] = 0.0,
+    crop: Annotated[bool, typer.Option("--crop", help="Cut-outs end at the box around the object.")] = False,
+    background: Annotated[
+        str, typer.Option(help="Behind a cut-out: a color, as white or #00ff60, or blur, or nothing if not given.")
+    ] = "",
+) -> "Style":
+    from wsseg.pictures import Style
+
+    return Style(format=format, feather=feather, crop=crop, background=background)
+
+
+_style_options = _gathered("style", list(inspect.signature(_style).parameters.values()), _style)
+
+
 @app.command()
 @_job_options
+@_style_options
 @recipe_flags("saliency", "seeds", "mixtures", "energy", "mask", "hints")
 def segment(
     *,
@@ -205,16 +226,18 @@ def segment(
             "The first of them unless given."
         ),
     ] = None,
+    style: Any,  # A Style, which is slow to load.
     recipe: Recipe,
 ) -> None:
     """Write a mask of what each photo shows into OUT/masks, and other pictures beside."""
     from wsseg.batch import see_labels, see_masks
-    from wsseg.segmentation import LabelMap, Segmentation, Segmenter, pictures_of
+    from wsseg.segmentation import LabelMap, Segmentation, Segmenter, check_style, pictures_of
 
     possible = pictures_of(LabelMap if together else Segmentation)
     pictures = tuple(dict.fromkeys(word.strip() for word in (write or possible[0]).split(",")))
     if strange := [picture for picture in pictures if picture not in possible]:
         raise ValueError(f"write must name some of {','.join(possible)}, got {strange[0]!r}; separate them by commas")
+    check_style(style, pictures)
     hinted = box is not None or hints is not None
     if together and (hinted or not job.target):
         got = "hints" if hinted else "no target"
@@ -231,7 +254,7 @@ def segment(
             return partial(see_labels, segmenter=segmenter, targets=targets, instances="instances" in pictures)
         return partial(see_masks, segmenter=segmenter, targets=targets, top=job.top, box=bounds)
 
-    _run(job, recipe, see, pictures, box=box, hints=hints, together=together)
+    _run(job, recipe, see, pictures, style=style, box=box, hints=hints, together=together)
 
 
 @app.command()
@@ -374,6 +397,7 @@ def _run(
     see: "Callable[[Segmenter, Any], See]",
     pictures: Sequence[str],
     *,
+    style: "Style | None" = None,
     box: str | None = None,
     hints: Path | None = None,
     together: bool = False,
@@ -388,7 +412,7 @@ def _run(
         got = "photos that are yet to come" if found is None else f"{len(found)} photos"
         raise ValueError(f"box must be of one photo, got {got}; put hints into a folder, for --hints")
     files, engine = _hints_of(found, hints), _engine(job, found)
-    task, settings = _task(job, recipe, see, pictures, box, together)
+    task, settings = _task(job, recipe, see, pictures, style, box, together)
     made_by = {**settings, "hints": str(hints) if hints else None, "settings": task.settings, "versions": _versions()}
     sources, total = (_arriving(job), None) if found is None else (found, len(found))
     counts = Counter[str]()
@@ -415,18 +439,20 @@ def _task(
     recipe: Recipe,
     see: "Callable[[Segmenter, Any], See]",
     pictures: Sequence[str],
+    style: "Style | None",
     box: str | None,
     together: bool,
 ) -> "tuple[Task, dict[str, Any]]":
     """What is done with each photo, and all that decides what comes of it."""
     from wsseg.batch import Task, check_labels, labels_of
+    from wsseg.pictures import PLAIN
     from wsseg.record import digest_of
     from wsseg.segmentation import check_apart
 
     segmenter = _segmenter(job.classifier, job.adapt, recipe, job.device)
     targets = segmenter.resolve(job.target or None, top=job.top)
     labels = labels_of(segmenter.classifier.categories)
-    settings = {**_made_by(segmenter, targets, job.top), "box": box}
+    settings = {**_made_by(segmenter, targets, job.top), "box": box, "style": asdict(style or PLAIN)}
     if together:
         settings["labels"] = ["background", *(target.category for target in check_apart(targets))]
     else:
@@ -436,6 +462,7 @@ def _task(
         out=job.out,
         pictures=pictures,
         settings=digest_of(settings),
+        style=style or PLAIN,
         labels=labels if not together and (job.top or len(targets or ()) > 1) else None,
         max_pixels=job.max_pixels,
     )

@@ -1,6 +1,6 @@
 """The stages in order: from a photo to its mask, and to the evidence for it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
@@ -17,10 +17,20 @@ from wsseg.categories import Target
 from wsseg.classifier import EMBEDDED, Classifier, load_classifier
 from wsseg.confidence import LEAST, confidence_of
 from wsseg.energy import log_odds
-from wsseg.files import UNKNOWN_LEVEL, VOC_COLORS, PhotoSource, encoded_labels, encoded_picture, read_photo, write_png
+from wsseg.files import (
+    FORMATS,
+    SUFFIXES,
+    UNKNOWN_LEVEL,
+    VOC_COLORS,
+    PhotoSource,
+    encoded_labels,
+    encoded_picture,
+    read_photo,
+    replacing,
+)
 from wsseg.hints import Hints, box_grown, odds_from_hints, odds_in_window, odds_raised, seeds_from_hints
 from wsseg.labeling import Advice, Labeler, Labeling, label, seeds_at, shrunk, shrunk_size
-from wsseg.pictures import cutout, heatmap, overlay, overlay_labels, strip
+from wsseg.pictures import PLAIN, Style, cutout, heatmap, overlay, overlay_labels, strip
 from wsseg.recipe import MAX_PIXELS, Recipe, recipe_named
 from wsseg.regions import instances_of
 from wsseg.saliency import check_head, features_of, saliency_from_classifier
@@ -59,9 +69,13 @@ class Sighting:
         """The photo beside its heatmap."""
         return strip(self.image, self.heatmap())
 
-    def save(self, path: str | PathLike[str], picture: str = "mask") -> None:
-        """Writes one of `PICTURES` as a PNG; folders are made, an earlier file is replaced."""
-        write_png(path, encode(self, picture))
+    def save(self, path: str | PathLike[str], picture: str = "mask", style: Style | None = None) -> None:
+        """Writes one of `PICTURES`; folders are made, an earlier file is replaced.
+
+        Without a style the path's suffix chooses the format; with one it must be of the style's. Masks and seeds are
+        PNGs always.
+        """
+        _save(self, path, picture, style)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,9 +112,9 @@ class Segmentation(Sighting):
             return None
         return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
-    def cutout(self) -> NDArray[np.uint8]:
-        """The object alone, (H, W, 4), transparent elsewhere."""
-        return cutout(self.image, self.mask)
+    def cutout(self, style: Style = PLAIN) -> NDArray[np.uint8]:
+        """The object alone, (H, W, 4), transparent elsewhere, or (H, W, 3) on the style's background."""
+        return cutout(self.image, self.mask, style)
 
     def overlay(self) -> Image:
         """The photo with the object outlined and the rest dimmed."""
@@ -155,9 +169,12 @@ class LabelMap:
         """The photo with each target in its color, that of its label in PASCAL VOC, and the background dimmed."""
         return overlay_labels(self.image, self.labels, colors=VOC_COLORS)
 
-    def save(self, path: str | PathLike[str], picture: str = "labels") -> None:
-        """Writes labels or instances as a PNG in the colors of PASCAL VOC, or the overlay; see `write_labels`."""
-        write_png(path, encode(self, picture))
+    def save(self, path: str | PathLike[str], picture: str = "labels", style: Style | None = None) -> None:
+        """Writes labels or instances as a PNG in the colors of PASCAL VOC, see `write_labels`, or the overlay.
+
+        The overlay's format is chosen as by `Sighting.save`.
+        """
+        _save(self, path, picture, style)
 
 
 class Picture(NamedTuple):
@@ -165,20 +182,21 @@ class Picture(NamedTuple):
 
     folder: str
     of: tuple[type[Sighting | LabelMap], ...]
-    draw: Callable[[Any], NDArray[np.uint8]]
-    encode: Callable[[NDArray[np.uint8]], bytes] = encoded_picture
+    draw: Callable[[Any, Style], NDArray[np.uint8]]
+    encode: Callable[[NDArray[np.uint8]], bytes] | None = None
+    """To a PNG, of what is to be measured; what is to be looked at is in the style's format."""
 
 
 PICTURES: Final[Mapping[str, Picture]] = MappingProxyType(
     {
-        "mask": Picture("masks", (Segmentation,), lambda result: result.mask * np.uint8(255)),
-        "cutout": Picture("cutouts", (Segmentation,), lambda result: result.cutout()),
-        "labels": Picture("labels", (LabelMap,), lambda result: result.labels, encoded_labels),
-        "instances": Picture("instances", (LabelMap,), lambda result: result.instances(), encoded_labels),
-        "overlay": Picture("overlays", (Segmentation, LabelMap), lambda result: result.overlay()),
-        "seeds": Picture("seeds", (Segmentation,), lambda result: _seed_levels(result.seeds)),
-        "saliency": Picture("saliency", (Sighting,), lambda result: result.heatmap()),
-        "strip": Picture("strips", (Sighting,), lambda result: result.strip()),
+        "mask": Picture("masks", (Segmentation,), lambda result, _: result.mask * np.uint8(255), encoded_picture),
+        "cutout": Picture("cutouts", (Segmentation,), lambda result, style: result.cutout(style)),
+        "labels": Picture("labels", (LabelMap,), lambda result, _: result.labels, encoded_labels),
+        "instances": Picture("instances", (LabelMap,), lambda result, _: result.instances(), encoded_labels),
+        "overlay": Picture("overlays", (Segmentation, LabelMap), lambda result, _: result.overlay()),
+        "seeds": Picture("seeds", (Segmentation,), lambda result, _: _seed_levels(result.seeds), encoded_picture),
+        "saliency": Picture("saliency", (Sighting,), lambda result, _: result.heatmap()),
+        "strip": Picture("strips", (Sighting,), lambda result, _: result.strip()),
     }
 )
 """What can be drawn of a result, by name."""
@@ -189,12 +207,51 @@ def pictures_of(kind: type[Sighting | LabelMap]) -> list[str]:
     return [name for name, picture in PICTURES.items() if issubclass(kind, picture.of)]
 
 
-def encode(result: Sighting | LabelMap, picture: str) -> bytes:
-    """One of the `PICTURES` of a result, as a PNG; equal results make equal bytes."""
+def suffix_of(picture: str, style: Style) -> str:
+    """Of the files of that picture: `.png`, `.webp` or `.jpg`."""
+    return ".png" if PICTURES[picture].encode else f".{style.format}"
+
+
+def check_style(style: Style, pictures: Collection[str]) -> None:
+    """ValueError when the style cannot draw one of the pictures, of whatever photo."""
+    if "cutout" in pictures and style.format == "jpg" and not style.background:
+        raise ValueError("background must be a color or blur for cut-outs as jpg, got none; or choose png or webp")
+
+
+def encode(result: Sighting | LabelMap, picture: str, style: Style = PLAIN) -> bytes:
+    """The file of one of `PICTURES`; equal results make equal bytes.
+
+    ValueError for one that there is not of such a result, and as `check_style` and `encoded_picture`.
+    """
+    _check_is_of(result, picture)
+    check_style(style, [picture])
+    drawn, as_png = PICTURES[picture].draw(result, style), PICTURES[picture].encode
+    return as_png(drawn) if as_png else encoded_picture(drawn, style.format)
+
+
+def _check_is_of(result: Sighting | LabelMap, picture: str) -> None:
     possible = pictures_of(type(result))
     if picture not in possible:
         raise ValueError(f"picture must be one of {', '.join(possible)}, got {picture!r}; choose one of these")
-    return PICTURES[picture].encode(PICTURES[picture].draw(result))
+
+
+def _save(result: Sighting | LabelMap, path: str | PathLike[str], picture: str, style: Style | None) -> None:
+    _check_is_of(result, picture)
+    format = _format_of(Path(path), picture, style)
+    data = encode(result, picture, style or Style(format=format))
+    with replacing(Path(path)) as file:
+        file.write(data)
+
+
+def _format_of(path: Path, picture: str, style: Style | None) -> str:
+    """The one that the path's suffix names, of those that the picture may have."""
+    measured = PICTURES[picture].encode is not None
+    formats = ["png"] if measured else [style.format] if style else list(FORMATS)
+    suffixes = {suffix: format for suffix, format in SUFFIXES.items() if format in formats}
+    if path.suffix.lower() not in suffixes:
+        remedy = "what is measured must keep every value" if measured else "rename it, or change the style's format"
+        raise ValueError(f"path must end in {' or '.join(suffixes)}, got {path}; {remedy}")
+    return suffixes[path.suffix.lower()]
 
 
 class Segmenter:
