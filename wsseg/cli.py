@@ -393,6 +393,30 @@ def merge(
     messages.print(f"{merging.photos} photos of {len(runs)} runs{failed}{lacking}: {out}", soft_wrap=True, markup=False)
 
 
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", parser=_path, help="Folder of a run with masks or labels.")],
+    *,
+    to: Annotated[str, typer.Option(metavar="FORMAT", help="coco, voc, cvat, labelme, labelstudio or yolo.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File (.json of coco, .zip of cvat) or folder to write.")],
+    photos: Annotated[
+        bool, typer.Option("--photos", help="Copy the photos into it; of voc, labelme and yolo.")
+    ] = False,
+    max_pixels: Pixels = MAX_PIXELS,
+    force: Annotated[bool, typer.Option("--force", help="Replace files of the same names.")] = False,
+) -> None:
+    """Write the masks of a run as other tools read them, and name the photos of which something is lost by that."""
+    from wsseg.formats import export_run
+
+    with _progress("photos") as track:
+        exported = export_run(run, to, out, photos=photos, force=force, max_pixels=max_pixels, track=track)
+    for loss in exported.losses:
+        _warn(f"{loss.photo}: lost in {to}: {loss.lost}")
+    for name in exported.failed:
+        _warn(f"{name}: left out, since the run failed on it")
+    messages.print(f"{exported.photos} photos exported: {out}", soft_wrap=True, markup=False)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ask:
     """What a command asks of each photo."""
@@ -628,6 +652,10 @@ def _print_scores(evaluation: "Evaluation") -> None:
 
 def _complain(text: str) -> None:
     messages.print(Text(_shown(text), "red"), soft_wrap=True)
+
+
+def _warn(text: str) -> None:
+    messages.print(Text(_shown(text), "yellow"), soft_wrap=True)
 
 
 def _shown(text: str) -> str:
