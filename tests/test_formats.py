@@ -425,6 +425,7 @@ def test_the_files_of_each_tree(small: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "o.zip") as archive:
         voc = [name for name in trees["voc"] if not name.startswith("JPEG")]
         assert sorted(archive.namelist()) == sorted(name.replace("trainval", "default") for name in voc)
+        assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
 def test_labelme_s_box_ends_at_pixels_of_the_mask(small: Path, tmp_path: Path) -> None:
