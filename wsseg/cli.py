@@ -49,7 +49,10 @@ What: TypeAlias = Literal["saliency", "masks", "labels"]
 def _path(text: str) -> Path:
     from wsseg.files import path_of
 
-    return path_of(text)
+    try:
+        return path_of(text)
+    except ValueError as error:
+        raise OSError(str(error)) from error  # Of a ValueError typer would make a box, broken into lines.
 
 
 Command: TypeAlias = Callable[..., None]
@@ -512,9 +515,9 @@ def _photos(job: Job) -> "list[Source]":
 def _arriving(job: Job) -> "Iterator[Source | None]":
     """The photos of the folders as they arrive; for ever."""
     from wsseg.batch import arriving, beside_outputs
-    from wsseg.files import find_photos
+    from wsseg.files import find_photos, is_folder
 
-    if strange := [path for path in job.paths if not path.is_dir()]:
+    if strange := [path for path in job.paths if not is_folder(path)]:
         raise ValueError(f"paths must be folders where photos arrive, got {strange[0]}; name its folder")
     names = _names_in(job.out)
 
