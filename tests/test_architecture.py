@@ -44,6 +44,7 @@ DOORS = {
     "pycocotools": {"formats"},
     "PIL": {"files", "pictures"},
     "filelock": {"record"},
+    "threadpoolctl": {"engines"},
     "upath": {"files"},
     "typer": {"cli"},
     "rich": {"cli", "progress"},

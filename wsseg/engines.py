@@ -20,6 +20,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Final, Generic, TypeAlias, TypeVar
 
 import cv2
+from threadpoolctl import threadpool_limits
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -51,7 +52,23 @@ def workers_for(items: int | None) -> int:
 
 def here(stream: Stream[Item, Result], items: Iterable[Item | None], *, lost: Lost[Item, Result]) -> Iterator[Result]:
     """The results, by this process; none is ever `lost`."""
-    return stream(items)
+    with single_threaded():
+        yield from stream(items)
+
+
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """Arithmetic by one thread: sums over several depend on their number, and processes would be in each other's way.
+
+    Measured on two cores: two processes were 1.5 times as fast as one with two threads each, and 1.9 times with one.
+    """
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def in_processes(
@@ -216,12 +233,12 @@ def _serve(connection: Connection) -> None:
     """What a process does all its life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's to heed.
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    cv2.setNumThreads(1)
     try:
-        work: Stream[object, object] = pickle.loads(connection.recv_bytes())
+        work: Stream[object, object] = pickle.loads(connection.recv_bytes())  # Loads what is to have one thread.
         connection.send(_READY)
-        for result in work(iter(connection.recv, None)):
-            connection.send(result)
+        with single_threaded():
+            for result in work(iter(connection.recv, None)):
+                connection.send(result)
     except Exception as error:
         error.add_note(traceback.format_exc())
         with suppress(OSError):  # When the first process is gone, nobody is to be told.
