@@ -45,6 +45,7 @@ DOORS = {
     "PIL": {"files", "pictures"},
     "filelock": {"record"},
     "upath": {"files"},
+    "ray": {"engines"},
     "typer": {"cli"},
     "rich": {"cli", "progress"},
     "lazy_loader": {"__init__"},
