@@ -46,6 +46,7 @@ DOORS = {
     "filelock": {"record"},
     "threadpoolctl": {"engines"},
     "upath": {"files"},
+    "ray": {"engines"},
     "typer": {"cli"},
     "rich": {"cli", "progress"},
     "lazy_loader": {"__init__"},

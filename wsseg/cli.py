@@ -81,7 +81,10 @@ Void = Annotated[int | None, typer.Option(min=0, help="Value in the truths that 
 ForceFile = Annotated[bool, typer.Option("--force", help="Replace the file if there is one.")]
 Force = Annotated[bool, typer.Option("--force", help="Do all anew, in a folder that no earlier run made if need be.")]
 Workers = Annotated[
-    str, typer.Option(metavar="N|auto", help="Processes; masks do not depend on them. auto is one for each core.")
+    str,
+    typer.Option(
+        metavar="N|auto", help="Processes; masks do not depend on them. auto is one for each core, or CPU of Ray."
+    ),
 ]
 Device = Annotated[str, typer.Option(help="Where the network runs: cpu, cuda, cuda:1, mps.")]
 ShowProgress = Annotated[
@@ -569,14 +572,17 @@ def _names_in(out: Path) -> dict[str, str]:
 
 
 def _engine(job: Job, found: "Sequence[Source] | None") -> "Engine":
-    from wsseg.engines import here, in_processes, workers_for
+    from wsseg.engines import here, in_processes, on_ray, workers_for
 
-    if job.workers == "auto":
-        workers = workers_for(None if found is None else len(found))
-    elif job.workers.isdecimal() and int(job.workers):
-        workers = int(job.workers)
-    else:
+    if job.workers != "auto" and not (job.workers.isdecimal() and int(job.workers)):
         raise ValueError(f"workers must be a number from 1, or auto, got {job.workers!r}; mend it")
+    wanted = None if job.workers == "auto" else int(job.workers)
+    if job.engine == "ray":
+        if job.watch or job.device != "cpu":
+            got = "--watch" if job.watch else f"--device {job.device}"
+            raise ValueError(f"engine must be local for that, got ray with {got}; leave out one of the two")
+        return partial(on_ray, workers=wanted)
+    workers = wanted or workers_for(None if found is None else len(found))
     return here if workers == 1 else partial(in_processes, workers=workers)
 
 
