@@ -529,11 +529,14 @@ def _task(job: Job, recipe: Recipe, ask: Ask) -> "tuple[Task, dict[str, Any]]":
 def _photos(job: Job) -> "list[Source]":
     """The photos of the job, each under the name that an earlier run gave it."""
     from wsseg.batch import beside_outputs
-    from wsseg.files import find_photos
+    from wsseg.files import find_photos, passed_over
 
     sources = beside_outputs(find_photos(job.paths, named=_names_in(job.out)), job.out)
     if not sources:
         raise ValueError(f"paths must hold photos, got only pictures of runs as in {job.out}; name others")
+    if others := passed_over(job.paths):
+        got = f"{len(others)} files passed over, as {others[0].name}"
+        _warn(f"{got}, whose format cannot be read: convert them to PNG or JPEG")
     return _of_shard(job, sources)
 
 

@@ -39,6 +39,12 @@ _FORMATS: Final = (
 )
 """The formats of photos; the rest of Pillow's hold no photo, or run other programs (EPS)."""
 
+_UNREAD: Final = frozenset(
+    f".{kind}"
+    for kind in ("arw", "cr2", "cr3", "dng", "heic", "heif", "jxl", "nef", "orf", "psb", "raf", "raw", "rw2", "svg")
+)
+"""Suffixes of photos and pictures that Pillow alone does not open."""
+
 _FRAMES: Final = {"AVIF": "frames", "GIF": "frames", "PNG": "frames", "WEBP": "frames", "TIFF": "pages"}
 """What a file of several pictures calls them; those of MPO and PSD are previews, gain maps and layers."""
 
@@ -753,6 +759,13 @@ def _walk(folder: Path, root: Path) -> Iterator[Path]:
             yield from () if path.is_symlink() else _walk(path, root)
         elif _has_photo_suffix(path) and Path(os.path.realpath(path)).is_relative_to(root):
             yield path  # Path.resolve would raise on a link to itself.
+
+
+def passed_over(paths: Sequence[Path]) -> list[Path]:
+    """The files in folders of these that are photos of formats which nothing here reads, such as a camera's own."""
+    folders = [path for path in paths if is_local(path) and path.is_dir()]
+    files = [Path(top, name) for folder in folders for top, _, names in os.walk(folder) for name in sorted(names)]
+    return [path for path in files if path.suffix.lower() in _UNREAD and not path.name.startswith(".")]
 
 
 def _is_hidden(name: PurePath) -> bool:
