@@ -16,7 +16,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, Final, Generic, TypeAlias, TypeVar
@@ -199,6 +199,8 @@ class _Crew(Generic[Item, Result]):
         context = get_context("spawn")
         mine, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        if os.name == "posix":
+            resource_tracker.ensure_running()  # It would start with the first process, and let signals through again.
         with deferred(signal.SIGINT):  # Which would break off its imports with a traceback.
             process.start()
         theirs.close()  # So that the process's death is the end of what can be heard, and told.
