@@ -803,7 +803,7 @@ def _in_list(file: Path) -> list[Source]:
         raise ValueError(f"{file} must be a list of photos in UTF-8, got other bytes; save it as UTF-8") from error
     named = [line for line in lines if line and not line.startswith("#")]
     photos = [path_of(line) if "://" in line else file.parent / line for line in named]
-    for photo in photos:
+    for photo in filter(is_local, photos):  # To ask a store after each would take longer than to try each.
         if not photo.is_file():
             raise ValueError(f"{file} must list photos relative to its folder, got no file {photo}; mend that line")
     return _some([Source(photo, _name_under(file.parent, photo)) for photo in photos], file, "write one path a line")
