@@ -322,14 +322,14 @@ class _Actor:
         self._ask, self._ledger = ray.get, ledger
         if (begun := self._begin("start")) >= workers + DEATHS:
             raise RuntimeError(f"workers must be able to start, got {begun} deaths; give them more memory")
-        cv2.setNumThreads(1)
         self._stream, self._lost = pickle.loads(ray.get(given))
         self._end("start")
 
     def __call__(self, row: dict[str, bytes]) -> dict[str, bytes]:
         number, block = pickle.loads(row["block"])
         try:
-            results: Any = self._results(number, block)
+            with single_threaded():
+                results: Any = self._results(number, block)
         except Exception as error:
             error.add_note(traceback.format_exc())
             results = error

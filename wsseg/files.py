@@ -308,10 +308,11 @@ def read_file(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
 def _fetched(path: Path, max_pixels: int) -> bytes:
     """What a file in an object store holds."""
     try:
-        length = path.stat().st_size
+        store = cast(Any, path)  # Whose `read_bytes`, and `cat_file` of no bounds, would ask twice.
+        length = store.fs.info(store.path)["size"]
         _check_not_empty(str(path), length)
         _check_length(path, length, max_pixels)
-        return path.read_bytes()
+        return cast(bytes, store.fs.cat_file(store.path, start=0, end=length))
     except ReadError:
         raise
     except Exception as error:  # Each store's library has its own.
@@ -803,7 +804,7 @@ def _in_list(file: Path) -> list[Source]:
         raise ValueError(f"{file} must be a list of photos in UTF-8, got other bytes; save it as UTF-8") from error
     named = [line for line in lines if line and not line.startswith("#")]
     photos = [path_of(line) if "://" in line else file.parent / line for line in named]
-    for photo in photos:
+    for photo in filter(is_local, photos):  # To ask a store after each would take longer than to try each.
         if not photo.is_file():
             raise ValueError(f"{file} must list photos relative to its folder, got no file {photo}; mend that line")
     return _some([Source(photo, _name_under(file.parent, photo)) for photo in photos], file, "write one path a line")
