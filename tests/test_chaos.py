@@ -275,7 +275,9 @@ def test_an_interrupt_while_it_starts_is_no_crash(photos: Path, tmp_path: Path, 
     with started(photos, tmp_path / "out", workers=2) as program:
         if workers_start:
             until((tmp_path / "out" / LINES).exists, program)
-        time.sleep(0.7)
+            time.sleep(0.7)
+        else:
+            until(lambda: "libtorch" in Path(f"/proc/{program.pid}/maps").read_text(), program)
         by_ctrl_c(program)
         told = program.communicate(timeout=PATIENCE)[1]
     assert program.returncode == 130
