@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ from wsseg import record
 from wsseg.batch import Engine, Outcome, Task, arriving, beside_outputs, name_of, run
 from wsseg.categories import Target
 from wsseg.cli import main
-from wsseg.engines import here, in_processes
+from wsseg.engines import here, in_processes, on_ray
 from wsseg.files import Photo, encoded_picture, find_photos, path_of, read_file, sizes_below
 from wsseg.hints import Hints
 from wsseg.merging import merge
@@ -146,6 +147,20 @@ class TestRuns:
     def test_processes_do_the_same(self, photos: Path, local: Path, bucket: Path, tmp_path: Path) -> None:
         done(local, tmp_path / "whole")
         assert len(done(photos, bucket / "out", partial(in_processes, workers=2))) == 6
+        assert files_in(bucket / "out") == files_in(tmp_path / "whole")
+        assert records_in(bucket / "out") == records_in(tmp_path / "whole")
+
+    @pytest.mark.slow
+    @pytest.mark.filterwarnings("ignore::DeprecationWarning:ray", "ignore::FutureWarning:ray")  # Ray's own, of its own.
+    @pytest.mark.filterwarnings("ignore::ResourceWarning")  # Its sockets and processes end with the interpreter.
+    def test_ray_does_the_same(
+        self, photos: Path, local: Path, bucket: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pytest.importorskip("ray.data")
+        here_too = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(here_too))  # So that workers find this file.
+        done(local, tmp_path / "whole")
+        assert len(done(photos, bucket / "out", partial(on_ray, workers=2))) == 6
         assert files_in(bucket / "out") == files_in(tmp_path / "whole")
         assert records_in(bucket / "out") == records_in(tmp_path / "whole")
 
