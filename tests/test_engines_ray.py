@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -42,7 +43,10 @@ def cluster() -> Iterator[None]:
     """A cluster of two workers for all the tests here, since one takes ten seconds to start."""
     here = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     environment = {"env_vars": {"PYTHONPATH": here}}  # So that workers find this file.
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env=environment)
+    with suppress(Exception):  # It waits for thirty seconds and no more, which a busy machine may take.
+        ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env=environment)
+    if not ray.is_initialized():
+        ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env=environment)
     yield
     ray.shutdown()
 
@@ -136,6 +140,18 @@ def cat(folder: Path) -> Path:
 
 
 QUICK = ("--samples", "1", "--no-mirror", "--exact-side", "64")
+
+
+def test_a_cluster_that_is_not_there_is_named(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", "from wsseg.cli import main; main()", "segment", str(cat(tmp_path / "photos"))]
+    environment = os.environ | {"RAY_ADDRESS": "nowhere"}
+    ended = subprocess.run(
+        [*words, "-o", str(tmp_path / "out"), "--engine", "ray"], capture_output=True, text=True, env=environment
+    )
+    assert ended.returncode == 2 and "Traceback" not in ended.stderr
+    assert (
+        "error: Ray must start, or join RAY_ADDRESS, got 'Invalid address format: nowhere'; mend that" in ended.stderr
+    )
 
 
 class TestCommand:

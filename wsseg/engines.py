@@ -108,7 +108,7 @@ def on_ray(
     one is started on this machine until the end. `WINDOW` blocks an actor are taken from the items at once, and an item
     that is None is passed over. The items of an actor that dies are done again one at a time; of one that takes its
     actor along `DEATHS` times the result is what `lost` makes of it. What the stream raises is raised here. ValueError
-    when Ray is not installed; RuntimeError when actors die before they have begun.
+    when Ray is not installed, OSError when it does not start; RuntimeError when actors die before they have begun.
     """
     with _ray() as ray:
         count = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
@@ -372,8 +372,7 @@ def _ray() -> Iterator[Any]:
         raise ValueError(f"engine must be installed, got '{error}'; pip install 'wsseg[ray]'") from error
     mine = not ray.is_initialized()
     if mine:
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
-        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        _start(ray)
     context = ray.data.DataContext.get_current().copy()
     context.enable_progress_bars = context.print_on_execution_start = False
     try:
@@ -384,11 +383,23 @@ def _ray() -> Iterator[Any]:
             ray.shutdown()
 
 
+def _start(ray: Any) -> None:
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    try:
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    except Exception as error:  # Of a start that takes too long Ray raises no more than that.
+        raise OSError(f"Ray must start, or join RAY_ADDRESS, got '{_last_line(error)}'; mend that") from error
+
+
 @contextmanager
 def _blamed(ray: Any) -> Iterator[None]:
     """Without the pages that Ray says of an actor that cannot start."""
     try:
         yield
     except ray.exceptions.RayError as error:
-        last = str(error).strip().splitlines()[-1]
-        raise RuntimeError(f"workers must be able to start, got '{last}'; install wsseg wherever Ray runs") from error
+        got = _last_line(error)
+        raise RuntimeError(f"workers must be able to start, got '{got}'; install wsseg wherever Ray runs") from error
+
+
+def _last_line(error: Exception) -> str:
+    return str(error).strip().rpartition("\n")[2] or type(error).__name__
