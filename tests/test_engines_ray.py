@@ -128,7 +128,7 @@ def test_what_the_stream_raises_is_raised_here() -> None:
 
 
 def test_actors_that_cannot_start_are_not_started_for_ever() -> None:
-    with pytest.raises(RuntimeError, match="^workers must be able to start, got"):
+    with pytest.raises(ChildProcessError, match="^workers must be able to start, got"):
         list(on_ray(Stillborn(), range(DEATHS), lost=lost, workers=1))
 
 

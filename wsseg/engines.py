@@ -108,7 +108,7 @@ def on_ray(
     one is started on this machine until the end. `WINDOW` blocks an actor are taken from the items at once, and an item
     that is None is passed over. The items of an actor that dies are done again one at a time; of one that takes its
     actor along `DEATHS` times the result is what `lost` makes of it. What the stream raises is raised here. ValueError
-    when Ray is not installed, OSError when it does not start; RuntimeError when actors die before they have begun.
+    when Ray is not installed, OSError when it does not start; ChildProcessError when actors die before they have begun.
     """
     with _ray() as ray:
         count = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
@@ -321,7 +321,7 @@ class _Actor:
 
         self._ask, self._ledger = ray.get, ledger
         if (begun := self._begin("start")) >= workers + DEATHS:
-            raise RuntimeError(f"workers must be able to start, got {begun} deaths; give them more memory")
+            raise ChildProcessError(f"workers must be able to start, got {begun} deaths; give them more memory")
         self._stream, self._lost = pickle.loads(ray.get(given))
         self._end("start")
 
@@ -398,7 +398,9 @@ def _blamed(ray: Any) -> Iterator[None]:
         yield
     except ray.exceptions.RayError as error:
         got = _last_line(error)
-        raise RuntimeError(f"workers must be able to start, got '{got}'; install wsseg wherever Ray runs") from error
+        raise ChildProcessError(
+            f"workers must be able to start, got '{got}'; install wsseg wherever Ray runs"
+        ) from error
 
 
 def _last_line(error: Exception) -> str:
