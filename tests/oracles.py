@@ -7,6 +7,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from scipy.spatial import KDTree
 
 DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
 """(dy, dx) of right, down, down-right and down-left."""
@@ -174,3 +175,86 @@ def score_cam(activations: Any, photo: Any, score: Callable[[Any], float]) -> An
         scores.append(score(photo * (mask - mask.min()) / max(mask.max() - mask.min(), 1e-30)))
     weights = np.exp(np.array(scores) - max(scores))
     return np.maximum(np.tensordot(weights / weights.sum(), activations, 1), 0)
+
+
+def seg2bmap(mask: Any) -> Any:
+    """Boundary pixels: those that differ from a neighbor to the right, below or both; the last row and column only
+    along themselves. As the code of DAVIS has it, after Martin 2003.
+    """
+    larger = np.pad(mask, ((0, 1), (0, 1)), mode="edge")
+    right, below, both = larger[:-1, 1:], larger[1:, :-1], larger[1:, 1:]
+    return (mask != right) | (mask != below) | (mask != both)
+
+
+def boundary_f(mask: Any, truth: Any) -> float:
+    """F of DAVIS: boundaries that lie within ceil(.008 diagonal) of each other; truth 255 is void."""
+    kept = truth != 255
+    found, wanted = (np.argwhere(seg2bmap(one & kept)) for one in (mask, truth == 1))
+    if not len(found) or not len(wanted):
+        return float(len(found) == len(wanted))
+    near = math.ceil(0.008 * math.hypot(*truth.shape))
+    precision = (KDTree(wanted).query(found)[0] <= near).mean()
+    recall = (KDTree(found).query(wanted)[0] <= near).mean()
+    return float(2 * precision * recall / (precision + recall)) if precision + recall else 0.0
+
+
+def boundary_iou(mask: Any, truth: Any) -> float:
+    """IoU of what 3 x 3 erosions of masks in a frame of background take away, as many as 2 % of the diagonal."""
+    kept, bands = truth != 255, []
+    for one in (mask & kept, (truth == 1) & kept):
+        inner = np.pad(one, 1).astype(np.uint8)
+        for _ in range(max(1, round(0.02 * math.hypot(*truth.shape)))):
+            inner = cv2.erode(inner, np.ones((3, 3), np.uint8))
+        bands.append(one & ~inner[1:-1, 1:-1].astype(bool))
+    union = (bands[0] | bands[1]).sum()
+    return float((bands[0] & bands[1]).sum() / union) if union else 1.0
+
+
+def stretched(saliency: Any) -> Any:
+    """The map in [0, 1], its least value 0 and its greatest 1, unless it is constant."""
+    low, high = saliency.min(), saliency.max()
+    return (saliency - low) / (high - low) if high > low else saliency
+
+
+def f_beta(mask: Any, truth: Any, empty: float) -> float:
+    """(1 + .3) P R / (.3 P + R), in which P of an empty mask and R of an empty truth are `empty`; 0 for 0/0."""
+    shared = (mask & truth).sum()
+    precision = shared / mask.sum() if mask.any() else empty
+    recall = shared / truth.sum() if truth.any() else empty
+    return float(1.3 * precision * recall / (0.3 * precision + recall)) if precision + recall else 0.0
+
+
+def enhanced_alignment(mask: Any, truth: Any) -> float:
+    """The E-measure of a binary mask: Fan et al. 2018, equations 1 to 5, with the N - 1 of their code."""
+    if truth.all() or not truth.any():
+        return float((mask == truth).sum() / (truth.size - 1))
+    a, b = mask - mask.mean(), truth - truth.mean()
+    alignment = 2 * a * b / (a**2 + b**2 + np.spacing(1))
+    return float(((1 + alignment) ** 2 / 4).sum() / (truth.size - 1))
+
+
+def structure(saliency: Any, truth: Any) -> float:
+    """The S-measure of a stretched map: Fan et al. 2017, equations 1 to 5."""
+    if truth.all() or not truth.any():
+        return float(saliency.mean() if truth.any() else 1 - saliency.mean())
+    share = truth.mean()
+    of_object = share * _likeness(saliency[truth]) + (1 - share) * _likeness(1 - saliency[~truth])
+    y, x = (int(place) + 1 for place in np.argwhere(truth).mean(axis=0).round())
+    of_quarters = 0.0
+    for part in (np.s_[:y, :x], np.s_[:y, x:], np.s_[y:, :x], np.s_[y:, x:]):
+        if truth[part].size:
+            of_quarters += truth[part].size / truth.size * _ssim(saliency[part], truth[part].astype(float))
+    return max(0.0, 0.5 * of_object + 0.5 * of_quarters)
+
+
+def _likeness(values: Any) -> float:
+    deviation = values.std(ddof=1) if len(values) > 1 else 0
+    return float(2 * values.mean() / (values.mean() ** 2 + 1 + deviation + np.spacing(1)))
+
+
+def _ssim(x: Any, y: Any) -> float:
+    mean_x, mean_y, scale = x.mean(), y.mean(), x.size - 1 + np.spacing(1)
+    both = ((x - mean_x) * (y - mean_y)).sum() / scale
+    spread = ((x - mean_x) ** 2).sum() / scale + ((y - mean_y) ** 2).sum() / scale
+    above, below = 4 * mean_x * mean_y * both, (mean_x**2 + mean_y**2) * spread
+    return float(above / (below + np.spacing(1))) if above else float(below == 0)

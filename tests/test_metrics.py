@@ -1,19 +1,31 @@
-"""Scores against scikit-learn's on random masks, and the conventions that no library settles."""
+"""Counted scores against scikit-learn's and torchmetrics' on random masks, and what no library settles."""
 
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics as oracle
+from torchmetrics.functional import classification as peers
 
 from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Seeds
-from wsseg.metrics import SCORES, Counts, count, scores
+from wsseg.metrics import SCORES, Counts, Pair, accuracy, count, dice, iou, mae, precision, recall, scores
+from wsseg.metrics.counts import levels_of
 
 SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, max_side=6)
+COUNTED = {"iou": iou, "dice": dice, "precision": precision, "recall": recall, "accuracy": accuracy, "mae": mae}
 PERFECT = {"iou": 1, "dice": 1, "precision": 1, "recall": 1, "accuracy": 1, "mae": 0}
+PERFECT |= {"boundary_f": 1, "boundary_iou": 1}
+PEERS = {
+    "iou": peers.binary_jaccard_index,
+    "dice": peers.binary_f1_score,
+    "precision": peers.binary_precision,
+    "recall": peers.binary_recall,
+    "accuracy": peers.binary_accuracy,
+}
 
 
 @st.composite
@@ -52,15 +64,15 @@ def test_scores_equal_those_of_scikit_learn(pair: tuple[Any, Seeds]) -> None:
 
 def test_scores_come_in_the_order_of_every_table() -> None:
     truth = truth_of("#.")
-    assert list(SCORES) == list(scores(truth == 1, truth)) == ["iou", "dice", "precision", "recall", "accuracy", "mae"]
+    assert list(SCORES) == list(scores(truth == 1, truth)) == list(PERFECT)
 
 
 def test_one_example_by_hand() -> None:
     counts = count(mask_of("##.", "##.", "..."), truth_of(".##", ".#?", "..#"))
     assert counts == Counts(true_positive=2, false_positive=2, false_negative=2, true_negative=2, absolute_error=4.0)
     assert counts.pixels == 8
-    assert SCORES["iou"](counts) == 2 / 6
-    assert SCORES["mae"](counts) == 4 / 8
+    assert iou(counts) == 2 / 6
+    assert mae(counts) == 4 / 8
 
 
 def test_precision_and_recall_tell_false_positives_from_false_negatives() -> None:
@@ -110,7 +122,15 @@ def test_both_empty_agree() -> None:
 @pytest.mark.parametrize(("mask", "truth"), [("..", "#."), ("#.", "..")])
 def test_one_empty_earns_nothing(mask: str, truth: str) -> None:
     got = scores(mask_of(mask), truth_of(truth))
-    assert got == {"iou": 0, "dice": 0, "precision": 0, "recall": 0, "accuracy": 0.5, "mae": 0.5}
+    assert {name: got[name] for name in COUNTED} == {
+        "iou": 0,
+        "dice": 0,
+        "precision": 0,
+        "recall": 0,
+        "accuracy": 0.5,
+        "mae": 0.5,
+    }
+    assert got["boundary_iou"] == 0
 
 
 def test_an_all_void_truth_has_nothing_to_be_wrong_about() -> None:
@@ -136,7 +156,8 @@ def test_nothing_is_changed_in_place() -> None:
         (np.zeros((2, 3), bool), np.zeros((3, 2), np.uint8), ValueError, "mask and truth must have one height"),
         (np.full((1, 1), np.nan, np.float32), truth_of("#"), ValueError, "mask must lie in"),
         (np.full((1, 1), 1.5, np.float32), truth_of("#"), ValueError, "mask must lie in"),
-        (np.full((1, 1), 255, np.uint8), truth_of("#"), ValueError, "mask must be a non-empty float32"),
+        (np.full((1, 1), 255, np.int16), truth_of("#"), ValueError, "mask must be a non-empty float32"),
+        (np.full((1, 1, 3), 255, np.uint8), truth_of("#"), ValueError, "mask must be a non-empty float32"),
         ([[True]], truth_of("#"), TypeError, "mask must be a float32"),
         (np.ones((1, 1), bool), np.full((1, 1), 7, np.uint8), ValueError, r"truth must hold .* got \[7\]"),
         (np.ones((1, 1), bool), [[1]], TypeError, "truth must be a uint8"),
@@ -146,3 +167,34 @@ def test_nothing_is_changed_in_place() -> None:
 def test_bad_input_is_refused(mask: Any, truth: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         count(mask, truth)
+
+
+@given(pairs())
+def test_scores_equal_those_of_torchmetrics(pair: tuple[Any, Seeds]) -> None:
+    soft, truth = pair
+    counted = truth != UNKNOWN
+    if not (soft >= 0.5)[counted].any() or not (truth == FOREGROUND).any():
+        return  # What no library settles.
+    # It would cut after the threshold, which belongs to the object here.
+    found, wanted = torch.tensor((soft >= 0.5)[counted]), torch.tensor(truth[counted] == FOREGROUND)
+    got = scores(soft, truth)
+    for name, peer in PEERS.items():
+        assert got[name] == pytest.approx(float(peer(found, wanted)), abs=1e-6)
+
+
+@given(hnp.arrays(np.uint8, SHAPES), st.randoms())
+def test_levels_count_as_the_floats_that_they_stand_for(levels: Any, random: Any) -> None:
+    truth = np.array([random.choice([BACKGROUND, FOREGROUND, UNKNOWN]) for _ in levels.flat], np.uint8)
+    truth = truth.reshape(levels.shape)
+    soft = levels.astype(np.float32) / np.float32(255)
+    assert (levels_of(soft) == levels).all()
+    by_level, by_float = count(levels, truth), count(soft, truth)
+    assert by_level.absolute_error == pytest.approx(by_float.absolute_error, abs=1e-5)
+    assert [score(by_level) for score in COUNTED.values()][:5] == [score(by_float) for score in COUNTED.values()][:5]
+    assert (Pair(levels, truth).found == Pair(soft, truth).found).all()
+
+
+@given(pairs())
+def test_a_hard_mask_counts_as_its_levels(pair: tuple[Any, Seeds]) -> None:
+    mask, truth = pair[0] >= 0.5, pair[1]
+    assert scores(mask, truth) == scores(mask * np.uint8(255), truth) == scores(mask.astype(np.float32), truth)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from skimage.measure import label
 
-from wsseg.regions import components_of, instances_of, largest_component, largest_components
+from wsseg.arrays import Box
+from wsseg.regions import box_of, components_of, instances_of, largest_component, largest_components
 
 MASKS = hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9))
 
@@ -165,3 +166,10 @@ def test_only_masks_of_one_size_are_accepted() -> None:
             components_of(*pair)
     with pytest.raises(ValueError, match="^mask and pixels must have one height and width"):
         components_of(mask, np.ones((2, 3), np.bool_))
+
+
+def test_the_box_of_a_mask_is_the_tightest_around_it() -> None:
+    mask = np.zeros((9, 12), bool)
+    assert box_of(mask) is None
+    mask[2:4, 5], mask[6, 3] = True, True
+    assert box_of(mask) == Box(3, 2, 6, 7)

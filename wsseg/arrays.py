@@ -72,8 +72,9 @@ def check_saliency(saliency: object, argument: str = "saliency") -> Saliency:
 def check_seeds(seeds: object, argument: str = "seeds") -> Seeds:
     """The seeds themselves, known to be uint8 (H, W) of BACKGROUND, FOREGROUND and UNKNOWN."""
     array = _check(seeds, np.uint8, (None, None), argument, "start from numpy.full(shape, UNKNOWN, numpy.uint8)")
-    values = np.flatnonzero(np.bincount(array.ravel(), minlength=256))
-    if strange := sorted({int(value) for value in values} - {BACKGROUND, FOREGROUND, UNKNOWN}):
+    known = (array == BACKGROUND) | (array == FOREGROUND) | (array == UNKNOWN)
+    if not known.all():
+        strange = np.unique(array[~known]).tolist()
         raise ValueError(f"{argument} must hold 0, 1 and 255 only, got {strange}; map other values to these")
     return array
 

@@ -1,9 +1,17 @@
-"""Tidying a mask, or labels: components."""
+"""Tidying a mask, or labels: components, and the box around it."""
 
 import cv2
 import numpy as np
 
-from wsseg.arrays import BACKGROUND, UNKNOWN, Labels, Mask, check_labels, check_mask, check_same_size
+from wsseg.arrays import BACKGROUND, UNKNOWN, Box, Labels, Mask, check_labels, check_mask, check_same_size
+
+
+def box_of(mask: Mask) -> Box | None:
+    """The tightest box around the mask; None when it is empty."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
 def largest_component(mask: Mask) -> Mask:

@@ -32,7 +32,7 @@ from wsseg.hints import Hints, box_grown, odds_from_hints, odds_in_window, odds_
 from wsseg.labeling import Advice, Labeler, Labeling, label, seeds_at, shrunk, shrunk_size
 from wsseg.pictures import PLAIN, Style, cutout, heatmap, overlay, overlay_labels, strip
 from wsseg.recipe import MAX_PIXELS, Recipe, recipe_named
-from wsseg.regions import instances_of
+from wsseg.regions import box_of, instances_of
 from wsseg.saliency import check_head, features_of, saliency_from_classifier
 from wsseg.seeds import seeds_from_saliency
 from wsseg.several import MOST, label_several
@@ -107,10 +107,7 @@ class Segmentation(Sighting):
     @property
     def box(self) -> Box | None:
         """The tightest box around the mask; None when it is empty."""
-        rows, columns = np.flatnonzero(self.mask.any(axis=1)), np.flatnonzero(self.mask.any(axis=0))
-        if not len(rows):
-            return None
-        return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+        return box_of(self.mask)
 
     def cutout(self, style: Style = PLAIN) -> NDArray[np.uint8]:
         """The object alone, (H, W, 4), transparent elsewhere, or (H, W, 3) on the style's background."""
