@@ -33,10 +33,12 @@ from wsseg.files import (
     find_photos,
     is_local,
     path_of,
+    read_class_ids,
     read_file,
     read_image,
     read_mask,
     read_photo,
+    read_soft_levels,
     read_soft_mask,
     read_truth,
     replacing,
@@ -1255,3 +1257,32 @@ def test_sizes_are_of_all_files_below(tmp_path: Path) -> None:
     (tmp_path / "sub/a").write_bytes(b"123")
     (tmp_path / "b").write_bytes(b"")
     assert sizes_below(tmp_path) == {"sub/a": 3, "b": 0}
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        ([[0, 1, 1]], [[0, 255, 255]]),
+        ([[0, 255, 0]], [[0, 255, 0]]),
+        ([[0, 1, 254]], [[0, 1, 254]]),
+        ([[0, 0, 0]], [[0, 0, 0]]),
+        ([[7, 7, 7]], [[7, 7, 7]]),
+    ],
+)
+def test_levels_of_a_soft_mask_are_of_255(put: Callable[..., Path], levels: Any, expected: Any) -> None:
+    path = put("soft.png", encoded(np.array(levels, np.uint8), "PNG"))
+    found = read_soft_levels(path)
+    assert (found.dtype, found.tolist()) == (np.uint8, expected)
+    assert (read_soft_mask(path) == found.astype(np.float32) / np.float32(255)).all()
+
+
+def test_deeper_levels_of_a_soft_mask_stay_floats(put: Callable[..., Path]) -> None:
+    path = put("deep.png", encoded(np.array([[0, 1, 65534]], np.uint16), "PNG"))
+    found = read_soft_levels(path)
+    assert found.dtype == np.float32
+    assert (found == read_soft_mask(path)).all()
+
+
+def test_classes_of_imagenet_s_are_red_and_256_green(put: Callable[..., Path]) -> None:
+    path = put("classes.png", encoded(np.array([[[0, 0, 0], [44, 1, 0], [232, 3, 0]]], np.uint8), "PNG"))
+    assert read_class_ids(path).tolist() == [[0, 300, 1000]]

@@ -516,7 +516,7 @@ def read_truth(path: str | PathLike[str], *, void: int | None, max_pixels: int =
             f"{path} must hold 0 with 1 or with 255, got also {_first(others)}; declare a void value "
             "(--void), threshold it, or save it as PNG if it is a JPEG, which changes values"
         )
-    truth = np.where(levels != 0, FOREGROUND, BACKGROUND).astype(np.uint8)
+    truth = np.where(levels != 0, np.uint8(FOREGROUND), np.uint8(BACKGROUND))
     if void is not None:
         truth[levels == void] = UNKNOWN
     return truth
@@ -535,17 +535,42 @@ def read_soft_mask(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -
 
     So a mask of 0 and 1 holds 0.0 and 1.0, not 1/255.
     """
+    levels = read_soft_levels(path, max_pixels=max_pixels)
+    return levels if levels.dtype == np.float32 else levels.astype(np.float32) / np.float32(255)
+
+
+def read_soft_levels(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
+    """The mask of `read_soft_mask`, in uint8 levels of which 255 is 1 where the file has 8 bits."""
     levels = _read_levels(path, max_pixels)
     if levels.dtype.kind == "f":
         _check_unit(levels, os.fspath(path))
         return levels.astype(np.float32)
     others = _values_beside(levels)
-    white = int(levels.max()) or 1 if _is_object_value(others) else np.iinfo(levels.dtype).max
+    white = int(others.max(initial=1)) if _is_object_value(others) else np.iinfo(levels.dtype).max
+    if levels.dtype == np.uint8:
+        return levels if white == 255 else levels * np.uint8(255)
     return levels.astype(np.float32) / np.float32(white)
 
 
+def read_class_ids(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint16]:
+    """The class of each pixel as ImageNet-S codes it, red + 256 green; ReadError names any blue.
+
+    Gao et al., "Large-scale Unsupervised Semantic Segmentation" (2022), and https://github.com/LUSSeg/ImageNet-S.
+    """
+    with _opened(path, max_pixels, []) as picture:
+        red, green, blue = np.moveaxis(np.array(_upright(picture, []).convert("RGB"), np.uint16), 2, 0)
+    if blue.any():
+        raise ReadError(f"{path} must hold classes in red and green, got blue; save them as ImageNet-S does")
+    return np.asarray(red + 256 * green, np.uint16)
+
+
 def _values_beside(levels: NDArray[Any], void: int = 0) -> NDArray[Any]:
-    return np.setdiff1d(levels, [0, void])
+    if levels.dtype != np.uint8:
+        return np.setdiff1d(levels, [0, void])
+    high = levels.max()
+    if ((levels == 0) | (levels == high)).all():  # As in most masks, in a hundredth of the time.
+        return np.array([value for value in (high,) if value not in (0, void)])
+    return np.setdiff1d(np.flatnonzero(np.bincount(levels.ravel(), minlength=256)), [0, void])
 
 
 def _is_object_value(others: NDArray[Any]) -> bool:

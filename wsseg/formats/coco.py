@@ -18,7 +18,7 @@ from wsseg.formats.parts import AnnotatedObject, AnnotatedPhoto, File, Parts, Pl
 def coco(plan: Plan) -> Parts:
     """One file. Images are named as they lie below the folder that was segmented; ids count from 1."""
     check_files(plan)
-    _pycocotools()
+    pycocotools()
     yield File("", _content(plan))
 
 
@@ -59,7 +59,7 @@ def _annotations(
 
 
 def _annotation(each: AnnotatedObject) -> dict[str, Any]:
-    masks = _pycocotools()
+    masks = pycocotools()
     rle = masks.encode(np.asfortranarray(each.mask.astype(np.uint8)))
     score = {} if each.confidence is None else {"score": each.confidence}
     return {
@@ -71,7 +71,8 @@ def _annotation(each: AnnotatedObject) -> dict[str, Any]:
     }
 
 
-def _pycocotools() -> Any:
+def pycocotools() -> Any:
+    """The library, or ValueError that says how to get it."""
     try:
         from pycocotools import mask
     except ImportError as error:
