@@ -1,5 +1,7 @@
 """Folders of masks against folders of truths: who is paired with whom, and what is said of the rest."""
 
+import csv
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +14,9 @@ from PIL import Image
 from wsseg.arrays import FOREGROUND, UNKNOWN
 from wsseg.evaluation import Evaluation, evaluate
 from wsseg.metrics import SCORES, scores
+from wsseg.protocols import PROTOCOLS
 
-PERFECT = {"iou": 1, "dice": 1, "precision": 1, "recall": 1, "accuracy": 1, "mae": 0}
+PERFECT = dict.fromkeys(SCORES, 1) | {"mae": 0}
 TRUTH = np.array([[255, 255, 0], [0, 0, 0]], np.uint8)
 HALF = np.array([[255, 0, 0], [0, 0, 0]], np.uint8)
 
@@ -218,16 +221,86 @@ def test_progress_goes_through_every_name_once(folders: tuple[Path, Path]) -> No
     assert seen == ["a", "extra", "sub/b"]
 
 
-def test_json_holds_the_mean_and_the_photos(folders: tuple[Path, Path]) -> None:
+def test_json_holds_what_it_held_and_what_it_is(folders: tuple[Path, Path]) -> None:
     evaluation = compared(folders)
-    assert json.loads(json.dumps(evaluation.as_json())) == {"mean": evaluation.mean, "photos": evaluation.photos}
+    told = json.loads(json.dumps(evaluation.as_json()))
+    assert (told["mean"], told["photos"]) == (evaluation.mean, evaluation.photos)
+    assert (told["protocol"], told["count"]) == ("default", 2)
+    assert told["convention"] == PROTOCOLS["default"].convention
+    assert told["statistics"]["iou"]["value"] == 0.75
+    assert list(told["statistics"]) == [*SCORES, *PROTOCOLS["default"].wholes]
+    assert "problems" not in told
 
 
 def test_json_with_problems_has_no_mean_and_names_them(folders: tuple[Path, Path]) -> None:
     put(folders[0] / "extra.png", TRUTH)
     evaluation = compared(folders)
-    assert json.loads(json.dumps(evaluation.as_json())) == {
-        "mean": None,
-        "photos": evaluation.photos,
-        "problems": list(evaluation.problems),
-    }
+    told = json.loads(json.dumps(evaluation.as_json()))
+    assert told["mean"] is None
+    assert told["statistics"] == {}
+    assert told["photos"] == evaluation.photos
+    assert told["problems"] == list(evaluation.problems)
+
+
+def test_csv_has_a_line_for_each_photo(folders: tuple[Path, Path]) -> None:
+    for folder in folders:
+        put(folder / 'a "b", c.png', TRUTH)
+    rows = list(csv.DictReader(io.StringIO(compared(folders).as_csv())))
+    assert [row["photo"] for row in rows] == ["a", 'a "b", c', "sub/b"]
+    assert list(rows[0]) == ["photo", *SCORES]
+    assert float(rows[2]["iou"]) == 0.5
+
+
+def test_a_notebook_shows_the_statistics_with_names_escaped(folders: tuple[Path, Path]) -> None:
+    masks = folders[0].rename(folders[0].with_name("<b>found & lost"))
+    shown = compared((masks, folders[1]))._repr_html_()
+    assert "&lt;b&gt;found &amp; lost: 2 photos, protocol default" in shown
+    assert "<b>" not in shown
+    assert "<td>iou</td><td>0.7500</td><td>0.5000 to 1.0000</td>" in shown
+    put(masks / "<i>.png", TRUTH)
+    assert "&lt;i&gt;: truth must be one file" in compared((masks, folders[1]))._repr_html_()
+
+
+def test_the_interval_is_that_of_the_bootstrap(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    truth = np.zeros((20, 20), np.uint8)
+    truth[5:15, 5:15] = 255
+    for name in range(40):
+        put(tmp_path / "truths" / f"{name}.png", truth)
+        put(tmp_path / "masks" / f"{name}.png", np.roll(truth, rng.integers(0, 6), axis=0))
+    evaluation = compared((tmp_path / "masks", tmp_path / "truths"))
+    ious = np.array([photo["iou"] for photo in evaluation.photos.values()])
+    expected = np.quantile(rng.choice(ious, (5000, len(ious))).mean(axis=1), (0.025, 0.975))
+    found = evaluation.statistics[0]
+    assert found.value == pytest.approx(ious.mean())
+    assert (found.low, found.high) == pytest.approx(expected, abs=0.01)
+    assert compared((tmp_path / "masks", tmp_path / "truths")).statistics == evaluation.statistics
+
+
+def test_scores_of_all_photos_are_of_what_is_summed(folders: tuple[Path, Path]) -> None:
+    found = {one.name: one.value for one in compared(folders).statistics}
+    assert found["pooled_iou"] == 3 / 4
+    assert found["pooled_miou"] == pytest.approx((3 / 4 + 8 / 9) / 2)
+    assert found["f_max_saliency"] == found["f_max_unsupervised"] == pytest.approx((1 + 1.3 / 1.6) / 2)
+
+
+@pytest.mark.slow
+def test_scores_do_not_depend_on_the_processes(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in range(70):
+        for folder in ("masks", "truths"):
+            put(tmp_path / folder / f"{name}.png", rng.integers(0, 2, (9, 11)) * 255)
+    put(tmp_path / "masks" / "extra.png", TRUTH)
+    both = tmp_path / "masks", tmp_path / "truths"
+    assert compared(both, workers=2) == compared(both)
+    (tmp_path / "masks" / "extra.png").unlink()
+    assert compared(both, workers=2) == compared(both)
+    assert compared(both).statistics
+
+
+@pytest.mark.parametrize(
+    ("word", "value"), [("protocol", "best"), ("coding", "grays"), ("layout", "voc"), ("split", "val")]
+)
+def test_an_unknown_word_is_refused(folders: tuple[Path, Path], word: str, value: str) -> None:
+    with pytest.raises(ValueError, match=f"^{word} must be .* got '?{value}'?"):
+        compared(folders, **{word: value})

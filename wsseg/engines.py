@@ -52,10 +52,10 @@ WINDOW: Final = 64
 _READY: Final = "ready"
 
 
-def workers_for(items: int | None) -> int:
+def workers_for(items: int | None, worth: int = WORTH) -> int:
     """As many processes as there are cores for this one, and items enough for; None is items without end."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores if items is None else max(1, min(cores, items // WORTH))
+    return cores if items is None else max(1, min(cores, items // worth))
 
 
 def here(stream: Stream[Item, Result], items: Iterable[Item | None], *, lost: Lost[Item, Result]) -> Iterator[Result]:

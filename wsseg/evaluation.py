@@ -1,20 +1,50 @@
-"""A folder of masks against a folder of truths, paired by their paths below the folders, suffixes aside."""
+"""Masks against truths, paired by their paths below their folders, suffixes aside, and scored by a named protocol."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from html import escape
 from os import PathLike
 from pathlib import Path, PurePosixPath
 from statistics import fmean
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
-from wsseg.files import find_photos, read_soft_mask, read_truth
-from wsseg.metrics import SCORES, scores
+from wsseg.arrays import Box
+from wsseg.bootstrap import Resamples
+from wsseg.datasets import CODINGS, Coding, Truth, Truths, files_by_name, truths_in
+from wsseg.engines import here, in_order, in_processes, workers_for
+from wsseg.files import read_mask, read_soft_levels
+from wsseg.metrics import Pair, class_ious
+from wsseg.protocols import LOWER, MEANINGS, PROTOCOLS, Boxed, Classes, Guessed, Protocol, Row, sequence_scores
+from wsseg.record import is_run, read_run
+from wsseg.regions import box_of, largest_component
 
 Missing: TypeAlias = Literal["error", "zero"]
 """What a truth without a mask is: a problem, or scored as an empty mask."""
+
+WORTH: Final = 200
+"""Photos that are worth another process, which takes as long to start as these to score: about a second."""
+
+Guesses: TypeAlias = tuple[tuple[str, Path], ...]
+"""The WordNet id and the mask of each class that was found in a photo, the surest first."""
+
+
+class Statistic(NamedTuple):
+    """A score of a folder, and the 95 % interval that the bootstrap over its photos gives it."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+    @property
+    def meaning(self) -> str:
+        """What it is, in a few words."""
+        return MEANINGS[self.name]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,67 +53,174 @@ class Evaluation:
 
     masks: Path
     """The folder that the masks were read from."""
+    protocol: str = "default"
+    """What is scored, one of `wsseg.protocols.PROTOCOLS`."""
     photos: dict[str, dict[str, float]]
     """By the photo's path below the folder without suffix, `sub/a`, then by the score's name."""
+    statistics: tuple[Statistic, ...] = ()
+    """Means over the photos and scores of all of them together; none when there are problems."""
+    classes: dict[str, float] = field(default_factory=dict)
+    """The IoU of each class that is not absent, by its name or number, where classes are compared."""
     problems: tuple[str, ...]
+
+    @property
+    def convention(self) -> str:
+        """What the protocol does, in a sentence."""
+        return PROTOCOLS[self.protocol].convention
 
     @property
     def mean(self) -> dict[str, float] | None:
         """The mean over the photos of each score; None when there are problems, for it would not be over all photos."""
         if self.problems:
             return None
-        return {name: fmean(photo[name] for photo in self.photos.values()) for name in SCORES}
+        names = PROTOCOLS[self.protocol].scores
+        return {name: fmean(photo[name] for photo in self.photos.values()) for name in names}
+
+    def worst(self, most: int) -> list[tuple[str, dict[str, float]]]:
+        """Some photos with their scores, those that are worst by the first score first."""
+        first = next(iter(PROTOCOLS[self.protocol].scores))
+        ranked = sorted(self.photos.items(), key=lambda photo: photo[1][first], reverse=first in LOWER)
+        return ranked[:most]
 
     def as_json(self) -> dict[str, Any]:
-        """`{"mean": {"iou": ...}, "photos": {name: {"iou": ...}}}`; only where there are problems also `"problems"`."""
-        problems = {"problems": list(self.problems)} if self.problems else {}
-        return {"mean": self.mean, "photos": self.photos, **problems}
+        """`{"mean": {"iou": ...}, "photos": {name: {"iou": ...}}}`, what they are, and intervals.
+
+        `"statistics"` has each score of the folder as `{"value": ..., "interval": [low, high], "meaning": ...}`. Only
+        where there are problems also `"problems"`, and `"mean"` is null; only where classes are compared `"classes"`.
+        """
+        told: dict[str, Any] = {"protocol": self.protocol, "convention": self.convention, "count": len(self.photos)}
+        told |= {"mean": self.mean, "statistics": {one.name: _as_json(one) for one in self.statistics}}
+        told |= {"classes": self.classes} if self.classes else {}
+        return {**told, "photos": self.photos, **({"problems": list(self.problems)} if self.problems else {})}
+
+    def as_csv(self) -> str:
+        """A line a photo: its name and its scores, to four more digits than a table has."""
+        return csv_of(list(PROTOCOLS[self.protocol].scores), self.photos)
+
+    def _repr_html_(self) -> str:
+        """The statistics as a table, for notebooks."""
+        rows = [(one.name, *_shown(one), one.meaning) for one in self.statistics]
+        title = f"{self.masks}: {len(self.photos)} photos, protocol {self.protocol}"
+        notes = [self.convention, *self.problems[:SHOWN]]
+        notes += [f"and {len(self.problems) - SHOWN} more problems"] if len(self.problems) > SHOWN else []
+        return html_of(title, ("score", "value", "95 % interval", "what it is"), rows, notes)
+
+
+SCORED: Final = "scores"
+"""What the resamples call the scores of photos, beside their tallies."""
+
+SHOWN: Final = 5
+"""How many problems a notebook shows at most."""
+
+
+def _as_json(one: Statistic) -> dict[str, Any]:
+    return {"value": one.value, "interval": [one.low, one.high], "meaning": one.meaning}
+
+
+def _shown(one: Statistic) -> tuple[str, str]:
+    return f"{one.value:.4f}", f"{one.low:.4f} to {one.high:.4f}"
+
+
+def csv_of(columns: Sequence[str], rows: Mapping[str, Mapping[str, float]]) -> str:
+    """A table of numbers by row and column, with a name that holds commas, quotes or ends of lines in quotes."""
+    lines = [",".join(["photo", *columns])]
+    for name, values in rows.items():
+        quoted = '"{}"'.format(name.replace('"', '""')) if set(name) & set(',"\r\n') else name
+        lines.append(",".join([quoted, *(f"{values[column]:.8f}" for column in columns)]))
+    return "\n".join(lines) + "\n"
+
+
+def html_of(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], notes: Iterable[str]) -> str:
+    """A table with a caption and notes, all that is text in them escaped."""
+    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    body = "".join("<tr>{}</tr>".format("".join(f"<td>{escape(cell)}</td>" for cell in row)) for row in rows)
+    below = "".join(f"<p>{escape(note)}</p>" for note in notes)
+    caption = f"<caption>{escape(title)}</caption>"
+    return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{below}"
 
 
 def evaluate(
     masks: str | PathLike[str],
     truths: str | PathLike[str],
     *,
-    void: int | None,
-    missing: Missing,
+    protocol: str = "default",
+    layout: str | None = None,
+    split: str | None = None,
+    coding: str | None = None,
+    category: str | None = None,
+    void: int | None = None,
+    missing: Missing = "error",
+    workers: int | None = 1,
+    random_state: int = 0,
     track: Callable[[Sequence[str]], Iterable[str]] = iter,
 ) -> Evaluation:
     """The scores of every mask, and a problem for each photo with a missing, extra, doubled, wrong-sized or bad file.
 
+    `truths` is a folder, a COCO file of annotations, or the folder of a benchmark that has one of the layouts of
+    `wsseg.datasets.LAYOUTS`, of which a `split` may be named. `protocol` says what is scored; see
+    `wsseg.protocols.PROTOCOLS`. `coding` says what the values in the truths mean, if they are not those of the layout
+    or of binary masks, and `category` which class is the object, where they have several. `void` is the value in the
+    truths' files that never counts, if they have one of their own.
+
     Where `masks` is the folder of a run, its subfolder `masks` is read, unless `truths` has such a subfolder as well.
-    `void` is the value in the truths' files that never counts, if they have one. `track` goes through the photos'
-    names, and may show how far it is. ValueError when a folder is none or holds no pictures; hidden files and links
-    out of the folder are passed over.
+    `workers` are processes, None as many as are worth it; scores do not depend on them. `random_state` decides the
+    resamples behind the intervals. `track` goes through the photos' names, and may show how far it is. ValueError when
+    a folder is none or holds no pictures; hidden files and links out of the folder are passed over.
     """
-    if missing not in get_args(Missing):
-        raise ValueError(f"missing must be one of {', '.join(get_args(Missing))}, got {missing!r}; choose one of these")
-    folder = _folder_of_masks(Path(masks), Path(truths))
-    mask_files, truth_files = files_by_name(folder, "masks"), files_by_name(Path(truths), "truths")
-    of_targets = _masks_of_targets(mask_files, truth_files)
-    names = (mask_files.keys() | truth_files.keys()) - {name for names in of_targets.values() for name in names}
-    photos, problems = {}, []
-    for name in track(sorted(names)):
-        try:
-            _refuse_targets(of_targets.get(name, []))
-            photos[name] = _scores_of(mask_files.get(name, []), truth_files.get(name, []), void, missing)
-        except ValueError as error:
-            problems.append(f"{name}: {error}")
-    return Evaluation(masks=folder, photos=photos, problems=tuple(problems))
+    _check_word("missing", missing, get_args(Missing))
+    _check_word("protocol", protocol, PROTOCOLS)
+    found = truths_in(
+        Path(truths), protocol=protocol, layout=layout, coding=coding, category=category, split=split, void=void
+    )
+    folder, tasks = _tasks(Path(masks), Path(truths), found, protocol)
+    workers = workers_for(len(tasks), WORTH) if workers is None else workers
+    engine = here if workers == 1 else partial(in_processes, workers=workers)
+    stream = partial(_outcomes, protocol=protocol, coding=found.coding, missing=missing)
+    outcomes = in_order(engine(stream, enumerate(tasks), lost=_lost))
+    names = track([task.name for task in tasks])
+    return _gathered(folder, protocol, found.coding, zip(names, outcomes, strict=True), random_state)
+
+
+def _check_word(argument: str, word: str, known: Iterable[str]) -> None:
+    if word not in known:
+        raise ValueError(f"{argument} must be one of {', '.join(known)}, got {word!r}; choose one of these")
+
+
+# ---------------------------------------------------------------------------------------------------------- pairing
+
+
+class _Task(NamedTuple):
+    """A photo to score."""
+
+    name: str
+    masks: list[Path]
+    truths: list[Truth]
+    targets: list[str]
+    """Masks that are each of one target of the photo, by name."""
+    guesses: Guesses | None
+
+
+def _tasks(masks: Path, truths: Path, found: Truths, protocol: str) -> tuple[Path, list[_Task]]:
+    """The folder of masks, and the photos by name."""
+    if PROTOCOLS[protocol].kind == "guesses":
+        guesses = _guesses_of(masks)
+        names = found.wanted.keys() | (guesses.keys() - found.others)
+        return masks, [_Task(name, [], found.wanted.get(name, []), [], guesses.get(name)) for name in sorted(names)]
+    folder = _folder_of_masks(masks, truths)
+    files = files_by_name(folder, "masks")
+    files = {name: paths for name, paths in files.items() if name not in found.others}
+    of_targets = _masks_of_targets(files, found.wanted)
+    names = (files.keys() | found.wanted.keys()) - {name for names in of_targets.values() for name in names}
+    tasks = [
+        _Task(name, files.get(name, []), found.wanted.get(name, []), of_targets.get(name, []), None)
+        for name in sorted(names)
+    ]
+    return folder, tasks
 
 
 def _folder_of_masks(masks: Path, truths: Path) -> Path:
     inner = masks / "masks"
     return inner if inner.is_dir() and not (truths / "masks").is_dir() else masks
-
-
-def files_by_name(folder: Path, argument: str) -> dict[str, list[Path]]:
-    """The pictures below the folder by their paths without suffix, `sub/a`; ValueError when it is none or has none."""
-    if not folder.is_dir():
-        raise ValueError(f"{argument} must be a folder, got {folder}; name the folder that holds the files")
-    files: dict[str, list[Path]] = {}
-    for path, _ in find_photos([folder]):
-        files.setdefault(path.relative_to(folder).with_suffix("").as_posix(), []).append(path)
-    return files
 
 
 def _masks_of_targets(masks: Mapping[str, object], truths: Mapping[str, object]) -> dict[str, list[str]]:
@@ -96,6 +233,83 @@ def _masks_of_targets(masks: Mapping[str, object], truths: Mapping[str, object])
     return found
 
 
+def _guesses_of(run: Path) -> dict[str, Guesses]:
+    """What a run with `--top 5` found in each photo."""
+    from wsseg.classifier import imagenet_categories
+
+    if not is_run(run):
+        raise ValueError(f"masks must be the folder of a run, got {run}; segment with --top 5, and name its --out")
+    names = imagenet_categories()
+    wnids = dict(zip(names.names, names.wnids or (), strict=True))
+    return {
+        record.name: tuple(
+            (wnids.get(one.category, one.category), run / one.outputs["mask"])
+            for one in record.findings
+            if "mask" in one.outputs
+        )
+        for record in read_run(run).records
+    }
+
+
+# ---------------------------------------------------------------------------------------------------------- scoring
+
+
+def _outcomes(
+    numbered: Iterable[tuple[int, _Task] | None], *, protocol: str, coding: str, missing: Missing
+) -> Iterator[tuple[int, Row | str]]:
+    """What each photo scores, or why it could not be scored."""
+    rules, meaning = PROTOCOLS[protocol], CODINGS.get(coding)
+    for one in numbered:
+        if one is not None:
+            yield one[0], _outcome(one[1], rules, meaning, missing)
+
+
+def _outcome(task: _Task, protocol: Protocol, coding: Coding | None, missing: Missing) -> Row | str:
+    try:
+        _refuse_targets(task.targets)
+        truth = _only([one.file for one in task.truths], task.truths, "truth").read()
+        if task.guesses is not None or protocol.kind == "guesses":
+            return protocol.row(Guessed(_boxes_of(task.guesses, missing), truth))
+        if not task.masks and missing == "zero":
+            return protocol.row(_nothing(truth, protocol, coding))
+        mask = _only([path.name for path in task.masks], task.masks, "mask")
+        return protocol.row(_subject(mask, truth, protocol, coding))
+    except ValueError as error:
+        return str(error)
+
+
+def _lost(numbered: tuple[int, _Task], error: str) -> tuple[int, str]:
+    return numbered[0], error
+
+
+def _subject(mask: Path, truth: Any, protocol: Protocol, coding: Coding | None) -> Any:
+    """What the protocol compares."""
+    if protocol.kind == "classes" and coding is not None:
+        return Classes(coding.labels(mask), truth, coding.count, _void(coding))
+    return Boxed(_box_in(mask), truth) if protocol.kind == "boxes" else Pair(read_soft_levels(mask), truth)
+
+
+def _nothing(truth: Any, protocol: Protocol, coding: Coding | None) -> Any:
+    """The same for a mask that finds nothing."""
+    if protocol.kind == "classes" and coding is not None:
+        return Classes(np.zeros_like(truth), truth, coding.count, _void(coding))
+    return Boxed(None, truth) if protocol.kind == "boxes" else Pair(np.zeros(truth.shape, np.bool_), truth)
+
+
+def _void(coding: Coding) -> int:
+    return -1 if coding.void is None else coding.void
+
+
+def _boxes_of(guesses: Guesses | None, missing: Missing) -> tuple[tuple[str, Box | None], ...]:
+    if guesses is None and missing == "error":
+        raise ValueError("mask must be in the run, got none; segment it, or leave the photo out")
+    return tuple((category, _box_in(mask)) for category, mask in guesses or ())
+
+
+def _box_in(mask: Path) -> Box | None:
+    return box_of(largest_component(read_mask(mask)))
+
+
 def _refuse_targets(names: list[str]) -> None:
     if names:
         raise ValueError(
@@ -104,17 +318,66 @@ def _refuse_targets(names: list[str]) -> None:
         )
 
 
-def _scores_of(masks: list[Path], truths: list[Path], void: int | None, missing: Missing) -> dict[str, float]:
-    truth = read_truth(_only(truths, "truth"), void=void)
-    if not masks and missing == "zero":
-        return scores(np.zeros(truth.shape, np.bool_), truth)
-    return scores(read_soft_mask(_only(masks, "mask")), truth)
-
-
-def _only(files: list[Path], kind: str) -> Path:
-    match files:
-        case [file]:
-            return file
+def _only(names: list[str], found: list[Any], kind: str) -> Any:
+    match found:
+        case [one]:
+            return one
         case []:
             raise ValueError(f"{kind} must be one file, got none; add it, or leave the photo out")
-    raise ValueError(f"{kind} must be one file, got {' and '.join(file.name for file in files)}; keep one of them")
+    raise ValueError(f"{kind} must be one file, got {' and '.join(names)}; keep one of them")
+
+
+# -------------------------------------------------------------------------------------------------------- gathering
+
+
+def _gathered(
+    folder: Path, protocol: str, coding: str, outcomes: Iterable[tuple[str, Row | str]], random_state: int
+) -> Evaluation:
+    """The evaluation, of outcomes in the order of their names; of the tallies only sums are kept."""
+    rules = PROTOCOLS[protocol]
+    resamples = Resamples(random_state)
+    photos, problems = dict[str, dict[str, float]](), []
+    for name, outcome in outcomes:
+        if isinstance(outcome, str):
+            problems.append(f"{name}: {outcome}")
+            continue
+        photos[name] = outcome.scores
+        resamples.add({SCORED: list(outcome.scores.values()), **outcome.tallies})
+    if problems or not photos:
+        return Evaluation(masks=folder, protocol=protocol, photos=photos, problems=tuple(problems))
+    own = _of_sequences(photos, random_state) if rules.sequences else _statistics(rules.scores, resamples)
+    together = [
+        Statistic(name, float(formula(resamples.mean(tally))), *resamples.interval(tally, formula).tolist())
+        for name, (tally, formula) in rules.wholes.items()
+    ]
+    classes = _ious(resamples.mean("classes"), coding) if "classes" in rules.tallies else {}
+    statistics = (*own, *together)
+    return Evaluation(
+        masks=folder, protocol=protocol, photos=photos, statistics=statistics, classes=classes, problems=()
+    )
+
+
+def _statistics(names: Iterable[str], resamples: Resamples) -> tuple[Statistic, ...]:
+    rows = zip(names, resamples.mean(SCORED).tolist(), *resamples.interval(SCORED).tolist(), strict=True)
+    return tuple(Statistic(*row) for row in rows)
+
+
+def _of_sequences(photos: Mapping[str, Mapping[str, float]], random_state: int) -> tuple[Statistic, ...]:
+    """Means over the folders of the scores of their photos."""
+    frames: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for name, scores in photos.items():
+        for score, value in scores.items():
+            frames[name.rpartition("/")[0]][score].append(value)
+    found = [sequence_scores(sequence) for sequence in frames.values()]
+    resamples = Resamples(random_state)
+    for one in found:
+        resamples.add({SCORED: list(one.values())})
+    return _statistics(found[0], resamples)
+
+
+def _ious(tally: NDArray[np.float64], coding: str) -> dict[str, float]:
+    meaning = CODINGS[coding]
+    names = meaning.classes if meaning else ()
+    ious = class_ious(tally).tolist()
+    present = ((number, iou) for number, iou in enumerate(ious) if iou == iou)
+    return {(names[number] if names else str(number)): iou for number, iou in present}

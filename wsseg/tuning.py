@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsseg.arrays import Image, Saliency, Seeds, check_same_size
+from wsseg.bootstrap import RESAMPLES
 from wsseg.categories import Target
-from wsseg.evaluation import files_by_name
+from wsseg.datasets import files_by_name
 from wsseg.files import read_image, read_truth
 from wsseg.labeling import label, shrunk
 from wsseg.metrics import count, iou
@@ -67,9 +68,6 @@ MOST_TRIALS: Final = 10_000
 
 SHOWN: Final = 5
 """How many names an error message lists at most."""
-
-RESAMPLES: Final = 2000
-"""Bootstrap samples behind the interval of the gain."""
 
 
 @dataclass(frozen=True, kw_only=True)

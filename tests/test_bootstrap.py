@@ -1,0 +1,72 @@
+"""Intervals of means and of formulas of means."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from wsseg.bootstrap import AT_ONCE, RESAMPLES, Resamples
+
+
+def resamples_of(values: Any, random_state: int = 0) -> Resamples:
+    resamples = Resamples(random_state)
+    for one in values:
+        resamples.add({"curve": one, "rest": one[0]})
+    return resamples
+
+
+@pytest.mark.parametrize("photos", [30, AT_ONCE, 500])
+def test_the_interval_is_as_wide_as_that_of_resampled_photos(photos: int) -> None:
+    rng = np.random.default_rng(photos)
+    values = rng.random((photos, 3))
+    found = resamples_of(values)
+    drawn = values[rng.integers(0, photos, (RESAMPLES, photos))].mean(axis=1)
+    expected = np.quantile(drawn, (0.025, 0.975), axis=0)
+    assert found.mean("curve") == pytest.approx(values.mean(axis=0))
+    assert found.interval("curve") == pytest.approx(expected, abs=0.15 * float(np.diff(expected, axis=0).max()))
+
+
+def test_the_mean_lies_in_the_interval_of_most_means() -> None:
+    rng = np.random.default_rng(1)
+    bounds = [resamples_of(rng.normal(size=(60, 1)), seed).interval("curve")[:, 0] for seed in range(200)]
+    covered = np.mean([low <= 0 <= high for low, high in bounds])
+    assert 0.90 <= covered <= 0.98
+
+
+def test_a_formula_sees_the_axes_of_the_values() -> None:
+    values = np.random.default_rng(2).random((80, 2, 5))
+    resamples = Resamples(0)
+    for one in values:
+        resamples.add({"first": one[0], "all": one})
+    low, high = resamples.interval("all", lambda means: means.max(axis=-1).sum(axis=-1))
+    assert low < values.mean(axis=0).max(axis=-1).sum() < high
+    assert resamples.mean("all").shape == (2, 5)
+
+
+def test_values_of_one_name_are_resampled_with_those_of_another() -> None:
+    found = resamples_of(np.random.default_rng(3).random((20, 4)))
+    assert (found.interval("rest") == found.interval("curve")[:, 0]).all()
+
+
+def test_when_it_is_asked_does_not_matter_after_whole_blocks() -> None:
+    values = np.random.default_rng(4).random((3 * AT_ONCE, 2))
+    asked = resamples_of(values[:AT_ONCE])
+    asked.mean("curve")
+    for one in values[AT_ONCE:]:
+        asked.add({"curve": one, "rest": one[0]})
+    assert (asked.interval("curve") == resamples_of(values).interval("curve")).all()
+
+
+def test_equal_states_give_equal_intervals() -> None:
+    values = np.random.default_rng(5).random((50, 1))
+    first, same, other = (resamples_of(values, state).interval("curve").tolist() for state in (0, 0, 1))
+    assert first == same != other
+
+
+def test_one_photo_has_no_width() -> None:
+    assert resamples_of(np.array([[0.25]])).interval("curve").tolist() == [[0.25], [0.25]]
+
+
+def test_an_unknown_name_is_a_key_error() -> None:
+    with pytest.raises(KeyError):
+        resamples_of(np.ones((2, 1))).mean("nothing")
