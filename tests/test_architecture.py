@@ -14,15 +14,15 @@ import wsseg
 ROOT = Path(wsseg.__file__).parent
 
 LAYERS = {
-    0: {"arrays", "recipe", "categories", "objectness", "engines", "overlap", "progress"},
+    0: {"arrays", "recipe", "categories", "objectness", "engines", "overlap", "progress", "bootstrap"},
     1: {"classifier", "seeds", "mixture", "hints", "regions", "metrics", "files"},
-    2: {"saliency", "energy", "record", "pictures"},
+    2: {"saliency", "energy", "record", "pictures", "protocols"},
     3: {"cut", "confidence", "merging", "formats"},
-    4: {"labeling", "expansion"},
+    4: {"labeling", "expansion", "datasets"},
     5: {"several"},
     6: {"segmentation"},
     7: {"batch", "evaluation"},
-    8: {"__init__", "tuning"},
+    8: {"__init__", "tuning", "comparison"},
     9: {"adapt"},
     10: {"cli"},
 }
@@ -30,7 +30,7 @@ LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names}
 
 EVERYWHERE = set(LAYER_OF) - {"__init__"}
 NETWORK = {"classifier", "saliency"}
-PACKAGES = {"saliency", "formats"}
+PACKAGES = {"saliency", "formats", "metrics"}
 DOORS = {
     "numpy": EVERYWHERE - {"recipe", "categories", "cli"},
     "cv2": EVERYWHERE,

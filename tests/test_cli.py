@@ -19,6 +19,9 @@ from PIL import Image as pillow
 
 import wsseg
 from wsseg.cli import main
+from wsseg.datasets import CODINGS
+from wsseg.metrics import SCORES
+from wsseg.protocols import PROTOCOLS
 from wsseg.recipe import RECIPES, Recipe, read_recipe
 
 QUICK = ("--samples", "1", "--no-mirror", "--exact-side", "64")
@@ -653,8 +656,10 @@ class TestEvaluate:
         assert scores["photos"]["a"]["iou"] == 0.5
         assert scores["photos"]["b"]["iou"] == 1
         assert scores["mean"]["iou"] == 0.75
-        assert list(scores["mean"]) == ["iou", "dice", "precision", "recall", "accuracy", "mae"]
-        assert "0.7500" in ended.out.splitlines()[-2]
+        assert list(scores["mean"]) == list(SCORES)
+        (row,) = [line for line in ended.out.splitlines() if line.startswith("│ iou ")]
+        assert "0.7500 │ 0.5000 to 1.0000" in row
+        assert "2 photos, protocol default" in ended.out
 
     def test_an_undeclared_value_is_named_and_there_is_no_mean(self, run: Run, folders: tuple[Path, Path]) -> None:
         ended = run("evaluate", *folders)
@@ -687,13 +692,54 @@ class TestEvaluate:
         monkeypatch.setenv("COLUMNS", "80")
         ended = run("evaluate", *folders, "--void", 128, "--json", tmp_path / "new" / "scores.json")
         assert ended.code == 0
-        assert ended.out.count("0.5000") == 2
+        assert ended.out.count("0.5000") == 4 + 2  # Of the photo, and ends of intervals.
         assert "\u2026" not in ended.out
         assert name in json.loads((tmp_path / "new" / "scores.json").read_text())["photos"]
 
     def test_the_folder_s_name_is_only_a_name(self, run: Run, folders: tuple[Path, Path]) -> None:
         folder = folders[0].rename(folders[0].with_name("b[red]r"))
         assert "red" in run("evaluate", folder, folders[1], "--void", 128).out.replace("\n", "")
+
+    def test_a_protocol_is_named_with_what_it_does(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
+        words = ("--void", 128, "--protocol", "unsupervised", "--csv", tmp_path / "scores.csv", "--workers", 1)
+        ended = run("evaluate", *folders, *words)
+        assert ended.code == 0, ended.err
+        assert "Unsupervised community: maps as they are; 254 thresholds" in ended.out
+        assert (tmp_path / "scores.csv").read_text().splitlines()[:2] == [
+            "photo,iou,accuracy",
+            "a,0.50000000,0.75000000",
+        ]
+        assert "protocol must be one of default, saliency" in run("evaluate", *folders, "--protocol", "best").err
+
+    def test_help_names_every_protocol_and_coding(self, run: Run) -> None:
+        shown = run("evaluate", "--help").out.replace("│", " ").split()
+        words = {word.strip(",.") for word in shown}
+        assert words >= PROTOCOLS.keys() | CODINGS.keys()
+
+    def test_many_photos_are_shown_by_their_worst(self, run: Run, tmp_path: Path) -> None:
+        truth = np.array([[255, 255, 0, 0]], np.uint8)
+        for number in range(60):
+            for folder, levels in {"masks": np.roll(truth, number == 7), "truths": truth}.items():
+                (tmp_path / folder).mkdir(exist_ok=True)
+                pillow.fromarray(levels).save(tmp_path / folder / f"{number:02}.png")
+        ended = run("evaluate", tmp_path / "masks", tmp_path / "truths")
+        assert ended.code == 0
+        assert "the 10 worst of 60" in " ".join(ended.out.split())
+        rows = [line for line in ended.out.splitlines() if line.startswith(("│ 0", "│ 1", "│ 5"))]
+        assert len(rows) == 10
+        assert rows[0].startswith("│ 07 ")
+
+    def test_two_folders_are_compared(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
+        words = ("--truth", folders[1], "--void", 128, "--json", tmp_path / "both.json", "--csv", tmp_path / "both.csv")
+        ended = run("compare", folders[0], folders[0], *words)
+        assert ended.code == 0, ended.err
+        assert ended.out.splitlines()[-1].startswith("no real difference: iou +0.0000")
+        assert json.loads((tmp_path / "both.json").read_text())["differences"]["iou"]["first"] == 0.75
+        assert (tmp_path / "both.csv").read_text().startswith("photo,iou_first,iou_second,")
+        (folders[0] / "b.png").unlink()
+        ended = run("compare", folders[0], folders[0], *words)
+        assert ended.code == 1
+        assert "b: mask must be one file, got none" in ended.err
 
     def test_a_folder_that_is_not_there_cannot_be_scored(self, run: Run, folders: tuple[Path, Path]) -> None:
         ended = run("evaluate", folders[0], folders[1] / "none")

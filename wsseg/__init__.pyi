@@ -13,6 +13,10 @@ from .classifier import IMAGENET as IMAGENET
 from .classifier import Classifier as Classifier
 from .classifier import Preprocessing as Preprocessing
 from .classifier import load_classifier as load_classifier
+from .comparison import Comparison as Comparison
+from .comparison import Difference as Difference
+from .comparison import compare as compare
+from .comparison import comparison_of as comparison_of
 from .cut import Cut as Cut
 from .cut import Network as Network
 from .cut import min_cut as min_cut
@@ -25,6 +29,7 @@ from .energy import palette_of as palette_of
 from .energy import unary_from_mixtures as unary_from_mixtures
 from .energy import unary_from_saliency as unary_from_saliency
 from .evaluation import Evaluation as Evaluation
+from .evaluation import Statistic as Statistic
 from .evaluation import evaluate as evaluate
 from .expansion import Expansion as Expansion
 from .expansion import expand as expand
@@ -43,6 +48,7 @@ from .hints import Hints as Hints
 from .hints import seeds_from_hints as seeds_from_hints
 from .labeling import Labeling as Labeling
 from .labeling import label as label
+from .metrics import saliency_scores as saliency_scores
 from .metrics import scores as scores
 from .mixture import Mixture as Mixture
 from .mixture import fit_mixture as fit_mixture

@@ -1,4 +1,4 @@
-"""The command line: segment, saliency, evaluate, tune, adapt, merge. What is slow to load waits until it is needed."""
+"""The command line: segment, saliency, evaluate, compare, tune, adapt, merge. What is slow to load waits until used."""
 
 import inspect
 import json
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from wsseg import categories
     from wsseg.arrays import Box
     from wsseg.batch import Engine, See, Task
+    from wsseg.comparison import Comparison
     from wsseg.evaluation import Evaluation
     from wsseg.files import Source
     from wsseg.pictures import Style
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 
 SOME_FAILED, CANNOT_RUN = 1, 2
 """Exit codes, besides 0."""
+
+ROWS, WORST, COLUMNS = 50, 10, 6
+"""How many photos a table has at most, how many it has if there are more, and how many scores, for 80 characters."""
 
 STYLES = {"": "", "ok": "", "weak": "yellow", "no object": "yellow"}
 """How a line about a photo looks, by the status of its mask."""
@@ -297,32 +301,81 @@ def saliency(*, job: Job, recipe: Recipe) -> None:
     _run(job, recipe, Ask(what="saliency", see=see, pictures=("saliency", "strip")))
 
 
-@app.command()
-def evaluate(
-    masks: Annotated[Path, typer.Argument(help="Folder of masks, or of a run.")],
-    truths: Annotated[Path, typer.Argument(help="Folder of truths, of the same relative names.")],
+def _scoring(
     *,
+    protocol: Annotated[
+        str,
+        typer.Option(
+            help="What is scored, as papers report it: default, saliency, unsupervised, voc, imagenet-s, "
+            "imagenet-segmentation, davis, corloc or ilsvrc-loc."
+        ),
+    ] = "default",
+    layout: Annotated[
+        str | None, typer.Option(help="Of a benchmark's folder, as ecssd or pets, where it cannot be told.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Photos of a benchmark, as val.")] = None,
+    coding: Annotated[
+        str | None,
+        typer.Option(help="What values of the truths mean: binary, grey, any, voc, imagenet-s or trimap."),
+    ] = None,
+    category: Annotated[
+        str | None, typer.Option(help="The class, by name or number, that is the object; else all are.")
+    ] = None,
     void: Void = None,
     missing: Annotated[
         Literal["error", "zero"], typer.Option(help="A truth without a mask: an error, or an empty mask.")
     ] = "error",
-    json_file: Annotated[Path | None, typer.Option("--json", help="File for the scores.")] = None,
+    workers: Annotated[str, typer.Option(metavar="N|auto", help="Processes; scores do not depend on them.")] = "auto",
+) -> dict[str, Any]:
+    found = {"protocol": protocol, "layout": layout, "split": split, "coding": coding, "category": category}
+    return {**found, "void": void, "missing": missing, "workers": _number_of(workers)}
+
+
+_scoring_options = _gathered("rules", list(inspect.signature(_scoring).parameters.values()), _scoring)
+
+
+@app.command()
+@_scoring_options
+def evaluate(
+    masks: Annotated[Path, typer.Argument(help="Folder of masks, or of a run.")],
+    truths: Annotated[Path, typer.Argument(help="Folder of truths, of the same names; of a benchmark; or COCO .json.")],
+    *,
+    rules: Any,  # What _scoring gathers.
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="File for the scores of each photo.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="File for all scores.")] = None,
 ) -> None:
-    """Compare masks with truths: IoU, Dice, precision, recall, accuracy and mean absolute error."""
+    """Compare masks with truths by IoU, Dice, boundaries and more, or by the protocol of a benchmark."""
     from wsseg.evaluation import evaluate as evaluation_of
-    from wsseg.files import replacing
 
     with _progress("evaluating") as track:
-        evaluation = evaluation_of(masks, truths, void=void, missing=missing, track=track)
+        evaluation = evaluation_of(masks, truths, **rules, track=track)
     _print_scores(evaluation)
-    if json_file:
-        with replacing(json_file) as file:
-            file.write(json.dumps(evaluation.as_json(), indent=1).encode())
-    for problem in evaluation.problems:
-        _complain(problem)
-    if evaluation.problems:
-        _complain(f"no mean, since some could not be scored: {len(evaluation.problems)}")
-        raise typer.Exit(SOME_FAILED)
+    _write(json_file, json.dumps(evaluation.as_json(), indent=1))
+    _write(csv_file, evaluation.as_csv())
+    _exit_by(evaluation.problems)
+
+
+@app.command()
+@_scoring_options
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A", help="Folder of masks, or of a run.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Another, of the same photos.")],
+    *,
+    truth: Annotated[Path, typer.Option("--truth", help="Folder of their truths, as in evaluate.")],
+    rules: Any,  # What _scoring gathers.
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="File for both scores of each photo.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="File for all scores.")] = None,
+) -> None:
+    """Say whether the masks of B are better than those of A, or whether that may be chance."""
+    from wsseg.comparison import compare as comparison_of
+
+    with _progress("comparing") as track:
+        comparison = comparison_of(first, second, truth, **rules, track=track)
+    if comparison.differences:
+        _print_comparison(comparison)
+    _write(json_file, json.dumps(comparison.as_json(), indent=1))
+    _write(csv_file, comparison.as_csv())
+    _exit_by(comparison.problems)
 
 
 @app.command()
@@ -577,9 +630,7 @@ def _names_in(out: Path) -> dict[str, str]:
 def _engine(job: Job, found: "Sequence[Source] | None") -> "Engine":
     from wsseg.engines import here, in_processes, on_ray, workers_for
 
-    if job.workers != "auto" and not (job.workers.isdecimal() and int(job.workers)):
-        raise ValueError(f"workers must be a number from 1, or auto, got {job.workers!r}; mend it")
-    wanted = None if job.workers == "auto" else int(job.workers)
+    wanted = _number_of(job.workers)
     if job.engine == "ray":
         if job.watch or job.device != "cpu":
             got = "--watch" if job.watch else f"--device {job.device}"
@@ -587,6 +638,15 @@ def _engine(job: Job, found: "Sequence[Source] | None") -> "Engine":
         return partial(on_ray, workers=wanted)
     workers = wanted or workers_for(None if found is None else len(found))
     return here if workers == 1 else partial(in_processes, workers=workers)
+
+
+def _number_of(workers: str) -> int | None:
+    """How many processes; None is for as many as are worth it."""
+    if workers == "auto":
+        return None
+    if not (workers.isdecimal() and int(workers)):
+        raise ValueError(f"workers must be a number from 1, or auto, got {workers!r}; mend it")
+    return int(workers)
 
 
 def _hints_of(sources: "Sequence[Source] | None", folder: Path | None) -> dict[Path, Path]:
@@ -614,6 +674,23 @@ def _box(text: str) -> "Box":
         return Box(*map(int, text.split(",")))
     except (TypeError, ValueError) as error:
         raise ValueError(f"box must be four whole numbers X0,Y0,X1,Y1, got {text!r}; mend it") from error
+
+
+def _write(out: Path | None, text: str) -> None:
+    from wsseg.files import replacing
+
+    if out is not None:
+        with replacing(out) as file:
+            file.write(text.encode())
+
+
+def _exit_by(problems: Sequence[str]) -> None:
+    """Complains of each problem, and leaves if there are any."""
+    for problem in problems:
+        _complain(problem)
+    if problems:
+        _complain(f"no mean, since some could not be scored: {len(problems)}")
+        raise typer.Exit(SOME_FAILED)
 
 
 def _check_new(out: Path, force: bool) -> None:
@@ -673,15 +750,52 @@ def _print_record(record: "Record") -> None:
 
 
 def _print_scores(evaluation: "Evaluation") -> None:
-    from wsseg.metrics import SCORES
-
-    table = Table(Column("photo", overflow="fold"), title=Text(_shown(str(evaluation.masks))))
-    for score in SCORES:
+    """A table of photos, the worst if they are many, and one of the folder."""
+    photos, title = evaluation.photos, str(evaluation.masks)
+    if len(photos) > ROWS:
+        photos = dict(evaluation.worst(WORST))
+        title = f"{title}: the {WORST} worst of {len(evaluation.photos)}, all by --csv"
+    columns = list(next(iter(photos.values()), {}))[:COLUMNS]
+    table = Table(Column("photo", overflow="fold"), title=Text(_shown(title)))
+    for score in columns:
         table.add_column(score, no_wrap=True, min_width=len("0.0000"))
-    rows = {**evaluation.photos, **({"mean": evaluation.mean} if evaluation.mean else {})}
-    for name, scores in rows.items():
-        table.add_row(Text(_shown(name)), *(f"{scores[score]:.4f}" for score in SCORES), end_section=name != "mean")
+    for name, scores in photos.items():
+        table.add_row(Text(_shown(name)), *(f"{scores[score]:.4f}" for score in columns))
     answers.print(table)
+    if evaluation.statistics:
+        answers.print(_statistics_of(evaluation))
+
+
+def _statistics_of(evaluation: "Evaluation") -> Table:
+    title = f"{len(evaluation.photos)} photos, protocol {evaluation.protocol}"
+    table = Table(title=title, caption=Text(evaluation.convention), caption_justify="left")
+    for column in ("score", "value", "95 % interval"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("what it is")
+    for one in evaluation.statistics:
+        table.add_row(one.name, f"{one.value:.4f}", f"{one.low:.4f} to {one.high:.4f}", one.meaning)
+    return table
+
+
+def _print_comparison(comparison: "Comparison") -> None:
+    """The photos that changed most, the means, and the verdict."""
+    first, second = comparison.first, comparison.second
+    name = comparison.differences[0].name
+    largest = list(comparison.changes(name).items())[:WORST]
+    table = Table(Column("photo", overflow="fold"), "A", "B", "change", title=f"the largest changes of {name}")
+    for photo, _ in largest:
+        before, after = first.photos[photo][name], second.photos[photo][name]
+        table.add_row(Text(_shown(photo)), f"{before:.4f}", f"{after:.4f}", f"{after - before:+.4f}")
+    answers.print(table)
+    title = f"{len(first.photos)} photos, protocol {first.protocol}\nA {first.masks}\nB {second.masks}"
+    table = Table("score", "A", "B", "B - A", "95 % interval", title=Text(_shown(title)), title_justify="left")
+    for one in comparison.differences:
+        interval = f"{one.low:+.4f} to {one.high:+.4f}"
+        style = "" if one.is_real else "dim"
+        table.add_row(one.name, f"{one.first:.4f}", f"{one.second:.4f}", f"{one.value:+.4f}", interval, style=style)
+    table.caption, table.caption_justify = Text(first.convention), "left"
+    answers.print(table)
+    answers.print(Text(comparison.verdict), soft_wrap=True)
 
 
 @contextmanager
