@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Box, Mask, Seeds
-from wsseg.files import find_photos, read_class_ids, read_labels, read_truth
+from wsseg.files import pictures_below, read_class_ids, read_labels, read_truth
 from wsseg.formats.coco_truths import coco_truths
 from wsseg.protocols import PROTOCOLS, Kind
 
@@ -442,6 +442,6 @@ def files_by_name(folder: Path, argument: str) -> dict[str, list[Path]]:
     if not folder.is_dir():
         raise ValueError(f"{argument} must be a folder, got {folder}; name the folder that holds the files")
     files: defaultdict[str, list[Path]] = defaultdict(list)
-    for path, _ in find_photos([folder]):
+    for path in pictures_below(folder):
         files[path.relative_to(folder).with_suffix("").as_posix()].append(path)
     return dict(files)

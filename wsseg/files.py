@@ -740,6 +740,11 @@ def find_photos(
     return _refuse_clashes(_named(list(found.values()), named))
 
 
+def pictures_below(folder: Path) -> list[Path]:
+    """What `find_photos` finds in a folder, of which nothing is to be made."""
+    return [source.path for source in _some(_in_folder(folder, several=False), folder, "add one, or name another")]
+
+
 def _real(path: Path) -> Path:
     """The path with its folder's links and dots resolved; a linked photo stays a photo of its own."""
     return path.parent.resolve() / path.name if is_local(path) else path
@@ -792,8 +797,13 @@ def _walk(folder: Path, root: Path) -> Iterator[Path]:
             continue
         if path.is_dir():
             yield from () if path.is_symlink() else _walk(path, root)
-        elif _has_photo_suffix(path) and Path(os.path.realpath(path)).is_relative_to(root):
-            yield path  # Path.resolve would raise on a link to itself.
+        elif _has_photo_suffix(path) and not (path.is_symlink() and _leaves(path, root)):
+            yield path
+
+
+def _leaves(path: Path, root: Path) -> bool:
+    # Path.resolve would raise on a link to itself.
+    return not Path(os.path.realpath(path)).is_relative_to(root)
 
 
 def passed_over(paths: Sequence[Path]) -> list[Path]:

@@ -40,7 +40,7 @@ def count_boundaries(found: Mask, truth: Seeds) -> BoundaryCounts:
     """Boundaries matched within ceil(0.008 x diagonal) pixels: Perazzi et al., "A Benchmark Dataset and Evaluation
     Methodology for Video Object Segmentation" (2016), section 4, as the code of DAVIS has it.
     """
-    first, second = _boundary(_counted(found, truth)), _boundary((truth == FOREGROUND).view(np.uint8))
+    first, second = map(_boundary, _objects(found, truth))
     disk = _disk(math.ceil(TOLERANCE * math.hypot(*truth.shape)))
     return BoundaryCounts(
         found=cv2.countNonZero(first),
@@ -68,7 +68,7 @@ def count_bands(found: Mask, truth: Seeds) -> BandCounts:
     the photo's edge is a boundary.
     """
     width = max(1, round(BAND * math.hypot(*truth.shape)))
-    first, second = _band(_counted(found, truth), width), _band((truth == FOREGROUND).view(np.uint8), width)
+    first, second = (_band(mask, width) for mask in _objects(found, truth))
     return BandCounts(cv2.countNonZero(first & second), cv2.countNonZero(first | second))
 
 
@@ -77,8 +77,12 @@ def boundary_iou(counts: BandCounts) -> float:
     return counts.intersection / counts.union if counts.union else 1.0
 
 
-def _counted(found: Mask, truth: Seeds) -> NDArray[np.uint8]:
-    return np.asarray(found & (truth != UNKNOWN)).view(np.uint8)
+def _objects(found: Mask, truth: Seeds) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Both without the void, 0 and 1, as far as either reaches and a pixel further: nothing else counts."""
+    first, second = np.asarray(found & (truth != UNKNOWN)), truth == FOREGROUND
+    x, y, width, height = cv2.boundingRect((first | second).view(np.uint8))
+    part = np.s_[max(y - 1, 0) : y + height + 1, max(x - 1, 0) : x + width + 1]
+    return first[part].view(np.uint8), second[part].view(np.uint8)
 
 
 def _boundary(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:

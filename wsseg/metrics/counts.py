@@ -6,19 +6,33 @@ pixel, for then they agree, and 0 where only one of them does, so that giving up
 holds no object pixel either: each score is at its best.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wsseg.arrays import FOREGROUND, UNKNOWN, Mask, Seeds, check_mask, check_saliency, check_same_size, check_seeds
+from wsseg.arrays import (
+    BACKGROUND,
+    FOREGROUND,
+    UNKNOWN,
+    Mask,
+    Seeds,
+    check_mask,
+    check_saliency,
+    check_same_size,
+    check_seeds,
+)
 
 THRESHOLD: Final = 0.5
 """A soft mask counts as object where it is at least this."""
 
 WHITE: Final = 255
 """The level of a soft mask that stands for 1."""
+
+FIRST: Final = math.ceil(THRESHOLD * WHITE)
+"""The first level that counts as object."""
 
 Levels: TypeAlias = NDArray[np.uint8]
 """A soft mask in levels from 0 to `WHITE`, (H, W)."""
@@ -84,20 +98,33 @@ def levels_of(mask: SoftMask) -> Levels:
 
 def is_found(mask: SoftMask) -> Mask:
     """Where a hard or soft mask counts as object."""
-    return np.asarray(mask if mask.dtype == np.bool_ else mask >= THRESHOLD * (WHITE if mask.dtype == np.uint8 else 1))
+    if mask.dtype == np.bool_:
+        return np.asarray(mask)
+    return np.asarray(mask >= (np.uint8(FIRST) if mask.dtype == np.uint8 else THRESHOLD))
 
 
 def histogram_of(levels: Levels, truth: Seeds) -> Histogram:
     """The pixels by truth and level; everything but boundaries is a formula of this."""
+    if ((levels == 0) | (levels == WHITE)).all():
+        return _of_hard(levels == WHITE, truth)
     # The last two bits of 0, 1 and 255 differ, so one table of 4 x 256 holds all, and the void apart.
     keys = (truth & 3).astype(np.uint16) << 8 | levels
     return np.bincount(keys.ravel(), minlength=4 * 256).reshape(4, 256)[:2]
 
 
+def _of_hard(found: Mask, truth: Seeds) -> Histogram:
+    """The same of a mask without any softness, in a tenth of the time."""
+    histogram = np.zeros((2, 256), np.int64)
+    for row, label in zip(histogram, (BACKGROUND, FOREGROUND), strict=True):
+        of_label = truth == label
+        row[WHITE] = np.count_nonzero(of_label & found)
+        row[0] = np.count_nonzero(of_label) - row[WHITE]
+    return histogram
+
+
 def counts_of(histogram: Histogram) -> Counts:
     """The counts of a mask in levels."""
-    first = int(np.ceil(THRESHOLD * WHITE))
-    (tn, fn), (fp, tp) = histogram[:, :first].sum(axis=1).tolist(), histogram[:, first:].sum(axis=1).tolist()
+    (tn, fn), (fp, tp) = histogram[:, :FIRST].sum(axis=1).tolist(), histogram[:, FIRST:].sum(axis=1).tolist()
     levels = np.arange(256)
     error = int(histogram[0] @ levels + histogram[1] @ (WHITE - levels)) / WHITE
     return Counts(true_positive=tp, false_positive=fp, false_negative=fn, true_negative=tn, absolute_error=error)
