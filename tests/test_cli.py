@@ -308,6 +308,17 @@ class TestRuns:
         ended = run("segment", photos / "cat.jpg", "-o", tmp_path / "out", *QUICK, *words)
         assert "1 of 1 photos done: " in ended.err
 
+    def test_a_map_of_heat_is_no_mask_s_strip(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        """Both commands may have one folder, and each finds its own pictures there."""
+        words, widths = (photos / "cat.jpg", "-o", tmp_path / "out", *QUICK[:3]), []
+        for command in ("saliency", "segment", "saliency"):
+            write = ("--write", "strip") if command == "segment" else ()
+            assert "1 of 1 photos done: " in run(command, *words, *write).err
+            with pillow.open(tmp_path / "out/strips/cat.png") as strip:
+                widths.append(strip.width)
+        assert widths[0] == widths[2] < widths[1]
+        assert not (tmp_path / "out/masks").exists()
+
     def test_run_json_says_what_made_it(self, run: Run, photos: Path, tmp_path: Path) -> None:
         (photos / "bad.jpg").write_text("no picture")
         run("segment", photos, "-o", tmp_path / "out", *QUICK)
@@ -420,6 +431,14 @@ class TestTogether:
         assert files_in(tmp_path / "out") == names
         with pillow.open(tmp_path / "out" / names[0]) as instances, pillow.open(tmp_path / "out" / names[1]) as labels:
             np.testing.assert_array_equal(np.array(instances) > 0, np.array(labels) > 0)
+
+    def test_parts_of_one_target_are_kept_where_they_are_told_apart(
+        self, run: Run, photos: Path, tmp_path: Path
+    ) -> None:
+        words = (photos / "cat.jpg", "-o", tmp_path / "out", "--together", *self.BOTH, *self.QUICK)
+        run("segment", *words)
+        assert "by an earlier run" in run("segment", *words).err
+        assert "by an earlier run" not in run("segment", *words, "--write", "labels,instances").err
 
     def test_a_map_is_no_photo_of_the_next_run(self, run: Run, photos: Path, tmp_path: Path) -> None:
         for _ in range(2):

@@ -31,11 +31,14 @@ from .expansion import expand as expand
 from .files import ReadError as ReadError
 from .files import find_photos as find_photos
 from .files import read_image as read_image
+from .files import read_labels as read_labels
 from .files import read_mask as read_mask
 from .files import read_truth as read_truth
 from .files import write_labels as write_labels
 from .files import write_mask as write_mask
 from .files import write_picture as write_picture
+from .formats import Export as Export
+from .formats import export_run as export_run
 from .hints import Hints as Hints
 from .hints import seeds_from_hints as seeds_from_hints
 from .labeling import Labeling as Labeling

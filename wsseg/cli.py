@@ -43,6 +43,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_comp
 answers, messages = Console(highlight=False), Console(stderr=True, highlight=False)
 
 Item = TypeVar("Item")
+What: TypeAlias = Literal["saliency", "masks", "labels"]
 
 
 def _path(text: str) -> Path:
@@ -254,7 +255,8 @@ def segment(
             return partial(see_labels, segmenter=segmenter, targets=targets, instances="instances" in pictures)
         return partial(see_masks, segmenter=segmenter, targets=targets, top=job.top, box=bounds)
 
-    _run(job, recipe, see, pictures, style=style, box=box, hints=hints, together=together)
+    what: What = "labels" if together else "masks"
+    _run(job, recipe, Ask(what=what, see=see, pictures=pictures, style=style, box=box, hints=hints))
 
 
 @app.command()
@@ -267,7 +269,7 @@ def saliency(*, job: Job, recipe: Recipe) -> None:
     def see(segmenter: "Segmenter", targets: Any) -> "See":
         return partial(see_saliency, segmenter=segmenter, targets=targets, top=job.top)
 
-    _run(job, recipe, see, ("saliency", "strip"))
+    _run(job, recipe, Ask(what="saliency", see=see, pictures=("saliency", "strip")))
 
 
 @app.command()
@@ -391,29 +393,64 @@ def merge(
     messages.print(f"{merging.photos} photos of {len(runs)} runs{failed}{lacking}: {out}", soft_wrap=True, markup=False)
 
 
-def _run(
-    job: Job,
-    recipe: Recipe,
-    see: "Callable[[Segmenter, Any], See]",
-    pictures: Sequence[str],
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", parser=_path, help="Folder of a run with masks or labels.")],
     *,
-    style: "Style | None" = None,
-    box: str | None = None,
-    hints: Path | None = None,
-    together: bool = False,
+    to: Annotated[str, typer.Option(metavar="FORMAT", help="coco, voc, cvat, labelme, labelstudio or yolo.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File (.json of coco, .zip of cvat) or folder to write.")],
+    photos: Annotated[
+        bool, typer.Option("--photos", help="Copy the photos into it; of voc, labelme and yolo.")
+    ] = False,
+    max_pixels: Pixels = MAX_PIXELS,
+    force: Annotated[bool, typer.Option("--force", help="Replace files of the same names.")] = False,
 ) -> None:
+    """Write the masks of a run as other tools read them, and name the photos of which something is lost by that."""
+    from wsseg.formats import export_run
+
+    with _progress("photos") as track:
+        exported = export_run(run, to, out, photos=photos, force=force, max_pixels=max_pixels, track=track)
+    for loss in exported.losses:
+        _warn(f"{loss.photo}: lost in {to}: {loss.lost}")
+    for name in exported.failed:
+        _warn(f"{name}: left out, since the run failed on it")
+    messages.print(f"{exported.photos} photos exported: {out}", soft_wrap=True, markup=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """What a command asks of each photo."""
+
+    what: What
+    see: "Callable[[Segmenter, Any], See]"
+    """By the segmenter and the targets."""
+    pictures: Sequence[str]
+    style: "Style | None" = None
+    box: str | None = None
+    hints: Path | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What of it decides a photo's pictures."""
+        instances = self.what == "labels" and "instances" in self.pictures  # Which keep what is not the largest.
+        style = asdict(self.style) if self.style else None
+        return {"what": self.what, "instances": instances, "box": self.box, "style": style}
+
+
+def _run(job: Job, recipe: Recipe, ask: Ask) -> None:
     """What `segment` and `saliency` share: every photo through the segmenter, a line for each finding."""
     from wsseg.batch import run
     from wsseg.record import opened
     from wsseg.segmentation import PICTURES
 
     found = None if job.watch else _photos(job)
-    if box is not None and (found is None or len(found) > 1):
+    if ask.box is not None and (found is None or len(found) > 1):
         got = "photos that are yet to come" if found is None else f"{len(found)} photos"
         raise ValueError(f"box must be of one photo, got {got}; put hints into a folder, for --hints")
-    files, engine = _hints_of(found, hints), _engine(job, found)
-    task, settings = _task(job, recipe, see, pictures, style, box, together)
-    made_by = {**settings, "hints": str(hints) if hints else None, "settings": task.settings, "versions": _versions()}
+    files, engine = _hints_of(found, ask.hints), _engine(job, found)
+    task, settings = _task(job, recipe, ask)
+    hints = str(ask.hints) if ask.hints else None
+    made_by = {**settings, "hints": hints, "settings": task.settings, "versions": _versions()}
     sources, total = (_arriving(job), None) if found is None else (found, len(found))
     counts = Counter[str]()
     with (
@@ -428,21 +465,13 @@ def _run(
                 _print_record(record)
     done, kept = counts["done"] + counts["kept"], counts["kept"]
     earlier = f", {kept} of them by an earlier run" if kept else ""
-    folders = ", ".join(str(job.out / PICTURES[picture].folder) for picture in pictures)
+    folders = ", ".join(str(job.out / PICTURES[picture].folder) for picture in ask.pictures)
     messages.print(f"{done} of {counts.total()} photos done{earlier}: {folders}", soft_wrap=True, markup=False)
     if counts["failed"]:
         raise typer.Exit(SOME_FAILED)
 
 
-def _task(
-    job: Job,
-    recipe: Recipe,
-    see: "Callable[[Segmenter, Any], See]",
-    pictures: Sequence[str],
-    style: "Style | None",
-    box: str | None,
-    together: bool,
-) -> "tuple[Task, dict[str, Any]]":
+def _task(job: Job, recipe: Recipe, ask: Ask) -> "tuple[Task, dict[str, Any]]":
     """What is done with each photo, and all that decides what comes of it."""
     from wsseg.batch import Task, check_labels, labels_of
     from wsseg.pictures import PLAIN
@@ -452,18 +481,18 @@ def _task(
     segmenter = _segmenter(job.classifier, job.adapt, recipe, job.device)
     targets = segmenter.resolve(job.target or None, top=job.top)
     labels = labels_of(segmenter.classifier.categories)
-    settings = {**_made_by(segmenter, targets, job.top), "box": box, "style": asdict(style or PLAIN)}
-    if together:
+    settings = {**_made_by(segmenter, targets, job.top), **ask.settings}
+    if ask.what == "labels":
         settings["labels"] = ["background", *(target.category for target in check_apart(targets))]
     else:
         check_labels(targets or (), labels)
     task = Task(
-        see=see(segmenter, targets),
+        see=ask.see(segmenter, targets),
         out=job.out,
-        pictures=pictures,
+        pictures=ask.pictures,
         settings=digest_of(settings),
-        style=style or PLAIN,
-        labels=labels if not together and (job.top or len(targets or ()) > 1) else None,
+        style=ask.style or PLAIN,
+        labels=labels if ask.what != "labels" and (job.top or len(targets or ()) > 1) else None,
         max_pixels=job.max_pixels,
     )
     return task, settings
@@ -623,6 +652,10 @@ def _print_scores(evaluation: "Evaluation") -> None:
 
 def _complain(text: str) -> None:
     messages.print(Text(_shown(text), "red"), soft_wrap=True)
+
+
+def _warn(text: str) -> None:
+    messages.print(Text(_shown(text), "yellow"), soft_wrap=True)
 
 
 def _shown(text: str) -> str:

@@ -445,13 +445,21 @@ def read_truth(path: str | PathLike[str], *, void: int | None, max_pixels: int =
     others = _values_beside(levels, 0 if void is None else void)
     if not _is_object_value(others):
         raise ReadError(
-            f"{os.fspath(path)} must hold 0 with 1 or with 255, got also {_first(others)}; declare a void value "
+            f"{path} must hold 0 with 1 or with 255, got also {_first(others)}; declare a void value "
             "(--void), threshold it, or save it as PNG if it is a JPEG, which changes values"
         )
     truth = np.where(levels != 0, FOREGROUND, BACKGROUND).astype(np.uint8)
     if void is not None:
         truth[levels == void] = UNKNOWN
     return truth
+
+
+def read_labels(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Labels:
+    """The labels of a file that `write_labels` wrote, or of any with a palette or of grey values of 8 bits."""
+    levels = _read_levels(path, max_pixels)
+    if levels.dtype != np.uint8:
+        raise ReadError(f"{path} must hold labels of 8 bits, got {levels.dtype}; save it as wsseg.write_labels does")
+    return levels
 
 
 def read_soft_mask(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -> NDArray[np.float32]:
@@ -484,8 +492,10 @@ def _first(values: NDArray[Any], count: int = 5) -> str:
 def _read_levels(path: str | PathLike[str], max_pixels: int) -> NDArray[Any]:
     """What the one channel of the file holds: uint8, uint16 or float (H, W), upright."""
     notes: list[str] = []  # They are about colors and metadata, of which a mask has none.
-    with _opened(path, max_pixels, notes) as picture:
-        return _one_channel(_upright(picture, notes), os.fspath(path))
+    # A path in an object store is no PathLike.
+    source = path if isinstance(path, str | PathLike) else read_file(path, max_pixels=max_pixels)
+    with _opened(source, max_pixels, notes) as picture:
+        return _one_channel(_upright(picture, notes), str(path))
 
 
 def _one_channel(picture: pillow.Image, name: str) -> NDArray[Any]:
