@@ -23,7 +23,7 @@ LAYERS = {
     6: {"segmentation"},
     7: {"batch", "evaluation"},
     8: {"__init__", "tuning"},
-    9: {"adapt"},
+    9: {"adapt", "report"},
     10: {"cli"},
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names}
@@ -42,6 +42,7 @@ DOORS = {
     "safetensors": NETWORK,
     "maxflow": {"cut"},
     "pycocotools": {"formats"},
+    "jinja2": {"report"},
     "PIL": {"files", "pictures"},
     "filelock": {"record"},
     "upath": {"files"},

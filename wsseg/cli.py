@@ -1,4 +1,4 @@
-"""The command line: segment, saliency, evaluate, tune, adapt, merge. What is slow to load waits until it is needed."""
+"""The command line: segment, saliency, evaluate, tune, adapt, merge, export, report. What is slow waits till needed."""
 
 import inspect
 import json
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 SOME_FAILED, CANNOT_RUN = 1, 2
 """Exit codes, besides 0."""
+
+SHOWN = 10
+"""Problems that are told one by one where there is another place to read them all."""
 
 STYLES = {"": "", "ok": "", "weak": "yellow", "no object": "yellow"}
 """How a line about a photo looks, by the status of its mask."""
@@ -415,6 +418,29 @@ def export(
     for name in exported.failed:
         _warn(f"{name}: left out, since the run failed on it")
     messages.print(f"{exported.photos} photos exported: {out}", soft_wrap=True, markup=False)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", parser=_path, help="Folder of a run; s3://... too.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Page to write, .html.")] = Path("report.html"),
+    truth: Annotated[Path | None, typer.Option(help="Folder of truths, as in evaluate, for scores and errors.")] = None,
+    void: Void = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is no report.")] = False,
+) -> None:
+    """Write a page to look at a run: the best and the worst of it, and every picture."""
+    from wsseg.report import write_report
+
+    with _progress("report") as track:
+        written = write_report(run, out, truths=truth, void=void, force=force, track=track)
+    for problem in written.problems[:SHOWN]:
+        _complain(problem)
+    if rest := written.problems[SHOWN:]:
+        _complain(f"and {len(rest)} more, which the page names")
+    messages.print(f"{written.photos} photos: {out}", soft_wrap=True, markup=False)
+    if written.problems:
+        raise typer.Exit(SOME_FAILED)
 
 
 @dataclass(frozen=True, kw_only=True)
