@@ -594,7 +594,7 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobil
 
 
 def names_in(page: Page) -> list[str]:
-    return page.locator(".card .title .title").all_inner_texts() or page.locator(".card .title").all_inner_texts()
+    return page.locator(".card .title").all_inner_texts()
 
 
 @pytest.fixture
@@ -614,8 +614,6 @@ def thirty(made: Made) -> Made:
 class TestInABrowser:
     def test_it_opens_worst_first(self, opened: Opened, thirty: Made) -> None:
         page = opened(thirty.page)
-        shown = [page.evaluate("JSON.parse(document.getElementById('data').textContent)")["rows"][0]["name"]]
-        assert shown == ["p0"]
         assert names_in(page)[0] == "p0"
         assert page.evaluate("performance.getEntriesByName('wsseg-ready').length") == 1
         pictures = page.locator(".card img")
@@ -629,10 +627,9 @@ class TestInABrowser:
         page.select_option("#order", "name")
         assert names_in(page)[:12] == [f"p{number}" for number in range(12)]
         page.select_option("#order", "worst")
-        page.keyboard.press("Tab")
         page.locator(".card").first.focus()
         page.keyboard.press("End")
-        assert names_in(page)[-1] == "p29"  # What has no score comes last.
+        assert names_in(page)[-1] == "p29"
 
     def test_it_filters(self, opened: Opened, thirty: Made) -> None:
         page = opened(thirty.page)
@@ -643,7 +640,7 @@ class TestInABrowser:
         page.keyboard.press("Escape")
         assert page.locator("#count").inner_text() == "30 of 30 shown"
         page.select_option("#status", "weak")
-        assert names_in(page) == ["p28", "p29"]
+        assert names_in(page) == ["p28", "p29"]  # What has no score comes last.
         page.select_option("#status", "")
         page.get_by_role("button", name="dog").first.click()
         assert names_in(page) == ["p10"]
@@ -664,17 +661,17 @@ class TestInABrowser:
         assert page.locator("#place").inner_text() == "30 of 30"
         page.keyboard.press("ArrowRight")
         page.keyboard.press("ArrowLeft")
-        assert page.locator("#detail-name").inner_text() == "p28"
+        assert page.locator("#detail-name").inner_text() == "p19"
         page.keyboard.press("Escape")
         assert not detail.is_visible()
-        assert focused(page).startswith("p28\n")
+        assert focused(page).startswith("p19\n")
 
     def test_focus_can_be_seen(self, opened: Opened, thirty: Made) -> None:
         page = opened(thirty.page)
-        for _ in range(12):
+        for _ in range(11):
             page.keyboard.press("Tab")
             assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
-        assert "card" in page.evaluate("document.activeElement.className")
+        assert page.evaluate("document.activeElement.className") == "card"
 
     def test_the_slider_cuts_the_picture_over_the_photo(self, opened: Opened, thirty: Made) -> None:
         page = opened(thirty.page)
@@ -742,28 +739,32 @@ class TestInABrowser:
             page.close()
 
     def test_thousands_are_a_few_in_the_document(self, opened: Opened, made: Made) -> None:
-        path, digest = made.photo("photo")
-        found = made.found("a")
-        for number in range(2000):
-            finding = Finding(
-                category="cat", probability=0.5, status="ok", confidence=number / 2000, outputs=found.outputs
-            )
-            made.records.append(Record(input=path, hash=digest, name=f"p{number}", settings="", findings=(finding,)))
+        found = [
+            Finding(category="cat", probability=0.5, status="ok", confidence=number / 2000, reasons=(f"no. {number}",))
+            for number in range(2000)
+        ]
+        made.add("a", *found)
         made.written()
         assert made.page.stat().st_size < 5_000_000
         page = opened(made.page)
+        page.select_option("#show", "photo")
         nodes = "document.querySelectorAll('*').length"
         assert page.evaluate(nodes) < 1500
         page.locator(".card").first.focus()
         page.keyboard.press("End")
-        assert focused(page).startswith("p1999\n")
+        page.keyboard.press("Enter")
+        assert "no. 1999" in page.locator("#told").inner_text()
+        page.keyboard.press("Escape")
         assert page.evaluate(nodes) < 1500
         page.evaluate("scrollTo(0, document.body.scrollHeight / 2)")
         page.wait_for_function("document.querySelectorAll('.card').length > 10")
         assert page.evaluate(nodes) < 1500
-        images = page.locator(".card img")
-        images.first.evaluate("image => image.decode()")
-        assert images.first.evaluate("image => image.naturalWidth") == SIZE[1]
+        page.keyboard.press("/")
+        page.keyboard.type("no. 1234")
+        assert page.locator(".card").count() == 1
+        image = page.locator(".card img")
+        image.evaluate("image => image.decode()")
+        assert image.evaluate("image => image.naturalWidth") == SIZE[1]
 
     @pytest.mark.parametrize("show", ["overlay", "all"])
     def test_a_phone_scrolls_in_one_direction(self, opened: Opened, thirty: Made, show: str) -> None:

@@ -51,16 +51,16 @@
 
   const collator = new Intl.Collator("en", { numeric: true });
   const iou = (row) => (row.scores ? row.scores.iou : undefined);
-  const trust = (row) => (iou(row) !== undefined ? iou(row) : row.confidence);
   const judged = data.rows.some((row) => row.scores);
+  const worth = (row) => (judged ? iou(row) : row.confidence);
   const by = (value, sign) => (one, other) => {
     const [a, b] = [value(one), value(other)];
     if (a === undefined || b === undefined) return (a === undefined) - (b === undefined);
     return sign * (typeof a === "string" ? collator.compare(a, b) : a - b);
   };
   const orders = {
-    worst: [judged ? "worst IoU first" : "least confident first", by(trust, 1)],
-    best: [judged ? "best IoU first" : "most confident first", by(trust, -1)],
+    worst: [judged ? "worst IoU first" : "least confident first", by(worth, 1)],
+    best: [judged ? "best IoU first" : "most confident first", by(worth, -1)],
     ...(judged && {
       doubtful: ["least confident first", by((row) => row.confidence, 1)],
       sure: ["most confident first", by((row) => row.confidence, -1)],
