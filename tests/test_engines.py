@@ -86,7 +86,9 @@ def test_what_the_stream_raises_is_raised_here() -> None:
 
 
 def test_processes_that_cannot_start_are_not_started_for_ever() -> None:
-    with pytest.raises(RuntimeError, match="^workers must be able to start, got exit code 3; give them more memory"):
+    with pytest.raises(
+        ChildProcessError, match="^workers must be able to start, got exit code 3; give them more memory"
+    ):
         list(in_processes(Stillborn(), range(DEATHS), lost=lost, workers=1))
 
 

@@ -1063,6 +1063,11 @@ def test_names_are_compared_without_case_and_unicode_form(tmp_path: Path, put: C
     )
 
 
+def test_a_backslash_is_no_part_of_a_name(tmp_path: Path, put: Callable[..., Path]) -> None:
+    put("photos/s\\..\\a.png")
+    assert names(find_photos([tmp_path / "photos"])) == ["s_.._a.png"]
+
+
 def test_several_folders_come_first_in_the_names(tmp_path: Path, put: Callable[..., Path]) -> None:
     put("cats/a.jpg"), put("cats/s/b.jpg"), put("dogs/a.jpg"), put("single.gif")
     paths = [tmp_path / "dogs", str(tmp_path / "cats") + "/", tmp_path / "single.gif"]

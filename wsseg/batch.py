@@ -324,7 +324,12 @@ def arriving(find: Callable[[Mapping[str, str]], Iterable[Source]], *, still: fl
 
 
 def _stamp(path: Path) -> object:
-    """What changes when a file does; None for one that is gone."""
+    """What changes when a file does; None for one that is gone. In an object store, files are there whole or not.
+
+    That one is replaced there is not noticed, since to ask for each again and again would cost a request each.
+    """
+    if not is_local(path):
+        return True
     try:
         status = path.stat()
     except OSError:

@@ -3,15 +3,18 @@
 import inspect
 import json
 import platform
+import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import Field, asdict, dataclass, fields, replace
 from functools import partial, wraps
+from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 from statistics import fmean
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar
 
 import typer
@@ -52,7 +55,10 @@ What: TypeAlias = Literal["saliency", "masks", "labels"]
 def _path(text: str) -> Path:
     from wsseg.files import path_of
 
-    return path_of(text)
+    try:
+        return path_of(text)
+    except ValueError as error:
+        raise OSError(str(error)) from error  # Of a ValueError typer would make a box, broken into lines.
 
 
 Command: TypeAlias = Callable[..., None]
@@ -116,11 +122,25 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # A name that the terminal cannot show is no reason to stop.
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         app()
     except (ValueError, TypeError, OSError) as error:
         _complain(f"error: {error}")
         sys.exit(CANNOT_RUN)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    """Ends the program as Ctrl-C does, so that whatever is open is closed."""
+    sys.exit(128 + number)
+
+
+def _load() -> None:
+    """Imports what takes long; torch would abort the program if an interrupt broke that off."""
+    from wsseg.engines import deferred
+
+    with deferred(signal.SIGINT, signal.SIGTERM):
+        import_module("wsseg.classifier")
 
 
 def recipe_flags(*stages: Stage) -> Callable[[Command], Command]:
@@ -234,6 +254,7 @@ def segment(
     recipe: Recipe,
 ) -> None:
     """Write a mask of what each photo shows into OUT/masks, and other pictures beside."""
+    _load()
     from wsseg.batch import see_labels, see_masks
     from wsseg.segmentation import LabelMap, Segmentation, Segmenter, check_style, pictures_of
 
@@ -267,6 +288,7 @@ def segment(
 @recipe_flags("saliency")
 def saliency(*, job: Job, recipe: Recipe) -> None:
     """Write a heatmap of where the classifier looks into OUT/saliency, and photo beside heatmap into OUT/strips."""
+    _load()
     from wsseg.batch import see_saliency
 
     def see(segmenter: "Segmenter", targets: Any) -> "See":
@@ -320,6 +342,7 @@ def tune(
     recipe: Recipe,
 ) -> None:
     """Find the recipe for your own photos, given truths of some, and see what it gains on photos it has not seen."""
+    _load()
     from wsseg.files import replacing
     from wsseg.tuning import tune as tuning_of
 
@@ -353,6 +376,7 @@ def adapt(
     recipe: Recipe,
 ) -> None:
     """Learn from photos, without any mask, what the recipe's own masks of them share; for --adapt FILE."""
+    _load()
     from wsseg.adapt import head_from, studies_of
     from wsseg.files import find_photos, replacing
 
@@ -480,6 +504,7 @@ def _run(job: Job, recipe: Recipe, ask: Ask) -> None:
     sources, total = (_arriving(job), None) if found is None else (found, len(found))
     counts = Counter[str]()
     with (
+        _resumable(),
         opened(job.out, made_by, force=job.force) as journal,
         progress("photos", total, job.progress, messages) as advance,
         closing(run(task, sources, journal, engine, hints=files, again=job.force)) as outcomes,
@@ -538,9 +563,9 @@ def _photos(job: Job) -> "list[Source]":
 def _arriving(job: Job) -> "Iterator[Source | None]":
     """The photos of the folders as they arrive; for ever."""
     from wsseg.batch import arriving, beside_outputs
-    from wsseg.files import find_photos
+    from wsseg.files import find_photos, is_folder
 
-    if strange := [path for path in job.paths if not path.is_dir()]:
+    if strange := [path for path in job.paths if not is_folder(path)]:
         raise ValueError(f"paths must be folders where photos arrive, got {strange[0]}; name its folder")
     names = _names_in(job.out)
 
@@ -674,6 +699,16 @@ def _print_scores(evaluation: "Evaluation") -> None:
     for name, scores in rows.items():
         table.add_row(Text(_shown(name)), *(f"{scores[score]:.4f}" for score in SCORES), end_section=name != "mean")
     answers.print(table)
+
+
+@contextmanager
+def _resumable() -> Iterator[None]:
+    """Says of a run that is interrupted how to go on."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        messages.print("interrupted; the same command goes on")
+        raise
 
 
 def _complain(text: str) -> None:

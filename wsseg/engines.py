@@ -12,7 +12,7 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
@@ -61,13 +61,26 @@ def in_processes(
 
     The items of a process that dies, as for want of memory, are tried again one at a time; of one that takes its
     process along `DEATHS` times the result is what `lost` makes of it. What the stream raises is raised here.
-    RuntimeError when processes die before they have begun. None outlives this one, however it ends.
+    ChildProcessError when processes die before they have begun. None outlives this one, however it ends.
     """
     crew = _Crew(pickle.dumps(stream), workers, lost)
     try:
         yield from crew.results(iter(items))
     finally:
         crew.dismiss()
+
+
+@contextmanager
+def deferred(*signals: signal.Signals) -> Iterator[None]:
+    """While signals wait, where the system can do that; a process started meanwhile never heeds them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def in_order(results: Iterable[tuple[int, Result]]) -> Iterator[Result]:
@@ -128,9 +141,12 @@ class _Crew(Generic[Item, Result]):
     def _hired(self) -> _Worker[Item]:
         context = get_context("spawn")
         mine, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(self._stream, theirs), daemon=True)
-        process.start()
-        theirs.close()  # So that the process's death is the end of what can be heard.
+        process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        with deferred(signal.SIGINT):  # Which would break off its imports with a traceback.
+            process.start()
+        theirs.close()  # So that the process's death is the end of what can be heard, and told.
+        with suppress(OSError):  # Of one that is dead. As an argument of the process it would be waited for for ever.
+            mine.send_bytes(self._stream)
         return _Worker(process, mine)
 
     def _hand_out(self, items: Iterator[Item | None]) -> None:
@@ -174,7 +190,9 @@ class _Crew(Generic[Item, Result]):
         fate = worker.fate
         self._stillborn += not worker.ready
         if self._stillborn == DEATHS:
-            raise RuntimeError(f"workers must be able to start, got {fate}; give them more memory, or fewer workers")
+            raise ChildProcessError(
+                f"workers must be able to start, got {fate}; give them more memory, or take fewer workers"
+            )
         worker.connection.close()
         self._workers[self._workers.index(worker)] = self._hired()
         if self._is_alone(worker):
@@ -194,19 +212,20 @@ def _tell(worker: _Worker[Item], item: Item) -> None:
         worker.connection.send(item)
 
 
-def _serve(stream: bytes, connection: Connection) -> None:
+def _serve(connection: Connection) -> None:
     """What a process does all its life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's to heed.
     threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
     try:
-        work: Stream[object, object] = pickle.loads(stream)
+        work: Stream[object, object] = pickle.loads(connection.recv_bytes())
         connection.send(_READY)
         for result in work(iter(connection.recv, None)):
             connection.send(result)
     except Exception as error:
         error.add_note(traceback.format_exc())
-        connection.send(error)
+        with suppress(OSError):  # When the first process is gone, nobody is to be told.
+            connection.send(error)
 
 
 def _end_with_parent() -> None:

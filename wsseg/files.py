@@ -139,7 +139,8 @@ def path_of(text: str) -> Path:
     try:
         from upath import UPath
 
-        path = UPath(text)
+        # Other processes write beside this one, so a listing is old as soon as it is there.
+        path = UPath(text, use_listings_cache=False)
         _ = path.fs  # Which is when the store's own library is asked for.
     except (ImportError, ValueError) as error:
         raise ValueError(f"{text} must be a path that can be opened, got '{error}'; pip install 'wsseg[s3]'") from error
@@ -151,12 +152,51 @@ def is_local(path: Path) -> bool:
     return isinstance(path, Path)
 
 
+@contextmanager
+def answering(path: Path) -> Iterator[None]:
+    """While the body asks for a path: whatever an object store's library raises is an OSError of one sentence."""
+    try:
+        yield
+    except Exception as error:
+        if is_local(path) or isinstance(error, ValueError | FileExistsError):  # What is said of it here.
+            raise
+        refusal = OSError(f"{path} must be in a store that answers, got '{_reason(error)}'; check its address and keys")
+        refusal.errno = getattr(error, "errno", None)
+        raise refusal from error
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def is_folder(path: Path) -> bool:
+    """Whether it is a folder, which in an object store is whatever something lies below."""
+    if is_local(path):
+        return path.is_dir()
+    store = cast(Any, path)
+    try:
+        return bool(store.fs.info(store.path)["type"] == "directory")  # Its own `is_dir` would list all of it.
+    except FileNotFoundError:
+        return False
+
+
+def remove(paths: Sequence[Path]) -> None:
+    """Removes files that are there, all of one folder."""
+    if paths and not is_local(paths[0]):
+        with answering(paths[0]):
+            cast(Any, paths[0]).fs.rm([cast(Any, path).path for path in paths])
+        return
+    for path in paths:
+        path.unlink()
+
+
 def sizes_below(folder: Path) -> dict[str, int]:
     """The size in bytes of every file below the folder, by its path relative to it."""
     if not is_local(folder):
         store = cast(Any, folder)
-        found = store.fs.find(store.path, detail=True)
-        return {os.path.relpath(path, store.path): each["size"] for path, each in found.items()}
+        with answering(folder):
+            found = store.fs.find(store.path, detail=True)
+        return {path.removeprefix(store.path).lstrip("/"): each["size"] for path, each in found.items()}
     paths = (Path(top, name) for top, _, names in os.walk(folder) for name in names)
     return {path.relative_to(folder).as_posix(): path.lstat().st_size for path in paths}
 
@@ -249,15 +289,27 @@ def _formats() -> list[str]:
 
 def read_file(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
     """What a file holds; ReadError names one that cannot be read, is none, or is too large for a photo of so many."""
+    if not is_local(path):
+        return _fetched(path, max_pixels)
     try:
-        if not is_local(path):
-            _check_length(path, path.stat().st_size, max_pixels)
-            return path.read_bytes()
         with _bytes_of(path) as file:
             _check_length(path, os.fstat(file.fileno()).st_size, max_pixels)
             return file.read()
     except OSError as error:
         raise _refusal(str(path), error, max_pixels) from error
+
+
+def _fetched(path: Path, max_pixels: int) -> bytes:
+    """What a file in an object store holds."""
+    try:
+        length = path.stat().st_size
+        _check_not_empty(str(path), length)
+        _check_length(path, length, max_pixels)
+        return path.read_bytes()
+    except ReadError:
+        raise
+    except Exception as error:  # Each store's library has its own.
+        raise ReadError(f"{path} must be readable, got '{_reason(error)}'; check it and the store's keys") from error
 
 
 def _check_length(path: Path, length: int, max_pixels: int) -> None:
@@ -592,15 +644,16 @@ def replacing(path: Path, *, by: Path | None = None) -> Iterator[BinaryIO]:
     Until then it lies in the folder `by`, of the same disk, or beside `path`. The folders that `path` needs are made.
     In an object store it is written at once. OSError names the path when it cannot be written.
     """
-    try:
-        if is_local(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with _moved(path, by or path.parent) as file:
-                yield file
-        else:
-            whole = BytesIO()
-            yield whole
+    if not is_local(path):
+        whole = BytesIO()
+        yield whole
+        with answering(path):
             path.write_bytes(whole.getvalue())
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _moved(path, by or path.parent) as file:
+            yield file
     except OSError as error:
         reason = error.strerror or error
         refusal = OSError(f"{path} must be writable, got '{reason}'; make room, or name another folder")
@@ -630,11 +683,11 @@ def find_photos(
 
     A path is a photo, a folder (recursive, sorted; hidden entries, linked folders and links that leave it are
     skipped), a glob pattern (hidden entries are skipped), or a list file (.txt: one photo a line, relative to the
-    list; blank lines and # comments are skipped).
-    A name is the photo's path relative to its folder with suffix `.png`; below the folder's own name when there are
-    several paths; photos that would share a name keep their whole name (`a.jpg.png`). Names are compared without
-    case and Unicode form, as some file systems do. ValueError names a path that is missing or holds no photo, and
-    two photos whose names still clash.
+    list, or s3://...; blank lines and # comments are skipped).
+    A name is the photo's path relative to its folder with suffix `.png`, and `_` for a backslash and `..`; below the
+    folder's own name when there are several paths; photos that would share a name keep their whole name (`a.jpg.png`).
+    Names are compared without case and Unicode form, as some file systems do. ValueError names a path that is missing
+    or holds no photo, and two photos whose names still clash.
 
     `named` has the names, without suffix, that photos have already by their paths: these keep theirs, and no other gets
     it while they are there. With `empty_ok` a folder may hold none.
@@ -642,7 +695,7 @@ def find_photos(
     found: dict[Path, Source] = {}
     for path in paths:
         for source in _expand(path, several=len(paths) > 1, empty_ok=empty_ok):
-            found.setdefault(_real(source.path), source)
+            found.setdefault(_real(source.path), Source(source.path, _inside(source.name)))
     return _refuse_clashes(_named(list(found.values()), named))
 
 
@@ -651,21 +704,27 @@ def _real(path: Path) -> Path:
     return path.parent.resolve() / path.name if is_local(path) else path
 
 
+def _inside(name: PurePosixPath) -> PurePosixPath:
+    """The name without what could lead out of a folder: keys of an object store may hold `..`, files a backslash."""
+    return PurePosixPath(*("_" if part == ".." else part.replace("\\", "_") for part in name.parts if part != "/"))
+
+
 def _expand(given: str | PathLike[str], *, several: bool, empty_ok: bool) -> list[Source]:
     """The photos that one path stands for, under their own names."""
-    path = Path(given) if isinstance(given, str) else cast(Path, given)
-    try:
-        if str(given) and path.is_dir():
-            sources = _in_folder(path, several=several)
-            return sources if empty_ok else _some(sources, path, "add one, or name hidden or linked photos one by one")
-        if path.is_file() and path.suffix.lower() == ".txt":
-            return _in_list(path)
-        if str(given) and path.exists():
-            return [Source(path, PurePosixPath(path.name))]
-        if any(map(_is_pattern, path.parts)):
-            return _matching(path)
-    except OSError as error:
-        raise ValueError(f"{given} must be readable, got '{error}'; check its permissions") from error
+    path = path_of(given) if isinstance(given, str) else cast(Path, given)
+    with answering(path):
+        try:
+            if str(given) and is_folder(path):
+                sources = _in_folder(path, several=several)
+                return sources if empty_ok else _some(sources, path, "add one, or name hidden or linked ones by name")
+            if path.is_file() and path.suffix.lower() == ".txt":
+                return _in_list(path)
+            if str(given) and path.exists():
+                return [Source(path, PurePosixPath(path.name))]
+            if any(map(_is_pattern, path.parts)):
+                return _matching(path)
+        except OSError as error:
+            raise ValueError(f"{given} must be readable, got '{error}'; check its permissions") from error
     raise ValueError(
         f"{given or repr(given)} must be a photo, folder, pattern or list, got nothing; check its spelling"
     )
@@ -676,9 +735,9 @@ def _in_folder(folder: Path, *, several: bool) -> list[Source]:
     if is_local(folder):
         sources = [Source(path, top / path.relative_to(folder).as_posix()) for path in _walk(folder, folder.resolve())]
     else:
-        seen = [PurePosixPath(name) for name in sorted(sizes_below(folder))]
-        photos = [name for name in seen if _has_photo_suffix(name) and not _is_hidden(name)]
-        sources = [Source(folder / str(name), top / name) for name in photos]
+        seen = [(name, PurePosixPath(name)) for name in sorted(sizes_below(folder))]
+        photos = [(key, name) for key, name in seen if _has_photo_suffix(name) and not _is_hidden(name)]
+        sources = [Source(folder / key, top / name) for key, name in photos]
     return sources
 
 
@@ -717,8 +776,8 @@ def _is_pattern(part: str) -> bool:
 
 def _matching(pattern: Path) -> list[Source]:
     fixed = next(index for index, part in enumerate(pattern.parts) if _is_pattern(part))
-    root, rest = Path(*pattern.parts[:fixed]), Path(*pattern.parts[fixed:])
-    paths = [path for path in sorted(root.glob(str(rest))) if _has_photo_suffix(path) and path.is_file()]
+    root, rest = pattern.parents[len(pattern.parts) - fixed - 1], "/".join(pattern.parts[fixed:])
+    paths = [path for path in sorted(root.glob(rest)) if _has_photo_suffix(path) and path.is_file()]
     sources = [Source(path, _name_under(root, path)) for path in paths]
     seen = [source for source in sources if not _is_hidden(source.name)]
     return _some(seen, pattern, "check the pattern")
@@ -729,7 +788,8 @@ def _in_list(file: Path) -> list[Source]:
         lines = [line.strip() for line in file.read_text("utf-8-sig").split("\n")]
     except UnicodeDecodeError as error:
         raise ValueError(f"{file} must be a list of photos in UTF-8, got other bytes; save it as UTF-8") from error
-    photos = [file.parent / line for line in lines if line and not line.startswith("#")]
+    named = [line for line in lines if line and not line.startswith("#")]
+    photos = [path_of(line) if "://" in line else file.parent / line for line in named]
     for photo in photos:
         if not photo.is_file():
             raise ValueError(f"{file} must list photos relative to its folder, got no file {photo}; mend that line")

@@ -14,12 +14,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath
+from time import monotonic
 from types import NoneType
 from typing import Any, Final, Literal, TypeAlias
 
 from filelock import FileLock, Timeout
 
-from wsseg.files import is_local, replacing, sizes_below
+from wsseg.files import answering, is_local, remove, replacing, sizes_below
 
 RUN: Final = "run.json"
 """The file of a run that has ended: what made it, and how many photos it holds."""
@@ -33,8 +34,8 @@ WORKING: Final = ".wsseg"
 REPORTED: Final = re.compile("wsseg-report-[0-9a-f]{32}")
 """What a folder is called that holds the pictures of a report."""
 
-PART: Final = 100
-"""Lines that are written at once to an object store, where nothing can be appended."""
+SPAN: Final = 30.0
+"""Seconds between two parts of the records, at least, in an object store, where nothing can be appended."""
 
 Outputs: TypeAlias = Mapping[str, str]
 """Files by picture, relative to the run's folder: `{"mask": "masks/sub/a.png"}`."""
@@ -181,7 +182,8 @@ def read_run(folder: Path) -> Run:
 
 def is_run(folder: Path) -> bool:
     """Whether a run made the folder, or is about to."""
-    return (folder / WORKING).is_dir() or (folder / LINES).is_file() or "wsseg" in _made_by(folder)
+    with answering(folder):
+        return (folder / WORKING).is_dir() or (folder / LINES).is_file() or "wsseg" in _made_by(folder)
 
 
 def _order(record: Record) -> tuple[str, str]:
@@ -230,6 +232,8 @@ class Journal:
         self._lines = _lines_by_name(out)
         self._sizes = sizes_below(out) if self._lines else {}
         self._waiting: list[bytes] = []
+        self._parts, self._last = 0, monotonic()
+        """How many parts were written, and when the last was."""
         self._write_whole()
 
     def earlier(self, name: str) -> Record | None:
@@ -246,12 +250,13 @@ class Journal:
         That one's pictures are removed if they are none of these: they would lie about what it was, or of settings.
         """
         earlier = self.earlier(record.name)
-        for file in set(earlier.files if earlier else ()) - set(record.files):
-            (self._out / file).unlink(missing_ok=True)
+        with answering(self._out):
+            for file in set(earlier.files if earlier else ()) - set(record.files):
+                (self._out / file).unlink(missing_ok=True)
         line = record.as_line()
         self._lines[record.name] = line
         self._waiting.append(line)
-        if is_local(self._out) or len(self._waiting) >= PART:
+        if is_local(self._out) or monotonic() - self._last >= SPAN:
             self._flush()
 
     def close(self, made_by: Mapping[str, Any], state: State) -> None:
@@ -266,8 +271,9 @@ class Journal:
     def _flush(self) -> None:
         text, self._waiting = b"".join(self._waiting), []
         if not is_local(self._out):
-            part = f"{len(_parts(self._out)):08}.jsonl"
-            (self._out / WORKING / part).write_bytes(text)
+            with replacing(self._out / WORKING / f"{self._parts:08}.jsonl") as part:
+                part.write(text)
+            self._parts, self._last = self._parts + 1, monotonic()
             return
         with (self._out / LINES).open("ab") as file:
             file.write(text)
@@ -276,8 +282,7 @@ class Journal:
         lines = sorted(self._lines.values(), key=lambda line: _order(record_of(line)))
         with replacing(self._out / LINES, by=self._out / WORKING) as file:
             file.writelines(lines)
-        for part in _parts(self._out):
-            part.unlink()
+        remove(_parts(self._out))
         self._waiting = []
 
 
@@ -288,9 +293,11 @@ def opened(out: Path, made_by: Mapping[str, Any], *, force: bool = False) -> Ite
     However it ends, `run.json` says so. FileExistsError when `out` holds anything that no run made, unless `force`,
     and when another run is at work there; nothing is deleted but what runs left half written.
     """
-    _check_claimable(out, force=force)
+    with answering(out):
+        _check_claimable(out, force=force)
     with _alone(out):
-        (out / RUN).unlink(missing_ok=True)
+        with answering(out):
+            (out / RUN).unlink(missing_ok=True)
         journal = Journal(out)
         state: State = "interrupted"
         try:
