@@ -117,7 +117,11 @@ def test_what_is_slow_to_load_waits(statement: str) -> None:
 
 
 def test_the_stages_load_no_network() -> None:
-    assert not modules_after("import wsseg.labeling, wsseg.metrics, wsseg.files") & {"torch", "torchvision", "timm"}
+    assert not modules_after("import wsseg.labeling, wsseg.metrics, wsseg.files, wsseg.report") & {
+        "torch",
+        "torchvision",
+        "timm",
+    }
 
 
 def test_the_stub_is_the_list_of_public_names() -> None:

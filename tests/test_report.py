@@ -183,7 +183,7 @@ def test_large_photos_are_reduced(made: Made) -> None:
 
 def test_more_photos_are_smaller() -> None:
     sides = [module._side(rows) for rows in (0, 1, 100, 200, 250, 10**6)]
-    assert sides == [960, 960, 707, 500, 448, 448]
+    assert sides == [960, 960, 800, 565, 505, 448]
 
 
 def test_the_page_sums_up(three: Made) -> None:

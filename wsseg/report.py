@@ -52,7 +52,7 @@ LONGEST: Final = 960
 SHORTEST: Final = 448
 """Pixels of a picture's long side, at most and at least."""
 
-PIXELS: Final = 50_000_000
+PIXELS: Final = 64_000_000
 """Of all photos of a page together, were they square; so a few are large, and many do not make a large page."""
 
 QUALITY: Final = 75
