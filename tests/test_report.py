@@ -712,6 +712,7 @@ class TestInABrowser:
             page.select_option("#show", show)
             page.fill("#filter", "onerror")
             page.fill("#filter", "")
+        assert HOSTILE[0] in names_in(page)
         page.locator(".card").first.click()
         for _ in range(len(HOSTILE) + 1):
             page.keyboard.press("ArrowRight")

@@ -16,6 +16,14 @@
     element.append(...children);
     return element;
   };
+  const swatch = (color) => {
+    const [svg, rect] = ["svg", "rect"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));
+    svg.setAttribute("class", "swatch");
+    svg.setAttribute("viewBox", "0 0 10 10");
+    for (const [name, value] of Object.entries({ width: 10, height: 10, fill: color })) rect.setAttribute(name, value);
+    svg.append(rect);
+    return svg;
+  };
   const shown = (value, digits = 2) => (value === undefined ? "–" : value.toFixed(digits));
   const slug = (status) => (["ok", "weak", "no object", "failed"].includes(status) ? status.replace(" ", "-") : "other");
 
@@ -113,6 +121,7 @@
     if (row.confidence !== undefined) figures.append(make("span", "quiet", `conf. ${shown(row.confidence)}`));
     name.title = row.input || row.name;
     seen.title = category;
+    if (row.color) seen.prepend(swatch(row.color), " ");
     return make("span", layout.flat ? "caption flat" : "caption", "", title, seen, figures);
   };
   const card = (row, index) => {
@@ -228,15 +237,7 @@
     };
     add("failed", row.error, "error");
     add("category", row.category);
-    if (row.color) {
-      const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-      const rect = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-      svg.setAttribute("class", "swatch");
-      svg.setAttribute("viewBox", "0 0 10 10");
-      for (const [name, value] of Object.entries({ width: 10, height: 10, fill: row.color })) rect.setAttribute(name, value);
-      svg.append(rect);
-      list.lastChild.lastChild.prepend(svg, " ");
-    }
+    if (row.color) list.lastChild.lastChild.prepend(swatch(row.color), " ");
     if (row.probability !== undefined) add("probability", shown(row.probability));
     if (row.confidence !== undefined) add("confidence", shown(row.confidence));
     add("status", row.status);
