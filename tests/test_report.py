@@ -272,10 +272,11 @@ def test_an_overlay_stands_in_for_a_mask_that_was_not_written(made: Made) -> Non
 
 
 def test_numbers_that_are_none_are_left_out(made: Made) -> None:
-    made.add("a", made.found("a", probability=float("nan"), confidence=float("inf")), seconds={"read": float("nan")})
+    told = {"probability": float("nan"), "confidence": float("-inf"), "reasons": (1, None)}
+    made.add("a", made.found("a", **told), seconds={"read": float("nan"), "write": 10**400, "see": "long"})
     row = made.written()["rows"][0]
     assert not {"probability", "confidence"} & set(row)
-    assert row["seconds"] == 0
+    assert row["reasons"] == ["1", "None"]
 
 
 def test_a_run_of_nothing_or_of_odd_settings_has_a_page(made: Made) -> None:
@@ -307,6 +308,12 @@ def test_a_photo_that_is_gone_or_another_is_named(made: Made, told: dict[str, st
     row = data_in(made.page)["rows"][0]
     assert said in row["lacking"]["photo"]
     assert set(row["made"]) == {"mask", "veil"}
+
+
+def test_a_photo_may_be_too_large_to_be_shown(made: Made) -> None:
+    made.add("a", made.found("a"))
+    assert "made" not in made.written(max_pixels=SIZE[0] * SIZE[1] - 1)["rows"][0]
+    assert "photo" in made.written(max_pixels=SIZE[0] * SIZE[1])["rows"][0]["made"]
 
 
 def test_a_picture_that_is_gone_or_broken_is_named(made: Made) -> None:

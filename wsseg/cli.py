@@ -451,13 +451,14 @@ def report(
     out: Annotated[Path, typer.Option("--out", "-o", help="Page to write, .html.")] = Path("report.html"),
     truth: Annotated[Path | None, typer.Option(help="Folder of truths, as in evaluate, for scores and errors.")] = None,
     void: Void = None,
+    max_pixels: Annotated[int, typer.Option("--max-pixels", min=1, help="Larger photos are not shown.")] = MAX_PIXELS,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is no report.")] = False,
 ) -> None:
     """Write a page to look at a run: the best and the worst of it, and every picture."""
     from wsseg.report import write_report
 
     with _progress("report") as track:
-        written = write_report(run, out, truths=truth, void=void, force=force, track=track)
+        written = write_report(run, out, truths=truth, void=void, max_pixels=max_pixels, force=force, track=track)
     for problem in written.problems[:SHOWN]:
         _complain(problem)
     if rest := written.problems[SHOWN:]:

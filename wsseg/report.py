@@ -10,6 +10,7 @@ import hashlib
 import math
 import os
 import shutil
+import sys
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -35,7 +36,7 @@ from wsseg.files import UNKNOWN_LEVEL, VOC_COLORS, is_local, path_of, read_file,
 from wsseg.labeling import shrunk
 from wsseg.metrics import SCORES
 from wsseg.pictures import ERRORS, error_map, veil
-from wsseg.recipe import RECIPES
+from wsseg.recipe import MAX_PIXELS, RECIPES
 from wsseg.record import REPORTED, Finding, Outputs, Record, Run, read_run
 
 Track: TypeAlias = Callable[[Sequence[Any]], Iterable[Any]]
@@ -140,6 +141,7 @@ def write_report(
     *,
     truths: str | PathLike[str] | None = None,
     void: int | None = None,
+    max_pixels: int = MAX_PIXELS,
     force: bool = False,
     track: Track = iter,
 ) -> Report:
@@ -148,7 +150,8 @@ def write_report(
     Up to `WITHIN` findings it holds its pictures itself; those of more lie in a folder beside it, `report_files` for
     `report.html`. Photos are read again from where the run read them, and shown if they are on this machine and still
     the same. With `truths`, a folder as `evaluate` takes it, and `void`, the value in its files that never counts, the
-    page has scores and errors. `track` goes through what is done, and may show how far it is.
+    page has scores and errors. A photo of more than `max_pixels` is not shown. `track` goes through what is done, and
+    may show how far it is.
 
     An earlier report is replaced; FileExistsError when `out` is any other file, unless `force`. ValueError when there
     is no run, or when there are truths but no masks on a disk to compare with them.
@@ -158,7 +161,7 @@ def write_report(
     judged = _judged(found, Path(truths), void, track) if truths is not None else None
     size = sum(max(1, len(record.findings)) for record in found.records)
     with _pictures(page, within=size <= WITHIN) as (base, keep):
-        drawer = _Drawer(folder=found.folder, judged=judged, side=_side(size), keep=keep)
+        drawer = _Drawer(folder=found.folder, judged=judged, side=_side(size), max_pixels=max_pixels, keep=keep)
         rows = [row for record in track(found.records) for row in drawer.rows(record)]
         text = _page(found, rows, judged, base, drawer)
         with replacing(page) as file:
@@ -237,6 +240,8 @@ class _Drawer:
     folder: Path
     judged: "_Judged | None"
     side: int
+    """The longest that a picture has."""
+    max_pixels: int
     keep: Keep
     addresses: list[str] = field(default_factory=list)
     """What those of the pictures end in."""
@@ -263,16 +268,16 @@ class _Drawer:
             probability=_number(finding.probability),
             confidence=_number(finding.confidence),
             status=spelled(finding.status or ""),
-            reasons=[spelled(reason) for reason in finding.reasons],
+            reasons=[spelled(str(reason)) for reason in finding.reasons],
             color=_color_of_label(index + 1) if record.outputs else "",
-            scores=self.judged.scores.get(name, {}) if self.judged else {},
+            scores=_known(self.judged.scores.get(name, {})) if self.judged else {},
             shown=blank.shown if record.outputs else self._of_finding(blank.shown, finding, name),
         )
 
     def _of_photo(self, record: Record) -> _Shown:
         """The photo, and what of the run is of all its targets together."""
         shown, outputs = _Shown(), record.outputs
-        self._draw(shown, record.name, "photo", lambda: self._reduced(_photo_of(record)), QUALITY)
+        self._draw(shown, record.name, "photo", lambda: self._reduced(self._photo(record)), QUALITY)
         labels = self._draw_output(shown, record.name, outputs, "labels")
         self._draw_output(shown, record.name, outputs, "instances")
         if labels is not None:
@@ -324,8 +329,17 @@ class _Drawer:
         self.addresses.append(self.keep(_webp(picture, quality)))
         return picture
 
+    def _photo(self, record: Record) -> Image:
+        """The photo if it is on this machine, and is what the run saw; ValueError and OSError otherwise."""
+        if "://" in record.input:
+            raise ValueError(f"photo must be on a disk to be shown, got {record.input}; copy it, and segment the copy")
+        data = read_file(Path(record.input), max_pixels=self.max_pixels)
+        if record.hash and hashlib.sha256(data).hexdigest() != record.hash:
+            raise ValueError(f"photo must be the one that the run saw, got another at {record.input}; segment it again")
+        return read_image(data, max_pixels=self.max_pixels)
+
     def _output(self, file: str) -> Image:
-        return read_image(read_file(self.folder / file))
+        return read_image(read_file(self.folder / file, max_pixels=self.max_pixels), max_pixels=self.max_pixels)
 
     def _reduced(self, picture: Image) -> Image:
         return shrunk(picture, self.side)
@@ -333,19 +347,9 @@ class _Drawer:
     def _reduced_truth(self, truth: Seeds) -> NDArray[np.uint8]:
         """Grey levels, as of seeds on disk."""
         is_object, is_void = (self._reduced((truth == side) * np.uint8(255)) for side in (FOREGROUND, UNKNOWN))
-        return np.where(is_void > UNKNOWN_LEVEL, UNKNOWN_LEVEL, np.where(is_object >= UNKNOWN_LEVEL, 255, 0)).astype(
-            np.uint8
-        )
-
-
-def _photo_of(record: Record) -> Image:
-    """The photo if it is on this machine, and is what the run saw; ValueError and OSError otherwise."""
-    if "://" in record.input:
-        raise ValueError("photo must be on a disk to be shown, got one in an object store")
-    data = read_file(Path(record.input))
-    if record.hash and hashlib.sha256(data).hexdigest() != record.hash:
-        raise ValueError(f"photo must be the one that the run saw, got another at {record.input}")
-    return read_image(data)
+        levels = np.where(is_object >= UNKNOWN_LEVEL, 255, 0).astype(np.uint8)
+        levels[is_void > UNKNOWN_LEVEL] = UNKNOWN_LEVEL
+        return levels
 
 
 def _is_object(picture: Image) -> Mask:
@@ -417,6 +421,8 @@ def _name_of_mask(finding: Finding, record: Record) -> str:
 
 
 # --------------------------------------------------------------------------------------------------------------- page
+
+
 def _page(run: Run, rows: Sequence[_Row], judged: _Judged | None, base: str, drawer: _Drawer) -> bytes:
     """The page itself; equal runs and pictures make equal bytes."""
     style, script = (_template(name) for name in ("report.css", "report.js"))
@@ -428,25 +434,21 @@ def _page(run: Run, rows: Sequence[_Row], judged: _Judged | None, base: str, dra
         "flags": KINDS[what],
         "rows": [row.as_json() for row in rows],
     }
-    page = (
-        _environment()
-        .get_template("report.html")
-        .render(
-            version=__version__,
-            style=style,
-            script=script,
-            policy=_policy(style, script, base),
-            data=data,
-            title=spelled(run.folder.resolve().name if is_local(run.folder) else run.folder.name),
-            folder=spelled(str(run.folder)),
-            summary=_summary(run, rows, judged),
-            charts=_charts(rows),
-            categories=_categories(rows),
-            errors={kind: f"#{bytes(color).hex()}" for kind, color in ERRORS.items()} if judged else {},
-            problems=[spelled(problem) for problem in drawer.problems],
-            total=len(rows),
-            judged=judged is not None,
-        )
+    template = _environment().get_template("report.html")
+    page = template.render(
+        version=__version__,
+        style=style,
+        script=script,
+        policy=_policy(style, script, base),
+        data=data,
+        title=spelled(run.folder.resolve().name if is_local(run.folder) else run.folder.name),
+        folder=spelled(str(run.folder)),
+        summary=_summary(run, rows, judged),
+        charts=_charts(rows),
+        categories=_categories(rows),
+        errors={kind: f"#{bytes(color).hex()}" for kind, color in ERRORS.items()} if judged else {},
+        problems=[spelled(problem) for problem in drawer.problems],
+        judged=judged is not None,
     )
     return page.encode()
 
@@ -487,9 +489,14 @@ def spelled(text: str) -> str:
 
 def _number(value: object) -> float | None:
     """What a record says, which JSON may not be able to; None for no number."""
-    if not isinstance(value, (int, float)) or not math.isfinite(value):
+    if not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
         return None
-    return round(float(value), 4)
+    return round(value, 6)
+
+
+def _known(scores: Mapping[str, float]) -> dict[str, float]:
+    numbers = {name: _number(value) for name, value in scores.items()}
+    return {name: value for name, value in numbers.items() if value is not None}
 
 
 # ------------------------------------------------------------------------------------------------------------ summary
@@ -523,30 +530,31 @@ def _summary(run: Run, rows: Sequence[_Row], judged: _Judged | None) -> dict[str
 def _means(rows: Sequence[_Row]) -> dict[str, Any]:
     """The mean of each score, and over how many masks it is."""
     scored = [row.scores for row in rows if row.scores]
-    means = {name: fmean(scores[name] for scores in scored) for name in SCORES} if scored else {}
+    means = {name: _mean(scores.get(name) for scores in scored) for name in SCORES} if scored else {}
     return {"scores": means, "count": len(scored), "lacking": len(rows) - len(scored)}
 
 
 def _made_by(run: Run, rows: Sequence[_Row]) -> dict[str, str]:
-    told = run.made_by
-    versions = told.get("versions")
-    seconds = [row.seconds for row in rows if row.seconds]
+    told, classifier = run.made_by, run.made_by.get("classifier")
     facts = {
         "recipe": _recipe(told.get("recipe")),
-        "classifier": _inner(told.get("classifier"), "name"),
+        "classifier": classifier.get("name") if isinstance(classifier, dict) else "",
         "state": told.get("state", "not ended"),
-        "targets": ", ".join(map(str, targets)) if isinstance(targets := told.get("targets"), list) else "",
-        "wsseg": told.get("wsseg", ""),
-        "seconds a photo": f"{fmean(seconds):.2f}" if seconds else "",
-        "versions": ", ".join(f"{name} {version}" for name, version in versions.items())
-        if isinstance(versions, dict)
-        else "",
+        "targets": told.get("targets"),
+        "wsseg": told.get("wsseg"),
+        "versions": told.get("versions"),
+        "seconds a photo": f"{_mean(row.seconds for row in rows) or 0:.2f}",
     }
-    return {name: spelled(str(value)) for name, value in facts.items() if value}
+    return {name: spelled(_listed(value)) for name, value in facts.items() if value}
 
 
-def _inner(value: object, name: str) -> object:
-    return value.get(name, "") if isinstance(value, dict) else ""
+def _listed(value: object) -> str:
+    match value:
+        case dict():
+            return ", ".join(f"{name} {each}" for name, each in value.items())
+        case list():
+            return ", ".join(map(str, value))
+    return str(value)
 
 
 def _recipe(numbers: object) -> str:
