@@ -143,7 +143,6 @@ def pace(sources: Sequence[Source], engine: Engine, recipe: str) -> Pace:
 @contextmanager
 def outcomes_of(sources: Sequence[Source], engine: Engine, recipe: str) -> Iterator[Iterator[Outcome]]:
     """The outcomes of a run in a folder that is gone afterwards; as `wsseg segment` runs it."""
-    cv2.setNumThreads(1)
     segmenter = wsseg.Segmenter(recipe=recipe)
     with tempfile.TemporaryDirectory() as out, opened(Path(out), {"wsseg": wsseg.__version__}) as journal:
         see = partial(see_masks, segmenter=segmenter, targets=None, top=None)

@@ -238,6 +238,9 @@ class TestPhotos:
             f"{local}/0.png",
         ]
         assert self.names(local / "some.txt") == ["1", "0"]
+        (local / "some.txt").write_text(f"{photos}/none.png\n")
+        (missing,) = done(local / "some.txt", local / "out")
+        assert missing.record.error.startswith(f"{photos}/none.png must be readable")
 
     def test_marks_of_folders_hidden_and_strange_keys(self, bucket: Path) -> None:
         store: Any = bucket

@@ -84,7 +84,10 @@ Void = Annotated[int | None, typer.Option(min=0, help="Value in the truths that 
 ForceFile = Annotated[bool, typer.Option("--force", help="Replace the file if there is one.")]
 Force = Annotated[bool, typer.Option("--force", help="Do all anew, in a folder that no earlier run made if need be.")]
 Workers = Annotated[
-    str, typer.Option(metavar="N|auto", help="Processes; masks do not depend on them. auto is one for each core.")
+    str,
+    typer.Option(
+        metavar="N|auto", help="Processes; masks do not depend on them. auto is one for each core, or CPU of Ray."
+    ),
 ]
 Device = Annotated[str, typer.Option(help="Where the network runs: cpu, cuda, cuda:1, mps.")]
 ShowProgress = Annotated[
@@ -553,11 +556,14 @@ def _task(job: Job, recipe: Recipe, ask: Ask) -> "tuple[Task, dict[str, Any]]":
 def _photos(job: Job) -> "list[Source]":
     """The photos of the job, each under the name that an earlier run gave it."""
     from wsseg.batch import beside_outputs
-    from wsseg.files import find_photos
+    from wsseg.files import find_photos, passed_over
 
     sources = beside_outputs(find_photos(job.paths, named=_names_in(job.out)), job.out)
     if not sources:
         raise ValueError(f"paths must hold photos, got only pictures of runs as in {job.out}; name others")
+    if others := passed_over(job.paths):
+        got = f"{len(others)} files passed over, as {others[0].name}"
+        _warn(f"{got}, whose format cannot be read: convert them to PNG or JPEG")
     return _of_shard(job, sources)
 
 
@@ -596,14 +602,17 @@ def _names_in(out: Path) -> dict[str, str]:
 
 
 def _engine(job: Job, found: "Sequence[Source] | None") -> "Engine":
-    from wsseg.engines import here, in_processes, workers_for
+    from wsseg.engines import here, in_processes, on_ray, workers_for
 
-    if job.workers == "auto":
-        workers = workers_for(None if found is None else len(found))
-    elif job.workers.isdecimal() and int(job.workers):
-        workers = int(job.workers)
-    else:
+    if job.workers != "auto" and not (job.workers.isdecimal() and int(job.workers)):
         raise ValueError(f"workers must be a number from 1, or auto, got {job.workers!r}; mend it")
+    wanted = None if job.workers == "auto" else int(job.workers)
+    if job.engine == "ray":
+        if job.watch or job.device != "cpu":
+            got = "--watch" if job.watch else f"--device {job.device}"
+            raise ValueError(f"engine must be local for that, got ray with {got}; leave out one of the two")
+        return partial(on_ray, workers=wanted)
+    workers = wanted or workers_for(None if found is None else len(found))
     return here if workers == 1 else partial(in_processes, workers=workers)
 
 

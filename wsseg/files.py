@@ -39,6 +39,12 @@ _FORMATS: Final = (
 )
 """The formats of photos; the rest of Pillow's hold no photo, or run other programs (EPS)."""
 
+_UNREAD: Final = frozenset(
+    f".{kind}"
+    for kind in ("arw", "cr2", "cr3", "dng", "heic", "heif", "jxl", "nef", "orf", "psb", "raf", "raw", "rw2", "svg")
+)
+"""Suffixes of photos and pictures that Pillow alone does not open."""
+
 _FRAMES: Final = {"AVIF": "frames", "GIF": "frames", "PNG": "frames", "WEBP": "frames", "TIFF": "pages"}
 """What a file of several pictures calls them; those of MPO and PSD are previews, gain maps and layers."""
 
@@ -302,10 +308,11 @@ def read_file(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
 def _fetched(path: Path, max_pixels: int) -> bytes:
     """What a file in an object store holds."""
     try:
-        length = path.stat().st_size
+        store = cast(Any, path)  # Whose `read_bytes`, and `cat_file` of no bounds, would ask twice.
+        length = store.fs.info(store.path)["size"]
         _check_not_empty(str(path), length)
         _check_length(path, length, max_pixels)
-        return path.read_bytes()
+        return cast(bytes, store.fs.cat_file(store.path, start=0, end=length))
     except ReadError:
         raise
     except Exception as error:  # Each store's library has its own.
@@ -755,6 +762,13 @@ def _walk(folder: Path, root: Path) -> Iterator[Path]:
             yield path  # Path.resolve would raise on a link to itself.
 
 
+def passed_over(paths: Sequence[Path]) -> list[Path]:
+    """The files in folders of these that are photos of formats which nothing here reads, such as a camera's own."""
+    folders = [path for path in paths if is_local(path) and path.is_dir()]
+    files = [Path(top, name) for folder in folders for top, _, names in os.walk(folder) for name in sorted(names)]
+    return [path for path in files if path.suffix.lower() in _UNREAD and not path.name.startswith(".")]
+
+
 def _is_hidden(name: PurePath) -> bool:
     return any(part.startswith(".") for part in name.parts)
 
@@ -790,7 +804,7 @@ def _in_list(file: Path) -> list[Source]:
         raise ValueError(f"{file} must be a list of photos in UTF-8, got other bytes; save it as UTF-8") from error
     named = [line for line in lines if line and not line.startswith("#")]
     photos = [path_of(line) if "://" in line else file.parent / line for line in named]
-    for photo in photos:
+    for photo in filter(is_local, photos):  # To ask a store after each would take longer than to try each.
         if not photo.is_file():
             raise ValueError(f"{file} must list photos relative to its folder, got no file {photo}; mend that line")
     return _some([Source(photo, _name_under(file.parent, photo)) for photo in photos], file, "write one path a line")

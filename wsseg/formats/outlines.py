@@ -151,11 +151,11 @@ def _vertices(walk: _Walk, edges: list[int]) -> NDArray[np.float64]:
     across = walk.headings[turns] % 2 == 1
     lines = np.stack([walk.lines[turns], walk.lines[after]], axis=1)
     points = np.where(across[:, None], lines, lines[:, ::-1])
-    far, near = points.copy(), points
-    for ends, edge, sign in ((near, turns, -1), (far, after, 1)):
-        through = np.flatnonzero(walk.through[turns])
-        axis = 1 - walk.headings[edge[through]] % 2  # Of (y, x), along the edge.
-        along = _STEPS[walk.headings[edge[through]], axis] * sign * INSET
-        ends[through, 1 - axis] = walk.starts[after[through], axis] + along
-    both = np.stack([near, far], axis=1)
-    return np.asarray(both[np.stack([np.ones(len(turns), np.bool_), walk.through[turns]], axis=1)])
+    through = walk.through[turns]
+    both = np.stack([points, points], axis=1)
+    for side, edges_there, sign in ((0, turns, -1), (1, after, 1)):
+        headings, corners = walk.headings[edges_there[through]], walk.starts[after[through]]
+        axis = 1 - headings % 2  # Of (y, x), along the edge: the vertex lies there before the corner, or behind it.
+        along = np.take_along_axis(corners + sign * INSET * _STEPS[headings], axis[:, None], axis=1)[:, 0]
+        both[np.flatnonzero(through), side, 1 - axis] = along
+    return np.asarray(both[np.stack([np.ones_like(through), through], axis=1)])

@@ -6,7 +6,7 @@ photo; 0 is background. A list in `ImageSets/Segmentation` names the photos, `la
 colors, `name:r,g,b::`, as https://docs.cvat.ai/docs/manual/advanced/formats/format-smask/ has it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
@@ -23,7 +23,7 @@ BACKGROUND: Final = "background"
 
 
 def _tree(plan: Plan, listed: str) -> Parts:
-    """A pixel that several objects share is of the smallest, which would otherwise have the largest part to lose."""
+    """A pixel that several objects share is of the smallest, which would lose the largest share of itself."""
     _check_categories(plan.categories)
     check_lines((name.name for name in plan.names), "names of photos")
     yield File("labelmap.txt", [_label_map(plan.categories)])
@@ -68,7 +68,7 @@ def _pictures(photo: AnnotatedPhoto, values: dict[str, int]) -> Iterator[File | 
         yield Loss(photo.name, f"{shared} pixels of objects that lie below smaller ones")
 
 
-def _painted(photo: AnnotatedPhoto, values: "list[int] | range") -> Labels:
+def _painted(photo: AnnotatedPhoto, values: Sequence[int]) -> Labels:
     """The value of each object, the smaller above the larger."""
     labels = np.zeros(photo.size, np.uint8)
     order = sorted(zip(photo.objects, values, strict=True), key=lambda pair: -int(pair[0].mask.sum()))
