@@ -429,7 +429,6 @@ def _page(run: Run, rows: Sequence[_Row], judged: _Judged | None, base: str, dra
     what = _what(run)
     data = {
         "base": base,
-        "addresses": drawer.addresses,
         "kinds": ["photo", *KINDS[what]],
         "flags": KINDS[what],
         "rows": [row.as_json() for row in rows],
@@ -441,6 +440,7 @@ def _page(run: Run, rows: Sequence[_Row], judged: _Judged | None, base: str, dra
         script=script,
         policy=_policy(style, script, base),
         data=data,
+        addresses=drawer.addresses,
         title=spelled(run.folder.resolve().name if is_local(run.folder) else run.folder.name),
         folder=spelled(str(run.folder)),
         summary=_summary(run, rows, judged),

@@ -2,6 +2,7 @@
 (() => {
   const at = (id) => document.getElementById(id);
   const data = JSON.parse(at("data").textContent);
+  let addresses = [];
   const names = {
     photo: "Photo", overlay: "Overlay", errors: "Errors", saliency: "Saliency", seeds: "Seeds", mask: "Mask",
     truth: "Truth", labels: "Labels", instances: "Instances",
@@ -44,11 +45,11 @@
   };
   const picture = (row, kind) => {
     const shot = make("span", "shot");
-    for (const layer of layers(row, kind)) {
+    for (const layer of addresses.length ? layers(row, kind) : []) {
       const image = make("img");
       image.alt = "";
       image.decoding = "async";
-      image.src = data.base + data.addresses[row.made[layer]];
+      image.src = data.base + addresses[row.made[layer]];
       shot.append(image);
     }
     if (!has(row, kind)) shot.append(make("span", "lack", missing(row, kind)));
@@ -351,4 +352,10 @@
   addEventListener("resize", () => requestAnimationFrame(() => (grid.clientWidth === layout.width ? draw() : lay())));
   renew();
   performance.mark("wsseg-ready");
+
+  // Most of a page is its pictures, which come last: until they are there it can be used without them.
+  document.addEventListener("DOMContentLoaded", () => {
+    addresses = JSON.parse(at("addresses").textContent);
+    lay();
+  });
 })();
