@@ -104,7 +104,7 @@ def memory(data: Data, photos: Annotated[int, typer.Option(min=EARLY + 1)] = 100
 def kills(
     data: Data,
     kills: Annotated[int, typer.Option(min=1)] = 20,
-    photos: Annotated[int, typer.Option(min=1)] = 60,
+    photos: Annotated[int, typer.Option(min=1, help="So many that the run does not end before the kills.")] = 200,
     recipe: Recipe = "fast",
     seed: int = 0,
 ) -> None:
@@ -179,7 +179,7 @@ def kill_again_and_again(command: list[str], kills: int, chance: random.Random) 
     killed = {"first": 0, "other": 0}
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while sum(killed.values()) < kills and running.poll() is None:
-        time.sleep(chance.uniform(0.5, 12))
+        time.sleep(chance.uniform(0.5, 10))
         whom, victim = chance.choice([("first", running.pid), ("other", worker_of(running.pid, chance))])
         if victim is None or running.poll() is not None:
             continue

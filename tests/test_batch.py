@@ -19,7 +19,7 @@ from wsseg.categories import Categories, Target
 from wsseg.engines import here
 from wsseg.files import Photo, Source, write_mask, write_picture
 from wsseg.hints import Hints
-from wsseg.record import opened, read_run
+from wsseg.record import Record, opened, read_run
 from wsseg.segmentation import LabelMap, Part, Sighting
 
 DARK, BRIGHT, ODD, VAST = 10, 200, 66, 99
@@ -225,6 +225,19 @@ class TestAgain:
         done(task, sources_in(photos))
         assert list(files_in(task.out)) == ["saliency/sub/b.png"]
 
+    def test_no_picture_is_taken_for_one_of_the_settings_before(
+        self, photos: Path, task: Task, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As when a run under others is interrupted between a picture and its line."""
+        done(task, sources_in(photos))
+        before = files_in(task.out)
+        with pytest.raises(KeyboardInterrupt), opened(task.out, {"wsseg": "0"}) as journal:
+            monkeypatch.setattr(journal, "append", interrupted)
+            list(run(replace(task, see=see_darkly, settings="s2"), sources_in(photos), journal, here))
+        assert files_in(task.out) != before
+        done(task, sources_in(photos))
+        assert files_in(task.out) == before
+
     def test_photos_of_elsewhere_keep_their_lines(self, photos: Path, task: Task) -> None:
         done(task, sources_in(photos))
         done(task, sources_in(photos / "sub"))
@@ -243,6 +256,14 @@ class TestAgain:
         assert files_in(task.out) == files_in(whole.out)
         lines = [[replace(record, seconds={}) for record in read_run(out).records] for out in (task.out, whole.out)]
         assert lines[0] == lines[1]
+
+
+def see_darkly(photo: Photo, hints: Hints | None) -> tuple[Sighting, ...]:
+    return sightings(photo.image // 2, Target((0,), "class 0"))
+
+
+def interrupted(record: Record) -> None:
+    raise KeyboardInterrupt
 
 
 def never(photo: Photo, hints: Hints | None) -> tuple[Sighting, ...]:

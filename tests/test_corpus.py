@@ -64,6 +64,12 @@ def linked(target: str) -> Put:
     return lambda path: path.symlink_to(target)
 
 
+def bulky(path: Path) -> None:
+    """A file of 100 MB, of which the disk holds nothing."""
+    path.touch()
+    os.truncate(path, 10**8)
+
+
 def turned(orientation: int) -> bytes:
     exif = pillow.Exif()
     exif[0x0112] = orientation
@@ -98,6 +104,8 @@ KINDS = [
     Kind("huge.png", of(declaring(60000, 60000)), error="must have at most 100000 pixels"),
     Kind("nothing.png", of(declaring(0, 10)), error="must be a"),
     Kind("larger.png", of_size(400, 300), error="must have at most 100000 pixels, got"),
+    Kind("bulky.jpg", bulky, error="bytes, got 100000000; allow more"),
+    Kind("gone.jpg", linked("nowhere.jpg"), error="must be readable, got 'No such file or directory'; check the path"),
     Kind("loop.jpg", linked("loop.jpg"), error="must be readable"),
     Kind("inner-link.jpg", linked("good.jpg"), SIZE),
     Kind("pipe.png", lambda path: os.mkfifo(path), error="must be a regular file, got a pipe or a device"),
@@ -136,11 +144,12 @@ KINDS = [
     Kind("a" * 251 + ".png", of_size(9, 9), (9, 9)),
     Kind("bytes\udcff.png", of_size(9, 9), (9, 9)),
     Kind("e\u0301.png", of_size(9, 9), (9, 9)),
+    Kind("\u00e9.bmp", as_format("BMP"), SIZE),
     Kind("same.png", of_size(9, 9), (9, 9)),
     Kind("same.bmp", as_format("BMP"), SIZE),
 ]
 
-PASSED_OVER = ("outside.jpg", "camera.heic", "camera.NEF", ".hidden.jpg", "notes.txt")
+PASSED_OVER = ("outside.jpg", "camera.heic", "camera.NEF", "logo.svg", ".hidden.jpg", "notes.txt", "paper.pdf")
 """What is no photo to be done: a link out of the folder, formats that nothing here reads, and what is none."""
 
 
@@ -160,9 +169,13 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def ended(corpus: Path) -> tuple[int, str]:
-    """The exit code of a run of all of them, and what was said on stderr."""
+    return of_run(corpus, out=corpus.parent / "out")
+
+
+def of_run(*paths: Path, out: Path) -> tuple[int, str]:
+    """The exit code of a run of these, and what was said on stderr."""
     told = io.StringIO()
-    words = ["wsseg", "segment", str(corpus), "-o", str(corpus.parent / "out"), "--workers", "1", *QUICK]
+    words = ["wsseg", "segment", *map(str, paths), "-o", str(out), "--workers", "1", *QUICK]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", words)
         patch.setattr(sys, "stderr", told)
@@ -210,7 +223,7 @@ def test_what_is_no_photo_is_passed_over(
 ) -> None:
     assert set(records) == {kind.name for kind in KINDS}
     assert not (corpus.parent / "owned").exists() and not Path("owned").exists()
-    assert "2 files passed over, as camera.NEF, whose format cannot be read: convert them to PNG or JPEG" in ended[1]
+    assert "3 files passed over, as camera.NEF, whose format cannot be read: convert them to PNG or JPEG" in ended[1]
 
 
 def test_what_is_done_is_not_done_again(corpus: Path, records: dict[str, dict[str, object]]) -> None:
@@ -218,3 +231,17 @@ def test_what_is_done_is_not_done_again(corpus: Path, records: dict[str, dict[st
     out = corpus.parent / "out"
     assert {path.relative_to(out).as_posix() for path in (out / "masks").rglob("*") if path.is_file()} == masks
     assert len(masks) == sum(not kind.error for kind in KINDS)
+
+
+def test_what_is_passed_over_in_a_folder_fails_by_name(corpus: Path, tmp_path: Path) -> None:
+    """Also a camera's own format that is a TIFF as well, of its preview alone, and by a list."""
+    (tmp_path / "camera.nef").write_bytes(data("TIFF"))
+    (tmp_path / "list.txt").write_text(f"camera.nef\n{corpus / 'good.jpg'}\n{corpus / 'cut.jpg'}\n")
+    code, told = of_run(corpus / "camera.heic", tmp_path / "list.txt", out=tmp_path / "out")
+    assert code == 1 and "1 of 4 photos done: " in told
+    for path, error in (
+        (corpus / "camera.heic", "source must be a picture, got nothing that Pillow reads; convert it to PNG"),
+        (tmp_path / "camera.nef", f"{tmp_path / 'camera.nef'} must be a picture, got what a camera's sensor saw; "),
+        (corpus / "cut.jpg", "source must be a whole and sound picture"),
+    ):
+        assert f"{path}: {error}" in told

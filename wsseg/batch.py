@@ -207,6 +207,8 @@ def run(
         job = Job(source=source, hints=hints.get(source.path))
         earlier = journal.earlier(name_of(source))
         complete = not again and earlier is not None and task.is_complete(earlier) and journal.holds(earlier)
+        if earlier and earlier.files and not complete:
+            journal.doubt(earlier)
         return replace(job, earlier=earlier, complete=complete)
 
     jobs = (None if source is None else job_of(source) for source in sources)

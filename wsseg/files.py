@@ -39,10 +39,12 @@ _FORMATS: Final = (
 )
 """The formats of photos; the rest of Pillow's hold no photo, or run other programs (EPS)."""
 
-_UNREAD: Final = frozenset(
-    f".{kind}"
-    for kind in ("arw", "cr2", "cr3", "dng", "heic", "heif", "jxl", "nef", "orf", "psb", "raf", "raw", "rw2", "svg")
+_RAW: Final = frozenset(
+    f".{kind}" for kind in ("arw", "cr2", "cr3", "dng", "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "srw")
 )
+"""Suffixes of what cameras' sensors saw. Many are TIFF, of which Pillow would take the preview for the photo."""
+
+_UNREAD: Final = _RAW | {".heic", ".heif", ".hif", ".jxl", ".psb", ".svg"}
 """Suffixes of photos and pictures that Pillow alone does not open."""
 
 _FRAMES: Final = {"AVIF": "frames", "GIF": "frames", "PNG": "frames", "WEBP": "frames", "TIFF": "pages"}
@@ -311,6 +313,7 @@ def _fetched(path: Path, max_pixels: int) -> bytes:
         store = cast(Any, path)  # Whose `read_bytes`, and `cat_file` of no bounds, would ask twice.
         length = store.fs.info(store.path)["size"]
         _check_not_empty(str(path), length)
+        _check_not_raw(path)
         _check_length(path, length, max_pixels)
         return cast(bytes, store.fs.cat_file(store.path, start=0, end=length))
     except ReadError:
@@ -337,7 +340,13 @@ def _bytes_of(source: bytes | str | PathLike[str]) -> BinaryIO:
     if not stat.S_ISREG(status.st_mode):
         raise ReadError(f"{source} must be a regular file, got a pipe or a device; save the picture to a file")
     _check_not_empty(os.fspath(source), status.st_size)
+    _check_not_raw(PurePath(source))
     return Path(source).open("rb")
+
+
+def _check_not_raw(path: PurePath) -> None:
+    if path.suffix.lower() in _RAW:
+        raise ReadError(f"{path} must be a picture, got what a camera's sensor saw; develop it to PNG or JPEG")
 
 
 def _check_not_empty(name: str, size: int) -> None:

@@ -12,8 +12,9 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
+from threading import Lock
 from time import monotonic
 from types import NoneType
 from typing import Any, Final, Literal, TypeAlias
@@ -33,6 +34,9 @@ WORKING: Final = ".wsseg"
 
 REPORTED: Final = re.compile("wsseg-report-[0-9a-f]{32}")
 """What a folder is called that holds the pictures of a report."""
+
+UNSURE: Final = "unsure"
+"""Settings of a record whose pictures may have been replaced by a run that was broken off."""
 
 SPAN: Final = 30.0
 """Seconds between two parts of the records, at least, in an object store, where nothing can be appended."""
@@ -232,6 +236,8 @@ class Journal:
         self._lines = _lines_by_name(out)
         self._sizes = sizes_below(out) if self._lines else {}
         self._waiting: list[bytes] = []
+        self._writing = Lock()
+        """Photos are handed out in one thread, and what became of them is written down in another."""
         self._parts, self._last = 0, monotonic()
         """How many parts were written, and when the last was."""
         self._write_whole()
@@ -253,11 +259,11 @@ class Journal:
         with answering(self._out):
             for file in set(earlier.files if earlier else ()) - set(record.files):
                 (self._out / file).unlink(missing_ok=True)
-        line = record.as_line()
-        self._lines[record.name] = line
-        self._waiting.append(line)
-        if is_local(self._out) or monotonic() - self._last >= SPAN:
-            self._flush()
+        self._write_down(record)
+
+    def doubt(self, record: Record) -> None:
+        """Writes down that the photo's pictures are about to be replaced, before anything else is known of them."""
+        self._write_down(replace(record, settings=UNSURE))
 
     def close(self, made_by: Mapping[str, Any], state: State) -> None:
         """Writes a line a photo, in the order of their inputs, and last what made the run."""
@@ -267,6 +273,14 @@ class Journal:
         told = {**made_by, "state": state, "counts": {"photos": len(records), **counts}}
         with replacing(self._out / RUN, by=self._out / WORKING) as file:
             file.write(json.dumps(told, indent=2).encode())
+
+    def _write_down(self, record: Record) -> None:
+        line = record.as_line()
+        with self._writing:
+            self._lines[record.name] = line
+            self._waiting.append(line)
+            if is_local(self._out) or monotonic() - self._last >= SPAN:
+                self._flush()
 
     def _flush(self) -> None:
         text, self._waiting = b"".join(self._waiting), []
@@ -279,11 +293,12 @@ class Journal:
             file.write(text)
 
     def _write_whole(self) -> None:
-        lines = sorted(self._lines.values(), key=lambda line: _order(record_of(line)))
-        with replacing(self._out / LINES, by=self._out / WORKING) as file:
-            file.writelines(lines)
-        remove(_parts(self._out))
-        self._waiting = []
+        with self._writing:
+            lines = sorted(self._lines.values(), key=lambda line: _order(record_of(line)))
+            with replacing(self._out / LINES, by=self._out / WORKING) as file:
+                file.writelines(lines)
+            remove(_parts(self._out))
+            self._waiting = []
 
 
 @contextmanager
