@@ -23,7 +23,7 @@ LAYERS = {
     6: {"segmentation"},
     7: {"batch", "evaluation"},
     8: {"__init__", "tuning", "comparison"},
-    9: {"adapt"},
+    9: {"adapt", "report"},
     10: {"cli"},
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names}
@@ -42,6 +42,7 @@ DOORS = {
     "safetensors": NETWORK,
     "maxflow": {"cut"},
     "pycocotools": {"formats"},
+    "jinja2": {"report"},
     "PIL": {"files", "pictures"},
     "filelock": {"record"},
     "threadpoolctl": {"engines"},
@@ -118,7 +119,11 @@ def test_what_is_slow_to_load_waits(statement: str) -> None:
 
 
 def test_the_stages_load_no_network() -> None:
-    assert not modules_after("import wsseg.labeling, wsseg.metrics, wsseg.files") & {"torch", "torchvision", "timm"}
+    assert not modules_after("import wsseg.labeling, wsseg.metrics, wsseg.files, wsseg.report") & {
+        "torch",
+        "torchvision",
+        "timm",
+    }
 
 
 def test_the_stub_is_the_list_of_public_names() -> None:

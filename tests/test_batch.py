@@ -325,6 +325,11 @@ class TestBesideOutputs:
         sources = [source(str(tmp_path / path)) for path in paths]
         assert beside_outputs(sources, tmp_path / "out") == sources[1:]
 
+    def test_nor_are_those_of_a_report(self, tmp_path: Path) -> None:
+        paths = (f"report_files/wsseg-report-{'0a' * 16}/000001.webp", "report_files/a.png", "wsseg-report-1/a.png")
+        sources = [source(str(tmp_path / path)) for path in paths]
+        assert beside_outputs(sources, tmp_path / "out") == sources[1:]
+
     def test_a_link_to_itself_is_a_bad_photo_and_no_more(self, tmp_path: Path) -> None:
         (tmp_path / "loop.jpg").symlink_to("loop.jpg")
         sources = [source(str(tmp_path / "loop.jpg"))]

@@ -23,6 +23,7 @@ from wsseg.datasets import CODINGS
 from wsseg.metrics import SCORES
 from wsseg.protocols import PROTOCOLS
 from wsseg.recipe import RECIPES, Recipe, read_recipe
+from wsseg.record import Finding, Record
 
 QUICK = ("--samples", "1", "--no-mirror", "--exact-side", "64")
 RUN_FILES = ("run.json", "run.jsonl")
@@ -825,3 +826,52 @@ class TestTune:
         ended = run("tune", *folders, "-o", tmp_path / "mine.toml")
         assert ended.code == 2
         assert "photos and truths must be one of each name, got otherwise for 3;" in ended.err
+
+
+class TestReport:
+    @pytest.fixture
+    def made(self, photos: Path, tmp_path: Path) -> Path:
+        """A run by hand, of the cat."""
+        mask = np.zeros((150, 226), np.bool_)
+        mask[:75] = True
+        wsseg.write_mask(tmp_path / "out/masks/cat.png", mask)
+        found = Finding(category="tabby", probability=0.5, status="ok", outputs={"mask": "masks/cat.png"})
+        record = Record(input=str(photos / "cat.jpg"), name="cat", settings="", findings=(found,))
+        (tmp_path / "out/run.jsonl").write_bytes(record.as_line())
+        return tmp_path / "out"
+
+    def test_a_page_of_the_run(self, run: Run, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        ended = run("report", made)
+        assert ended.code == 0, ended.err
+        assert "1 photos: report.html" in ended.err
+        assert "tabby" in (tmp_path / "report.html").read_text()
+
+    def test_truths_give_it_scores(self, run: Run, made: Path, tmp_path: Path) -> None:
+        page = tmp_path / "page.html"
+        assert run("report", made, "--truth", made / "masks", "-o", page).code == 0
+        assert "mean IoU" in page.read_text()
+
+    def test_photos_that_cannot_be_shown_are_named(self, run: Run, made: Path, tmp_path: Path) -> None:
+        (tmp_path / "photos/cat.jpg").unlink()
+        ended = run("report", made, "-o", tmp_path / "page.html")
+        assert ended.code == 1
+        assert "cat: no photo: " in ended.err
+        assert (tmp_path / "page.html").is_file()
+
+    def test_many_of_them_are_named_in_the_page(self, run: Run, made: Path, tmp_path: Path) -> None:
+        records = [Record(input="/nowhere/a.jpg", name=f"p{number}", settings="") for number in range(12)]
+        (made / "run.jsonl").write_bytes(b"".join(record.as_line() for record in records))
+        ended = run("report", made, "-o", tmp_path / "page.html")
+        assert ended.err.count("no photo") == 10
+        assert "and 2 more, which the page names" in ended.err
+        assert "p9: no photo" in (tmp_path / "page.html").read_text()
+
+    def test_what_cannot_be_written_says_why(self, run: Run, made: Path, tmp_path: Path) -> None:
+        page = tmp_path / "page.html"
+        page.write_text("mine")
+        ended = run("report", made, "-o", page)
+        assert (ended.code, page.read_text()) == (2, "mine")
+        assert "out must be new or an earlier report" in ended.err
+        assert run("report", made, "-o", page, "--force").code == 0
+        assert run("report", tmp_path / "photos", "-o", page).code == 2

@@ -56,7 +56,7 @@ def test_the_python_of_the_readme_runs(folder: Path) -> None:
 def test_the_commands_of_the_readme_run(folder: Path) -> None:
     commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("wsseg ")]
     commands = [command for command in commands if "--watch" not in command]  # Which has no end.
-    assert len(commands) == 17
+    assert len(commands) == 18
     for name in ("chelsea", "coffee", "astronaut", "motorcycle_left"):
         with resources.as_file(resources.files("skimage") / "data" / f"{name}.png") as path:
             pillow.open(path).convert("RGB").reduce(8).save(folder / "photos" / f"{name}.jpg")

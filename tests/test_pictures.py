@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from wsseg.arrays import Image, Mask
 from wsseg.files import VOC_COLORS
-from wsseg.pictures import Style, cutout, heatmap, overlay, overlay_labels, strip
+from wsseg.pictures import ERRORS, Style, cutout, error_map, heatmap, overlay, overlay_labels, strip, veil
 
 GREY = np.full((60, 80, 3), 100, np.uint8)
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -565,3 +565,42 @@ def test_the_smallest_photos_have_pictures(shape: tuple[int, int]) -> None:
     for mask in (np.zeros(shape, np.bool_), np.ones(shape, np.bool_)):
         assert strip(image, mask, overlay(image, mask), cutout(image, mask)).shape[0] == shape[0]
     assert heatmap(np.ones(shape, np.float32)).shape == (*shape, 3)
+
+
+# ------------------------------------------------------------------------------------------------- laid on the photo
+
+
+def laid(image: Image, layer: NDArray[np.uint8]) -> NDArray[np.float64]:
+    alpha = layer[..., 3:] / 255
+    return np.asarray(image * (1 - alpha) + layer[..., :3] * alpha)
+
+
+@given(photos())
+def test_a_veil_on_the_photo_is_its_overlay(drawn: tuple[Image, Mask]) -> None:
+    image, mask = drawn
+    assert np.abs(laid(image, veil(mask)) - overlay(image, mask)).max() <= 1
+
+
+def test_errors_are_what_the_mask_is_to_its_truth() -> None:
+    mask = np.array([[True, False, True, False, True, False]])
+    truth = np.array([[1, 1, 0, 0, 255, 255]], np.uint8)
+    hit, miss, alarm, void = (ERRORS[kind] for kind in ("hit", "miss", "false alarm", "void"))
+    drawn = error_map(mask, truth, opacity=1)
+    assert drawn.dtype == np.uint8
+    assert drawn[..., :3].tolist() == [[list(color) for color in (hit, miss, alarm, (0, 0, 0), void, void)]]
+    assert drawn[..., 3].tolist() == [[255, 255, 255, 0, 255, 255]]
+    assert set(error_map(mask, truth, opacity=0.6)[..., 3].ravel()) == {0, 153}
+
+
+def test_errors_are_of_one_size_and_of_seeds() -> None:
+    mask = np.zeros((2, 3), np.bool_)
+    with pytest.raises(ValueError, match="mask and truth must have one height and width"):
+        error_map(mask, np.zeros((3, 2), np.uint8))
+    with pytest.raises(ValueError, match="truth must hold 0, 1 and 255 only"):
+        error_map(mask, np.full((2, 3), 7, np.uint8))
+
+
+@pytest.mark.parametrize("draw", [veil, lambda mask, **given: error_map(mask, mask.astype(np.uint8), **given)])
+def test_what_is_laid_on_the_photo_has_an_opacity(draw: Any) -> None:
+    with pytest.raises(ValueError, match=r"opacity must lie in \[0, 1\], got 2"):
+        draw(block(), opacity=2)

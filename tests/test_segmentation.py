@@ -3,6 +3,7 @@
 `python tests/test_segmentation.py` makes the golden masks anew.
 """
 
+import base64
 import gc
 import io
 import weakref
@@ -30,6 +31,7 @@ from wsseg.saliency import features_of
 from wsseg.segmentation import (
     NO_FEATURES,
     PICTURES,
+    SHOWN_SIDE,
     LabelMap,
     Segmentation,
     Segmenter,
@@ -92,6 +94,42 @@ def small() -> Any:
 @pytest.fixture(scope="session")
 def sighting(quick: Segmenter, small: Any) -> Sighting:
     return quick.sight(small)
+
+
+class TestInANotebook:
+    """What Jupyter shows of a result."""
+
+    def picture(self, result: Any) -> np.ndarray:
+        with pillow.open(io.BytesIO(result._repr_png_())) as opened:
+            assert opened.format == "PNG"
+            return np.array(opened)
+
+    def test_a_result_is_its_strip_reduced(self, cat: Segmentation, sighting: Sighting) -> None:
+        assert cat.strip().shape[1] > SHOWN_SIDE
+        assert self.picture(cat).shape[1] == SHOWN_SIDE
+        np.testing.assert_array_equal(self.picture(sighting), sighting.strip())
+
+    def test_a_map_is_its_overlay(self, crew: LabelMap) -> None:
+        np.testing.assert_array_equal(self.picture(crew), crew.overlay())
+
+    def test_below_it_says_what_was_found(self, cat: Segmentation, sighting: Sighting, crew: LabelMap) -> None:
+        said = f"Egyptian cat {cat.probability:.2f} · {cat.status}, confidence {cat.confidence:.2f}"
+        assert replace(cat, reasons=())._repr_html_().endswith(f"><br>{said}")
+        assert replace(cat, reasons=("why",))._repr_html_().endswith(f"{said} · why")
+        assert "confidence" not in sighting._repr_html_()
+        assert [line.partition(" ")[0] for line in crew._repr_html_().split("<br>")[1:]] == [
+            "space",
+            "bulletproof",
+            "wig",
+        ]
+        data = base64.b64encode(cat._repr_png_()).decode()
+        assert f'src="data:image/png;base64,{data}"' in cat._repr_html_()
+
+    def test_names_are_only_names(self, sighting: Sighting) -> None:
+        target = replace(sighting.target, category="<img src=x onerror=alert(1)>")
+        html = replace(sighting, target=target, reasons=("</div><script>",))._repr_html_()
+        assert html.count("<") == 2  # The picture, and the line's break.
+        assert "&lt;script&gt;" in html
 
 
 class TestPhotos:

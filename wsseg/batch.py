@@ -28,7 +28,7 @@ from wsseg.files import UNKNOWN_LEVEL, Photo, Source, is_local, read_file, read_
 from wsseg.hints import Hints
 from wsseg.overlap import overlapped
 from wsseg.pictures import PLAIN, Style
-from wsseg.record import WORKING, Finding, Journal, Record, is_run
+from wsseg.record import REPORTED, WORKING, Finding, Journal, Record, is_run
 from wsseg.segmentation import PICTURES, LabelMap, Segmenter, Sighting, encode, pictures_of, suffix_of
 
 Given = TypeVar("Given")
@@ -367,14 +367,14 @@ def check_labels(targets: Iterable[Target], labels: Callable[[Target], str]) -> 
 
 
 def beside_outputs(sources: Iterable[Source], out: Path) -> list[Source]:
-    """The sources that are not themselves pictures of a run, into `out` or elsewhere among the photos."""
+    """The sources that are not themselves pictures of a run or of its report, into `out` or elsewhere among them."""
     folders = {picture.folder for picture in PICTURES.values()}
     run_of = cache(lambda folder: folder == _real(out) or is_run(folder))
-    return [
-        source
-        for source in sources
-        if not any(here.name in folders and run_of(here.parent) for here in _real(source.path).parents)
-    ]
+
+    def is_output(here: Path) -> bool:
+        return (here.name in folders and run_of(here.parent)) or bool(REPORTED.fullmatch(here.name))
+
+    return [source for source in sources if not any(map(is_output, _real(source.path).parents))]
 
 
 def _plain(category: str) -> str:

@@ -1,4 +1,4 @@
-"""The command line: segment, saliency, evaluate, compare, tune, adapt, merge. What is slow to load waits until used."""
+"""The command line, a function a command; what is slow to load waits until it is needed."""
 
 import inspect
 import json
@@ -42,6 +42,9 @@ SOME_FAILED, CANNOT_RUN = 1, 2
 
 ROWS, WORST, COLUMNS = 50, 10, 6
 """How many photos a table has at most, how many it has if there are more, and how many scores, for 80 characters."""
+
+SHOWN = 10
+"""Problems that are told one by one where there is another place to read them all."""
 
 STYLES = {"": "", "ok": "", "weak": "yellow", "no object": "yellow"}
 """How a line about a photo looks, by the status of its mask."""
@@ -495,6 +498,30 @@ def export(
     for name in exported.failed:
         _warn(f"{name}: left out, since the run failed on it")
     messages.print(f"{exported.photos} photos exported: {out}", soft_wrap=True, markup=False)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", parser=_path, help="Folder of a run; s3://... too.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Page to write, .html.")] = Path("report.html"),
+    truth: Annotated[Path | None, typer.Option(help="Folder of truths, as in evaluate, for scores and errors.")] = None,
+    void: Void = None,
+    max_pixels: Annotated[int, typer.Option("--max-pixels", min=1, help="Larger photos are not shown.")] = MAX_PIXELS,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is no report.")] = False,
+) -> None:
+    """Write a page to look at a run: the best and the worst of it, and every picture."""
+    from wsseg.report import write_report
+
+    with _progress("report") as track:
+        written = write_report(run, out, truths=truth, void=void, max_pixels=max_pixels, force=force, track=track)
+    for problem in written.problems[:SHOWN]:
+        _complain(problem)
+    if rest := written.problems[SHOWN:]:
+        _complain(f"and {len(rest)} more, which the page names")
+    messages.print(f"{written.photos} photos: {out}", soft_wrap=True, markup=False)
+    if written.problems:
+        raise typer.Exit(SOME_FAILED)
 
 
 @dataclass(frozen=True, kw_only=True)

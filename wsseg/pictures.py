@@ -1,7 +1,9 @@
 """Pictures to look at: heat map, overlay, cut-out, and several side by side. Arrays in, arrays out."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 import cv2
@@ -10,15 +12,19 @@ from numpy.typing import NDArray
 from PIL import ImageColor
 
 from wsseg.arrays import (
+    FOREGROUND,
+    UNKNOWN,
     Image,
     Labels,
     Mask,
     Saliency,
+    Seeds,
     check_image,
     check_labels,
     check_mask,
     check_saliency,
     check_same_size,
+    check_seeds,
 )
 from wsseg.files import FORMATS
 
@@ -50,6 +56,12 @@ _TILE: Final = 1 / 24
 """Side of a checkerboard's tile per height of the picture."""
 
 _TILE_GREYS: Final = (255, 204)
+
+ERRORS: Final[Mapping[str, tuple[int, int, int]]] = MappingProxyType(
+    {"hit": (0, 114, 178), "miss": (240, 228, 66), "false alarm": (213, 94, 0), "void": (153, 153, 153)}
+)
+"""The color of each thing that a mask can be to its truth: of those that Okabe and Ito (2008) chose so that the
+color-blind tell them apart, and a grey."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,8 +120,7 @@ def overlay(image: Image, mask: Mask, *, color: tuple[int, int, int] = (0, 255, 
     The contour lies outside the object and has a black seam on its outer side, so that it shows on any photo.
     """
     check_same_size(check_image(image), check_mask(mask), "image and mask")
-    if not 0 <= opacity <= 1:
-        raise ValueError(f"opacity must lie in [0, 1], got {opacity}; 0 leaves the background as it is")
+    _check_opacity(opacity)
     if len(color) != 3 or not all(0 <= level <= 255 for level in color):
         raise ValueError(f"color must be three levels in [0, 255], got {color}; name red, green and blue")
     line, seam = _contours(mask)
@@ -117,6 +128,34 @@ def overlay(image: Image, mask: Mask, *, color: tuple[int, int, int] = (0, 255, 
     picture[seam] = 0
     picture[line] = color
     return picture
+
+
+def veil(mask: Mask, *, color: tuple[int, int, int] = (0, 255, 96), opacity: float = 0.6) -> NDArray[np.uint8]:
+    """What `overlay` lays on the photo, uint8 (H, W, 4): dark around the object, clear on it, and its contour."""
+    _check_opacity(opacity)
+    line, seam = _contours(check_mask(mask))
+    picture = np.zeros((*mask.shape, 4), np.uint8)
+    picture[~mask, 3] = round(255 * opacity)
+    picture[seam, 3] = 255
+    picture[line] = (*color, 255)
+    return picture
+
+
+def error_map(mask: Mask, truth: Seeds, *, opacity: float = 0.6) -> NDArray[np.uint8]:
+    """What a mask is to its truth in the colors of `ERRORS`, uint8 (H, W, 4), to be laid on the photo.
+
+    It is clear where both see background.
+    """
+    check_same_size(check_mask(mask), check_seeds(truth, "truth"), "mask and truth")
+    _check_opacity(opacity)
+    alpha = round(255 * opacity)
+    kinds = [(0, 0, 0, 0), *((*ERRORS[kind], alpha) for kind in ("false alarm", "miss", "hit", "void"))]
+    return np.asarray(kinds, np.uint8)[np.where(truth == UNKNOWN, 4, 2 * (truth == FOREGROUND) + mask)]
+
+
+def _check_opacity(opacity: float) -> None:
+    if not 0 <= opacity <= 1:
+        raise ValueError(f"opacity must lie in [0, 1], got {opacity}; 0 leaves the background as it is")
 
 
 def overlay_labels(

@@ -7,6 +7,7 @@ which the next run empties.
 
 import hashlib
 import json
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,9 @@ LINES: Final = "run.jsonl"
 
 WORKING: Final = ".wsseg"
 """The folder that is there while a run works, for its lock and for what is half written."""
+
+REPORTED: Final = re.compile("wsseg-report-[0-9a-f]{32}")
+"""What a folder is called that holds the pictures of a report."""
 
 UNSURE: Final = "unsure"
 """Settings of a record whose pictures may have been replaced by a run that was broken off."""

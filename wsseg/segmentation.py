@@ -1,5 +1,7 @@
 """The stages in order: from a photo to its mask, and to the evidence for it."""
 
+import base64
+import html
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -39,6 +41,9 @@ from wsseg.several import MOST, label_several
 
 Status: TypeAlias = Literal["ok", "weak", "no object"]
 
+SHOWN_SIDE: Final = 960
+"""Pixels of the long side of what a notebook shows."""
+
 NO_FEATURES: Final = "hints tell of other pixels by place and color alone, since the classifier has no grid of features"
 
 
@@ -76,6 +81,13 @@ class Sighting:
         PNGs always.
         """
         _save(self, path, picture, style)
+
+    def _repr_png_(self) -> bytes:
+        """The strip, for a notebook."""
+        return encoded_picture(shrunk(self.strip(), SHOWN_SIDE))
+
+    def _repr_html_(self) -> str:
+        return _shown(self._repr_png_(), [self])
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,6 +185,13 @@ class LabelMap:
         """
         _save(self, path, picture, style)
 
+    def _repr_png_(self) -> bytes:
+        """The overlay, for a notebook."""
+        return encoded_picture(shrunk(self.overlay(), SHOWN_SIDE))
+
+    def _repr_html_(self) -> str:
+        return _shown(self._repr_png_(), self.parts)
+
 
 class Picture(NamedTuple):
     """One thing to draw of a result, and the folder of a run where it goes."""
@@ -230,6 +249,19 @@ def _check_is_of(result: Sighting | LabelMap, picture: str) -> None:
     possible = pictures_of(type(result))
     if picture not in possible:
         raise ValueError(f"picture must be one of {', '.join(possible)}, got {picture!r}; choose one of these")
+
+
+def _shown(png: bytes, findings: Sequence[Sighting]) -> str:
+    """The picture as HTML, and a line below on each finding."""
+    lines = "".join(f"<br>{html.escape(_said_of(finding))}" for finding in findings)
+    return f'<img alt="" style="max-width: 100%" src="data:image/png;base64,{base64.b64encode(png).decode()}">{lines}'
+
+
+def _said_of(finding: Sighting) -> str:
+    words = [f"{finding.category} {finding.probability:.2f}"]
+    if isinstance(finding, (Segmentation, Part)):
+        words.append(f"{finding.status}, confidence {finding.confidence:.2f}")
+    return " · ".join([*words, *finding.reasons])
 
 
 def _save(result: Sighting | LabelMap, path: str | PathLike[str], picture: str, style: Style | None) -> None:

@@ -1,0 +1,361 @@
+"use strict";
+(() => {
+  const at = (id) => document.getElementById(id);
+  const data = JSON.parse(at("data").textContent);
+  let addresses = [];
+  const names = {
+    photo: "Photo", overlay: "Overlay", errors: "Errors", saliency: "Saliency", seeds: "Seeds", mask: "Mask",
+    truth: "Truth", labels: "Labels", instances: "Instances",
+  };
+  const GAP = 16, CAPTION = 5.25, FLAT = 3, OVERSCAN = 600, ALL = "all";
+
+  // All that a run says becomes text by textContent: none of it is ever parsed as HTML.
+  const make = (tag, className = "", text = "", ...children) => {
+    const element = document.createElement(tag);
+    if (className) element.className = className;
+    if (text) element.textContent = text;
+    element.append(...children);
+    return element;
+  };
+  const swatch = (color) => {
+    const [svg, rect] = ["svg", "rect"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));
+    svg.setAttribute("class", "swatch");
+    svg.setAttribute("viewBox", "0 0 10 10");
+    for (const [name, value] of Object.entries({ width: 10, height: 10, fill: color })) rect.setAttribute(name, value);
+    svg.append(rect);
+    return svg;
+  };
+  const shown = (value, digits = 2) => (value === undefined ? "–" : value.toFixed(digits));
+  const slug = (status) => (["ok", "weak", "no object", "failed"].includes(status) ? status.replace(" ", "-") : "other");
+
+  // ---------------------------------------------------------------------------------------------------- pictures
+
+  const LAID = { overlay: ["veil", "tint"], errors: ["errors"] };
+  const CAUSES = { overlay: ["overlay", "mask", "labels"], errors: ["truth", "mask"] };
+
+  const layers = (row, kind) => {
+    const made = row.made || {}, layer = (LAID[kind] || []).find((each) => each in made);
+    return (layer ? ["photo", layer] : [kind]).filter((each) => each in made);
+  };
+  const has = (row, kind) => layers(row, kind).length > 0;
+  const missing = (row, kind) => {
+    const cause = (CAUSES[kind] || [kind]).find((each) => row.lacking && each in row.lacking);
+    if (cause) return row.lacking[cause];
+    return row.error ? "the photo failed" : `the run does not hold it: ${data.flags[kind]}`;
+  };
+  const picture = (row, kind) => {
+    const shot = make("span", "shot");
+    for (const layer of addresses.length ? layers(row, kind) : []) {
+      const image = make("img");
+      image.alt = "";
+      image.decoding = "async";
+      image.src = data.base + addresses[row.made[layer]];
+      shot.append(image);
+    }
+    if (!has(row, kind)) shot.append(make("span", "lack", missing(row, kind)));
+    return shot;
+  };
+
+  // -------------------------------------------------------------------------------------------- order and filter
+
+  const collator = new Intl.Collator("en", { numeric: true });
+  const iou = (row) => (row.scores ? row.scores.iou : undefined);
+  const judged = data.rows.some((row) => row.scores);
+  const worth = (row) => (judged ? iou(row) : row.confidence);
+  const by = (value, sign) => (one, other) => {
+    const [a, b] = [value(one), value(other)];
+    if (a === undefined || b === undefined) return (a === undefined) - (b === undefined);
+    return sign * (typeof a === "string" ? collator.compare(a, b) : a - b);
+  };
+  const orders = {
+    worst: [judged ? "worst IoU first" : "least confident first", by(worth, 1)],
+    best: [judged ? "best IoU first" : "most confident first", by(worth, -1)],
+    ...(judged && {
+      doubtful: ["least confident first", by((row) => row.confidence, 1)],
+      sure: ["most confident first", by((row) => row.confidence, -1)],
+    }),
+    name: ["name", by((row) => row.name, 1)],
+    category: ["category", by((row) => row.category, 1)],
+    probable: ["probability, highest first", by((row) => row.probability, -1)],
+    slow: ["time, longest first", by((row) => row.seconds, -1)],
+  };
+  for (const row of data.rows) {
+    row.words = [row.name, row.category, row.error, ...(row.reasons || [])].filter(Boolean).join("\n").toLowerCase();
+  }
+
+  const matching = () => {
+    const text = at("filter").value.trim().toLowerCase();
+    const category = at("category").value, status = at("status").value;
+    const found = data.rows.filter((row) =>
+      row.words.includes(text) && (!category || row.category === category) && (!status || row.status === status));
+    const order = orders[at("order").value][1];
+    return found.sort((one, other) => order(one, other) || collator.compare(one.name, other.name));
+  };
+
+  // -------------------------------------------------------------------------------------------------------- grid
+
+  // Only the cards near the window are in the document, so that thousands of photos cost what dozens do.
+  const grid = at("grid");
+  const cards = new Map();
+  let rows = [], active = 0, layout = null;
+
+  const measured = () => {
+    const width = grid.clientWidth, all = at("show").value === ALL;
+    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    const least = Math.min(width, all ? width : Math.max(152, Math.min(240, width / 2 - GAP)));
+    const gap = width < 640 ? 10 : GAP;
+    const columns = Math.max(1, Math.floor((width + gap) / (least + gap)));
+    const card = (width - gap * (columns - 1)) / columns;
+    const across = all ? Math.max(1, Math.min(data.kinds.length, Math.floor(card / 110))) : 1;
+    const height = Math.round((card / across) * 0.75) * (all ? Math.ceil(data.kinds.length / across) : 1);
+    const flat = all && width >= 640;
+    return { width, columns, card, gap, across, height: height + Math.round((flat ? FLAT : CAPTION) * rem), all, flat };
+  };
+  const offset = (index) => Math.floor(index / layout.columns) * (layout.height + layout.gap);
+
+  const caption = (row) => {
+    const category = row.category ? `${row.category} ${shown(row.probability)}` : row.error || "";
+    const name = make("span", "title", row.name), seen = make("span", "category", category);
+    const title = make("span", "line", "", name), figures = make("span", "line");
+    if (row.status) title.append(make("span", `status ${slug(row.status)}`, row.status));
+    if (iou(row) !== undefined) figures.append(make("span", "", `IoU ${shown(iou(row))}`));
+    if (row.confidence !== undefined) figures.append(make("span", "quiet", `conf. ${shown(row.confidence)}`));
+    name.title = row.input || row.name;
+    seen.title = category;
+    if (row.color) seen.prepend(swatch(row.color), " ");
+    return make("span", layout.flat ? "caption flat" : "caption", "", title, seen, figures);
+  };
+  const card = (row, index) => {
+    const item = make("li"), button = make("button", "card"), shots = make("span", "shots");
+    const kinds = layout.all ? data.kinds : [at("show").value];
+    shots.style.gridTemplateColumns = `repeat(${layout.across}, 1fr)`;
+    for (const kind of kinds) {
+      const shot = picture(row, kind);
+      if (layout.all && has(row, kind)) shot.append(make("span", "name", names[kind]));
+      shots.append(shot);
+    }
+    button.type = "button";
+    button.append(shots, caption(row));
+    button.tabIndex = index === active ? 0 : -1;
+    button.addEventListener("click", () => view(index));
+    button.addEventListener("focus", () => activate(index));
+    item.setAttribute("aria-setsize", rows.length);
+    item.setAttribute("aria-posinset", index + 1);
+    item.append(button);
+    item.style.width = `${layout.card}px`;
+    item.style.height = `${layout.height}px`;
+    item.style.transform = `translate(${(index % layout.columns) * (layout.card + layout.gap)}px, ${offset(index)}px)`;
+    return item;
+  };
+
+  const draw = () => {
+    if (!rows.length) return;
+    const top = -grid.getBoundingClientRect().top, step = layout.height + layout.gap;
+    const first = Math.max(0, Math.floor((top - OVERSCAN) / step)) * layout.columns;
+    const last = Math.min(rows.length, Math.ceil((top + innerHeight + OVERSCAN) / step) * layout.columns);
+    const wanted = new Set([active]);
+    for (let index = first; index < last; index += 1) wanted.add(index);
+    for (const [index, item] of cards) {
+      if (!wanted.has(index)) { item.remove(); cards.delete(index); }
+    }
+    // In the document they lie in their order, for whoever reads it by ear.
+    for (const index of [...wanted].sort((a, b) => a - b)) {
+      if (cards.has(index)) continue;
+      const after = [...cards.keys()].filter((other) => other > index);
+      const item = card(rows[index], index);
+      grid.insertBefore(item, after.length ? cards.get(Math.min(...after)) : null);
+      cards.set(index, item);
+    }
+  };
+
+  const lay = () => {
+    layout = measured();
+    cards.clear();
+    grid.replaceChildren();
+    grid.style.height = rows.length ? `${offset(rows.length - 1) + layout.height}px` : "";
+    if (!rows.length) grid.append(make("li", "empty", "Nothing fits the filter."));
+    draw();
+  };
+  const renew = () => {
+    rows = matching();
+    active = 0;
+    at("count").textContent = `${rows.length} of ${data.rows.length} shown`;
+    if (at("errors")) at("errors").hidden = !["errors", ALL].includes(at("show").value);
+    lay();
+  };
+  const activate = (index) => {
+    const before = cards.get(active);
+    if (before) before.firstChild.tabIndex = -1;
+    active = index;
+    const item = cards.get(index);
+    if (item) item.firstChild.tabIndex = 0;
+  };
+  const reach = (index) => {
+    activate(Math.max(0, Math.min(rows.length - 1, index)));
+    const top = grid.getBoundingClientRect().top + offset(active);
+    const tools = at("tools"), room = getComputedStyle(tools).position === "sticky" ? tools.offsetHeight : 0;
+    if (top < room) scrollBy(0, top - room - GAP);
+    else if (top + layout.height > innerHeight) scrollBy(0, top + layout.height - innerHeight + GAP);
+    draw();
+    activate(active);
+    cards.get(active).firstChild.focus({ preventScroll: true });
+  };
+
+  grid.addEventListener("keydown", (event) => {
+    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -layout.columns, ArrowDown: layout.columns };
+    const ends = { Home: 0, End: rows.length - 1 };
+    if (event.ctrlKey || event.metaKey || event.altKey || !rows.length) return;
+    if (event.key in steps) {
+      const index = active + steps[event.key];
+      if (index >= 0 && index < rows.length) reach(index);
+    } else if (event.key in ends) reach(ends[event.key]);
+    else return;
+    event.preventDefault();
+  });
+
+  // ------------------------------------------------------------------------------------------------------ detail
+
+  const detail = at("detail"), stage = at("stage"), slide = at("slide");
+  let current = 0, over = "";
+
+  const cut = (percent) => {
+    slide.value = percent;
+    stage.style.setProperty("--cut", `${slide.value}%`);
+  };
+  const lift = (kind) => {
+    const row = rows[current];
+    const shot = picture(row, kind);
+    over = kind;
+    shot.classList.add("over");
+    stage.replaceChildren(picture(row, "photo"), shot, make("span", "edge"));
+    at("over").textContent = names[kind];
+    for (const button of at("reel").children) button.setAttribute("aria-pressed", button.dataset.kind === kind);
+  };
+  const told = (row) => {
+    const list = make("dl");
+    const add = (name, value, className = "") => {
+      if (value) list.append(make("div", "", "", make("dt", "", name), make("dd", className, value)));
+    };
+    add("failed", row.error, "error");
+    add("category", row.category);
+    if (row.color) list.lastChild.lastChild.prepend(swatch(row.color), " ");
+    if (row.probability !== undefined) add("probability", shown(row.probability));
+    if (row.confidence !== undefined) add("confidence", shown(row.confidence));
+    add("status", row.status);
+    for (const reason of row.reasons || []) add("reason", reason);
+    for (const [name, value] of Object.entries(row.scores || {})) add(name === "iou" ? "IoU" : name, shown(value, 4));
+    if (row.seconds) add("seconds", shown(row.seconds));
+    add("photo", row.input);
+    return list;
+  };
+  const fill = () => {
+    const row = rows[current];
+    at("detail-name").textContent = row.name;
+    at("place").textContent = `${current + 1} of ${rows.length}`;
+    at("previous").disabled = current === 0;
+    at("next").disabled = current === rows.length - 1;
+    at("reel").replaceChildren(...data.kinds.filter((kind) => kind !== "photo").map((kind) => {
+      const button = make("button", "", "", picture(row, kind), make("span", "label", names[kind]));
+      button.type = "button";
+      button.dataset.kind = kind;
+      button.disabled = !has(row, kind);
+      button.addEventListener("click", () => lift(kind));
+      return button;
+    }));
+    at("told").replaceChildren(told(row));
+    lift(over && has(row, over) ? over : data.kinds.slice(1).find((kind) => has(row, kind)) || data.kinds[1]);
+  };
+  const view = (index) => {
+    const seen = at("show").value;
+    current = index;
+    if (seen !== ALL && seen !== "photo") over = seen;
+    fill();
+    cut(50);
+    detail.showModal();
+    at("detail-name").focus();
+  };
+  const turn = (step) => {
+    const index = current + step;
+    if (index < 0 || index >= rows.length) return;
+    current = index;
+    fill();
+    if (document.activeElement === document.body || document.activeElement.disabled) at("detail-name").focus();
+  };
+
+  detail.addEventListener("keydown", (event) => {
+    if (event.target === slide || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "ArrowLeft") turn(-1);
+    else if (event.key === "ArrowRight") turn(1);
+    else return;
+    event.preventDefault();
+  });
+  detail.addEventListener("close", () => reach(current));
+  detail.addEventListener("click", (event) => { if (event.target === detail) detail.close(); });
+  at("close").addEventListener("click", () => detail.close());
+  at("previous").addEventListener("click", () => turn(-1));
+  at("next").addEventListener("click", () => turn(1));
+  slide.addEventListener("input", () => cut(slide.value));
+  const drag = (event) => {
+    const box = stage.getBoundingClientRect();
+    if (event.buttons) cut((100 * (event.clientX - box.left)) / box.width);
+  };
+  stage.addEventListener("pointerdown", (event) => { stage.setPointerCapture(event.pointerId); drag(event); });
+  stage.addEventListener("pointermove", drag);
+
+  // ------------------------------------------------------------------------------------------------------- tools
+
+  const choices = (id, entries) => at(id).append(...entries.map(([value, text]) => {
+    const option = make("option", "", text);
+    option.value = value;
+    return option;
+  }));
+  const counts = new Map();
+  for (const row of data.rows) if (row.status) counts.set(row.status, (counts.get(row.status) || 0) + 1);
+  choices("status", [["", "all"], ...[...counts].map(([status, number]) => [status, `${status} (${number})`])]);
+  choices("order", Object.entries(orders).map(([value, [text]]) => [value, text]));
+  choices("show", [...data.kinds.map((kind) => [kind, names[kind].toLowerCase()]), [ALL, "all of them"]]);
+  at("show").value = data.kinds.includes("overlay") ? "overlay" : data.kinds[1];
+
+  at("tools").addEventListener("submit", (event) => event.preventDefault());
+  for (const id of ["filter", "category", "status", "order", "show"]) at(id).addEventListener("input", renew);
+  at("filter").addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    if (at("filter").value) { at("filter").value = ""; renew(); } else if (rows.length) reach(active);
+    event.preventDefault();
+  });
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-category]");
+    if (!button) return;
+    at("category").value = button.dataset.category;
+    renew();
+    at("tools").scrollIntoView();
+  });
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest("input[type=search], select");
+    if (event.key !== "/" || typing || detail.open || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    at("filter").focus();
+    at("filter").select();
+  });
+
+  const theme = at("theme"), dark = matchMedia("(prefers-color-scheme: dark)");
+  const chosen = () => document.documentElement.dataset.theme || (dark.matches ? "dark" : "light");
+  const tell = () => theme.setAttribute("aria-pressed", chosen() === "dark");
+  theme.addEventListener("click", () => {
+    document.documentElement.dataset.theme = chosen() === "dark" ? "light" : "dark";
+    tell();
+  });
+  dark.addEventListener("change", tell);
+  tell();
+
+  addEventListener("scroll", () => requestAnimationFrame(draw), { passive: true });
+  addEventListener("resize", () => requestAnimationFrame(() => (grid.clientWidth === layout.width ? draw() : lay())));
+  renew();
+  performance.mark("wsseg-ready");
+
+  // Most of a page is its pictures, which come last: until they are there it can be used without them.
+  document.addEventListener("DOMContentLoaded", () => {
+    addresses = JSON.parse(at("addresses").textContent);
+    lay();
+  });
+})();
