@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wsseg.bootstrap import AT_ONCE, RESAMPLES, Resamples
+from wsseg.bootstrap import AT_ONCE, RESAMPLES, Resamples, interval_of
 
 
 def resamples_of(values: Any, random_state: int = 0) -> Resamples:
@@ -23,12 +23,13 @@ def test_the_interval_is_as_wide_as_that_of_resampled_photos(photos: int) -> Non
     drawn = values[rng.integers(0, photos, (RESAMPLES, photos))].mean(axis=1)
     expected = np.quantile(drawn, (0.025, 0.975), axis=0)
     assert found.mean("curve") == pytest.approx(values.mean(axis=0))
-    assert found.interval("curve") == pytest.approx(expected, abs=0.15 * float(np.diff(expected, axis=0).max()))
+    bounds = np.transpose([interval_of(draws) for draws in found.draws("curve").T])
+    assert bounds == pytest.approx(expected, abs=0.15 * float(np.diff(expected, axis=0).max()))
 
 
 def test_the_mean_lies_in_the_interval_of_most_means() -> None:
     rng = np.random.default_rng(1)
-    bounds = [resamples_of(rng.normal(size=(60, 1)), seed).interval("curve")[:, 0] for seed in range(200)]
+    bounds = [interval_of(resamples_of(rng.normal(size=(60, 1)), seed).draws("rest")) for seed in range(200)]
     covered = np.mean([low <= 0 <= high for low, high in bounds])
     assert 0.90 <= covered <= 0.98
 
@@ -38,14 +39,14 @@ def test_a_formula_sees_the_axes_of_the_values() -> None:
     resamples = Resamples(0)
     for one in values:
         resamples.add({"first": one[0], "all": one})
-    low, high = resamples.interval("all", lambda means: means.max(axis=-1).sum(axis=-1))
+    low, high = interval_of(resamples.draws("all", lambda means: means.max(axis=-1).sum(axis=-1)))
     assert low < values.mean(axis=0).max(axis=-1).sum() < high
     assert resamples.mean("all").shape == (2, 5)
 
 
 def test_values_of_one_name_are_resampled_with_those_of_another() -> None:
     found = resamples_of(np.random.default_rng(3).random((20, 4)))
-    assert (found.interval("rest") == found.interval("curve")[:, 0]).all()
+    assert (found.draws("rest") == found.draws("curve")[:, 0]).all()
 
 
 def test_when_it_is_asked_does_not_matter_after_whole_blocks() -> None:
@@ -54,17 +55,17 @@ def test_when_it_is_asked_does_not_matter_after_whole_blocks() -> None:
     asked.mean("curve")
     for one in values[AT_ONCE:]:
         asked.add({"curve": one, "rest": one[0]})
-    assert (asked.interval("curve") == resamples_of(values).interval("curve")).all()
+    assert (asked.draws("curve") == resamples_of(values).draws("curve")).all()
 
 
-def test_equal_states_give_equal_intervals() -> None:
+def test_equal_states_give_equal_draws() -> None:
     values = np.random.default_rng(5).random((50, 1))
-    first, same, other = (resamples_of(values, state).interval("curve").tolist() for state in (0, 0, 1))
+    first, same, other = (resamples_of(values, state).draws("curve").tolist() for state in (0, 0, 1))
     assert first == same != other
 
 
 def test_one_photo_has_no_width() -> None:
-    assert resamples_of(np.array([[0.25]])).interval("curve").tolist() == [[0.25], [0.25]]
+    assert interval_of(resamples_of(np.array([[0.25]])).draws("rest")) == (0.25, 0.25)
 
 
 def test_an_unknown_name_is_a_key_error() -> None:

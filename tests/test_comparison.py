@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from wsseg.bootstrap import Resamples, interval_of
 from wsseg.comparison import Comparison, compare, comparison_of
-from wsseg.evaluation import Evaluation, evaluate
-from wsseg.metrics import SCORES
+from wsseg.evaluation import Evaluation, Statistic, evaluate
+from wsseg.protocols import PROTOCOLS
 
 TRUTH = np.zeros((20, 20), np.uint8)
 TRUTH[5:15, 5:15] = 255
@@ -38,13 +40,23 @@ def put(path: Path, levels: Any) -> None:
 
 
 def evaluation_of(*values: float, protocol: str = "default", score: str = "iou") -> Evaluation:
-    photos = {str(number): {score: value} for number, value in enumerate(values)}
-    return Evaluation(masks=Path("m"), protocol=protocol, photos=photos, problems=())
+    resamples = Resamples(0)
+    for value in values:
+        resamples.add({"score": value})
+    draws = {score: resamples.draws("score")}
+    return Evaluation(
+        masks=Path("m"),
+        protocol=protocol,
+        photos={str(number): {score: value} for number, value in enumerate(values)},
+        statistics=(Statistic(score, float(np.mean(values)), *interval_of(draws[score])),),
+        draws=draws,
+        problems=(),
+    )
 
 
 def test_a_better_folder_is_better(folders: tuple[Path, Path, Path]) -> None:
     comparison = compare(*folders)
-    assert [one.name for one in comparison.differences] == list(SCORES)
+    assert [one.name for one in comparison.differences] == [one.name for one in comparison.first.statistics]
     iou = comparison.differences[0]
     assert iou.is_real
     assert comparison.first == evaluate(folders[0], folders[2])
@@ -60,7 +72,9 @@ def test_a_better_folder_is_better(folders: tuple[Path, Path, Path]) -> None:
 def test_equal_folders_do_not_differ(folders: tuple[Path, Path, Path]) -> None:
     comparison = compare(folders[0], folders[0], folders[2])
     assert all((one.value, one.low, one.high, one.is_real) == (0, 0, 0, False) for one in comparison.differences)
-    assert comparison.verdict.startswith("no real difference: iou +0.0000 (95 % interval +0.0000 to +0.0000); 0 of 30")
+    assert comparison.verdict.startswith(
+        "no real difference: iou +0.0000 (95 % interval +0.0000 to +0.0000); by iou 0 of 30"
+    )
 
 
 def test_what_is_hard_for_both_does_not_count() -> None:
@@ -80,17 +94,36 @@ def test_the_interval_is_that_of_the_paired_bootstrap() -> None:
     assert (found.low, found.high) == pytest.approx(np.quantile(gains, (0.025, 0.975)), abs=0.02)
 
 
+@pytest.mark.parametrize("protocol", ["saliency", "voc", "imagenet-segmentation"])
+def test_what_is_of_all_photos_together_is_compared_in_the_same_resamples(
+    folders: tuple[Path, Path, Path], protocol: str
+) -> None:
+    for path in (path for folder in folders if protocol == "voc" for path in folder.iterdir()):
+        put(path, np.asarray(Image.open(path)) // 255)  # Aeroplanes.
+    comparison = compare(*folders, protocol=protocol)
+    found = {one.name: one for one in comparison.differences}
+    assert list(found) == [one.name for one in comparison.second.statistics]
+    headline = found[PROTOCOLS[protocol].headline]
+    alone = {one.name: one for one in comparison.first.statistics}[headline.name]
+    assert headline.is_real
+    assert comparison.verdict.startswith(f"the second is better: {headline.name} +0.")
+    assert headline.high - headline.low < 0.6 * (alone.high - alone.low)  # What is hard for both does not count.
+
+
 def test_a_lower_error_is_better() -> None:
-    errors = [evaluation_of(*values, protocol="saliency", score="mae") for values in ([0.4, 0.5, 0.3], [0.1, 0.2, 0.1])]
+    errors = [
+        evaluation_of(*values, protocol="ilsvrc-loc", score="top5_error")
+        for values in ([0.4, 0.5, 0.3], [0.1, 0.2, 0.1])
+    ]
     comparison = comparison_of(*errors)
-    assert comparison.verdict.startswith("the second is better: mae -0.2667")
+    assert comparison.verdict.startswith("the second is better: top5_error -0.2667")
     assert comparison.verdict.endswith("3 of 3 photos got better, 0 worse")
-    assert comparison.changes("mae") == pytest.approx({"0": 0.3, "1": 0.3, "2": 0.2})
+    assert comparison.changes() == pytest.approx({"0": 0.3, "1": 0.3, "2": 0.2})
 
 
 def test_the_largest_change_is_first() -> None:
     comparison = comparison_of(evaluation_of(0.5, 0.5, 0.5), evaluation_of(0.6, 0.1, 0.5))
-    assert list(comparison.changes("iou")) == ["1", "0", "2"]
+    assert list(comparison.changes()) == ["1", "0", "2"]
     assert "no real difference" in comparison.verdict
 
 
@@ -111,6 +144,8 @@ def test_evaluations_must_be_of_the_same_photos_and_protocol() -> None:
         comparison_of(evaluation_of(0.5), evaluation_of(0.5, 0.6))
     with pytest.raises(ValueError, match="^evaluations must be of one protocol, got default and saliency; "):
         comparison_of(evaluation_of(0.5), evaluation_of(0.5, protocol="saliency"))
+    with pytest.raises(ValueError, match="^evaluations must be of one random_state, got 0 and 1; "):
+        comparison_of(evaluation_of(0.5), replace(evaluation_of(0.5), random_state=1))
 
 
 def test_json_and_csv_hold_both(folders: tuple[Path, Path, Path]) -> None:
@@ -126,12 +161,8 @@ def test_json_and_csv_hold_both(folders: tuple[Path, Path, Path]) -> None:
 
 
 def test_a_notebook_shows_the_differences_with_names_escaped() -> None:
-    one = Evaluation(masks=Path("<a>"), photos={"x": {"iou": 0.5}}, problems=())
+    one = replace(evaluation_of(0.5), masks=Path("<a>"))
     shown = Comparison(first=one, second=one, differences=comparison_of(one, one).differences)._repr_html_()
     assert "<th>&lt;a&gt;</th>" in shown
     assert "<td>+0.0000</td>" in shown
     assert "no real difference" in shown
-
-
-def test_no_photos_make_no_difference() -> None:
-    assert comparison_of(evaluation_of(), evaluation_of()).differences == ()

@@ -52,13 +52,15 @@ class Resamples:
         self._flush()
         return np.asarray(self._part(name, self._sum[None])[0] / self._photos)
 
-    def interval(self, name: str, formula: Formula = np.asarray) -> NDArray[np.float64]:
-        """The least and the greatest value that the formula has in most of the resamples, (2, ...)."""
+    def draws(self, name: str, formula: Formula = np.asarray) -> NDArray[np.float64]:
+        """The value that the formula has in each resample that holds a photo, (N, ...).
+
+        Equal numbers of photos have the same resamples, so that draws of the same photos are pairs.
+        """
         self._flush()
         drawn = self._weights > 0
         means = self._part(name, self._sums[drawn])
-        means = means / self._weights[drawn].reshape(-1, *[1] * (means.ndim - 1))
-        return np.asarray(np.quantile(formula(means), ((1 - COVERED) / 2, (1 + COVERED) / 2), axis=0))
+        return formula(means / self._weights[drawn].reshape(-1, *[1] * (means.ndim - 1)))
 
     def _part(self, name: str, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Of sums of all values, in rows, those of the name."""
@@ -79,3 +81,9 @@ class Resamples:
         self._weights += weights.sum(axis=0)
         self._sum = self._sum + values.sum(axis=0)
         self._sums = self._sums + weights.T.astype(np.float64) @ values
+
+
+def interval_of(draws: NDArray[np.float64]) -> tuple[float, float]:
+    """The least and the greatest value of most of the draws, (N,)."""
+    low, high = np.quantile(draws, ((1 - COVERED) / 2, (1 + COVERED) / 2))
+    return float(low), float(high)

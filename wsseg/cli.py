@@ -807,8 +807,8 @@ def _statistics_of(evaluation: "Evaluation") -> Table:
 def _print_comparison(comparison: "Comparison") -> None:
     """The photos that changed most, the means, and the verdict."""
     first, second = comparison.first, comparison.second
-    name = comparison.differences[0].name
-    largest = list(comparison.changes(name).items())[:WORST]
+    name = comparison.score
+    largest = list(comparison.changes().items())[:WORST]
     table = Table(Column("photo", overflow="fold"), "A", "B", "change", title=f"the largest changes of {name}")
     for photo, _ in largest:
         before, after = first.photos[photo][name], second.photos[photo][name]

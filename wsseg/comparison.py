@@ -1,22 +1,24 @@
 """Two folders of masks against the same truths, photo by photo: is the one better, or may that be chance?
 
-The interval is of the mean difference of a photo's scores, by the bootstrap over photos (Efron, Tibshirani 1993,
-chapter 13), so that what makes a photo hard for both does not count.
+The interval is of the difference between both in the same resamples of the photos (paired bootstrap; Efron, Tibshirani
+1993, chapter 13), so that what makes a photo hard for both does not count.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from statistics import fmean
 from typing import Any, NamedTuple
 
-from wsseg.bootstrap import Resamples
-from wsseg.evaluation import SHOWN, Evaluation, Missing, csv_of, evaluate, html_of
-from wsseg.protocols import LOWER, MEANINGS
+import numpy as np
+from numpy.typing import NDArray
+
+from wsseg.bootstrap import interval_of
+from wsseg.evaluation import SHOWN, Evaluation, Missing, Statistic, csv_of, evaluate, html_of
+from wsseg.protocols import LOWER, MEANINGS, PROTOCOLS
 
 
 class Difference(NamedTuple):
-    """Means of a score in both folders, and the 95 % interval of the second's less the first's."""
+    """A statistic of both folders, and the 95 % interval of the second's less the first's."""
 
     name: str
     first: float
@@ -26,7 +28,7 @@ class Difference(NamedTuple):
 
     @property
     def value(self) -> float:
-        """The second's mean less the first's."""
+        """The second's less the first's."""
         return self.second - self.first
 
     @property
@@ -42,7 +44,7 @@ class Comparison:
     first: Evaluation
     second: Evaluation
     differences: tuple[Difference, ...]
-    """Of each score of the protocol, in its order; none when there are problems."""
+    """Of each statistic of the protocol, in its order; none when there are problems."""
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -50,8 +52,14 @@ class Comparison:
         both = (self.first, self.second)
         return tuple(f"{one.masks}: {problem}" for one in both for problem in one.problems)
 
-    def changes(self, name: str) -> dict[str, float]:
+    @property
+    def score(self) -> str:
+        """The score by which photos are compared, the protocol's first."""
+        return next(iter(PROTOCOLS[self.first.protocol].scores))
+
+    def changes(self) -> dict[str, float]:
         """By how much each photo's score got better from the first to the second, the largest change first."""
+        name = self.score
         sign = -1 if name in LOWER else 1
         after = self.second.photos
         gains = {photo: sign * (after[photo][name] - scores[name]) for photo, scores in self.first.photos.items()}
@@ -59,20 +67,21 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """Whether the first score's difference is real, in a sentence."""
+        """Whether the difference is real, in a sentence: that of the protocol's headline."""
         if not self.differences:
             return "no verdict, since some photos could not be scored"
-        one = self.differences[0]
-        changes = self.changes(one.name).values()
+        headline = PROTOCOLS[self.first.protocol].headline
+        one = next(one for one in self.differences if one.name == headline)
+        changes = self.changes().values()
         better, worse = sum(change > 0 for change in changes), sum(change < 0 for change in changes)
         told = f"{one.name} {one.value:+.4f} (95 % interval {one.low:+.4f} to {one.high:+.4f})"
-        counts = f"{better} of {len(changes)} photos got better, {worse} worse"
+        counts = f"by {self.score} {better} of {len(changes)} photos got better, {worse} worse"
         if not one.is_real:
             return f"no real difference: {told}; {counts}"
         return f"the second is {'better' if (one.value > 0) != (one.name in LOWER) else 'worse'}: {told}; {counts}"
 
     def as_json(self) -> dict[str, Any]:
-        """The verdict, each score's means and interval, and each photo's scores in both."""
+        """The verdict, each statistic of both and its interval, and each photo's scores in both."""
         told = {
             one.name: {
                 "first": one.first,
@@ -163,29 +172,27 @@ def compare(
         )
         for masks in (first, second)
     ]
-    return comparison_of(*both, random_state=random_state)
+    return comparison_of(*both)
 
 
-def comparison_of(first: Evaluation, second: Evaluation, *, random_state: int = 0) -> Comparison:
-    """What differs between two evaluations; ValueError unless they are of the same photos by the same protocol."""
-    if first.protocol != second.protocol:
-        raise ValueError(
-            f"evaluations must be of one protocol, got {first.protocol} and {second.protocol}; score one anew"
-        )
+def comparison_of(first: Evaluation, second: Evaluation) -> Comparison:
+    """What differs between two evaluations.
+
+    ValueError unless they are of the same photos, by the same protocol and `random_state`.
+    """
+    for argument in ("protocol", "random_state"):
+        one, other = getattr(first, argument), getattr(second, argument)
+        if one != other:
+            raise ValueError(f"evaluations must be of one {argument}, got {one} and {other}; score one anew")
     if first.problems or second.problems:
         return Comparison(first=first, second=second, differences=())
     if strange := sorted(first.photos.keys() ^ second.photos.keys()):
         raise ValueError(f"evaluations must be of the same photos, got {strange[0]} in one only; score one anew")
-    return Comparison(first=first, second=second, differences=_differences(first, second, random_state))
+    pairs = zip(first.statistics, second.statistics, strict=True)
+    differences = (_difference(one, other, first.draws, second.draws) for one, other in pairs)
+    return Comparison(first=first, second=second, differences=tuple(differences))
 
 
-def _differences(first: Evaluation, second: Evaluation, random_state: int) -> tuple[Difference, ...]:
-    if not first.photos:
-        return ()
-    resamples = Resamples(random_state)
-    for photo, scores in first.photos.items():
-        resamples.add({"differences": [second.photos[photo][name] - score for name, score in scores.items()]})
-    names = list(next(iter(first.photos.values())))
-    bounds = resamples.interval("differences").T.tolist()
-    means = [[fmean(photo[name] for photo in one.photos.values()) for one in (first, second)] for name in names]
-    return tuple(Difference(name, *mean, *bound) for name, mean, bound in zip(names, means, bounds, strict=True))
+def _difference(first: Statistic, second: Statistic, *draws: Mapping[str, NDArray[np.float64]]) -> Difference:
+    before, after = (drawn[first.name] for drawn in draws)
+    return Difference(first.name, first.value, second.value, *interval_of(after - before))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsseg.arrays import Box
-from wsseg.bootstrap import Resamples
+from wsseg.bootstrap import Resamples, interval_of
 from wsseg.datasets import CODINGS, Coding, Truth, Truths, files_by_name, truths_in
 from wsseg.engines import here, in_order, in_processes, workers_for
 from wsseg.files import read_mask, read_soft_levels
@@ -31,6 +31,10 @@ WORTH: Final = 200
 
 Guesses: TypeAlias = tuple[tuple[str, Path], ...]
 """The WordNet id and the mask of each class that was found in a photo, the surest first."""
+
+
+Drawn: TypeAlias = tuple[float, NDArray[np.float64]]
+"""A statistic's value, and those in the resamples."""
 
 
 class Statistic(NamedTuple):
@@ -62,6 +66,10 @@ class Evaluation:
     classes: dict[str, float] = field(default_factory=dict)
     """The IoU of each class that is not absent, by its name or number, where classes are compared."""
     problems: tuple[str, ...]
+    random_state: int = 0
+    """What decided the resamples."""
+    draws: Mapping[str, NDArray[np.float64]] = field(default_factory=dict, repr=False, compare=False)
+    """The value of each statistic in each resample, (N,)."""
 
     @property
     def convention(self) -> str:
@@ -334,8 +342,7 @@ def _gathered(
     folder: Path, protocol: str, coding: str, outcomes: Iterable[tuple[str, Row | str]], random_state: int
 ) -> Evaluation:
     """The evaluation, of outcomes in the order of their names; of the tallies only sums are kept."""
-    rules = PROTOCOLS[protocol]
-    resamples = Resamples(random_state)
+    rules, resamples = PROTOCOLS[protocol], Resamples(random_state)
     photos, problems = dict[str, dict[str, float]](), []
     for name, outcome in outcomes:
         if isinstance(outcome, str):
@@ -345,24 +352,26 @@ def _gathered(
         resamples.add({SCORED: list(outcome.scores.values()), **outcome.tallies})
     if problems or not photos:
         return Evaluation(masks=folder, protocol=protocol, photos=photos, problems=tuple(problems))
-    own = _of_sequences(photos, random_state) if rules.sequences else _statistics(rules.scores, resamples)
-    together = [
-        Statistic(name, float(formula(resamples.mean(tally))), *resamples.interval(tally, formula).tolist())
-        for name, (tally, formula) in rules.wholes.items()
-    ]
-    classes = _ious(resamples.mean("classes"), coding) if "classes" in rules.tallies else {}
-    statistics = (*own, *together)
+    found = _of_sequences(photos, random_state) if rules.sequences else _of_scores(rules.scores, resamples)
+    for name, (tally, formula) in rules.wholes.items():
+        found[name] = float(formula(resamples.mean(tally))), resamples.draws(tally, formula)
     return Evaluation(
-        masks=folder, protocol=protocol, photos=photos, statistics=statistics, classes=classes, problems=()
+        masks=folder,
+        protocol=protocol,
+        photos=photos,
+        statistics=tuple(Statistic(name, value, *interval_of(draws)) for name, (value, draws) in found.items()),
+        classes=_ious(resamples.mean("classes"), coding) if "classes" in rules.tallies else {},
+        problems=(),
+        random_state=random_state,
+        draws={name: draws for name, (_, draws) in found.items()},
     )
 
 
-def _statistics(names: Iterable[str], resamples: Resamples) -> tuple[Statistic, ...]:
-    rows = zip(names, resamples.mean(SCORED).tolist(), *resamples.interval(SCORED).tolist(), strict=True)
-    return tuple(Statistic(*row) for row in rows)
+def _of_scores(names: Iterable[str], resamples: Resamples) -> dict[str, Drawn]:
+    return dict(zip(names, zip(resamples.mean(SCORED).tolist(), resamples.draws(SCORED).T, strict=True), strict=True))
 
 
-def _of_sequences(photos: Mapping[str, Mapping[str, float]], random_state: int) -> tuple[Statistic, ...]:
+def _of_sequences(photos: Mapping[str, Mapping[str, float]], random_state: int) -> dict[str, Drawn]:
     """Means over the folders of the scores of their photos."""
     frames: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for name, scores in photos.items():
@@ -372,7 +381,7 @@ def _of_sequences(photos: Mapping[str, Mapping[str, float]], random_state: int) 
     resamples = Resamples(random_state)
     for one in found:
         resamples.add({SCORED: list(one.values())})
-    return _statistics(found[0], resamples)
+    return _of_scores(found[0], resamples)
 
 
 def _ious(tally: NDArray[np.float64], coding: str) -> dict[str, float]:

@@ -94,6 +94,8 @@ class Protocol:
     """Of a subject, by name, in the order of every table."""
     tallies: Mapping[str, Callable[[Any], ArrayLike]] = field(default_factory=dict)
     wholes: Mapping[str, Whole] = field(default_factory=dict)
+    headline: str
+    """The statistic by which a paper says that one method is better than another."""
     sequences: bool = False
     """Whether photos in a folder are frames of a video, each of which counts once."""
 
@@ -140,6 +142,7 @@ PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
     {
         "default": Protocol(
             convention="Means over photos; void never counts; where mask and truth are both empty every score is best.",
+            headline="iou",
             scores=SCORES,
             tallies={"counts": _counts, **SALIENCY_F, **UNSUPERVISED_F},
             wholes={
@@ -152,6 +155,7 @@ PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
         "saliency": Protocol(
             convention="Saliency community: maps stretched to [0, 1]; 256 thresholds, >=; curves are means over "
             "photos; F of an empty truth is 0.",
+            headline="f_max",
             scores={
                 "mae": lambda pair: stretched_mae(pair.histogram),
                 "f_adaptive": lambda pair: adaptive_f(pair.histogram),
@@ -169,6 +173,7 @@ PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
         "unsupervised": Protocol(
             convention="Unsupervised community: maps as they are; 254 thresholds, >; an empty mask has precision 1; "
             "the curve is a mean over photos; IoU and accuracy at 0.5.",
+            headline="iou",
             scores={"iou": SCORES["iou"], "accuracy": SCORES["accuracy"]},
             tallies=UNSUPERVISED_F,
             wholes={"f_max": Whole("unsupervised_f", _best)},
@@ -177,6 +182,7 @@ PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
             convention="PASCAL VOC: IoU of each class from one confusion matrix of all photos; absent classes do not "
             "count; background does.",
             kind="classes",
+            headline="miou",
             scores={"accuracy": lambda subject: float(pixel_accuracy(subject.tally))},
             tallies={"classes": lambda subject: subject.tally},
             wholes=POOLED_CLASSES,
@@ -185,6 +191,7 @@ PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
             convention="ImageNet-S: IoU of each class from one confusion matrix of all photos; absent classes do not "
             "count (they are 0 in the site's own code); background does.",
             kind="classes",
+            headline="miou",
             scores={"accuracy": lambda subject: float(pixel_accuracy(subject.tally))},
             tallies={"classes": lambda subject: subject.tally},
             wholes=POOLED_CLASSES,
@@ -192,6 +199,7 @@ PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
         "imagenet-segmentation": Protocol(
             convention="ImageNet segmentation: object against background; pixels of all photos are pooled, and mIoU is "
             "the mean of both IoUs.",
+            headline="pooled_miou",
             scores={"iou": SCORES["iou"], "accuracy": SCORES["accuracy"]},
             tallies={"counts": _counts},
             wholes={
@@ -202,6 +210,7 @@ PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
         "davis": Protocol(
             convention="DAVIS 2016: a sequence's mean, recall (share above 0.5) and decay (first quarter less last) of "
             "J (IoU) and F (boundary), without its first and last frame; then means over sequences.",
+            headline="jf_mean",
             scores={"j": lambda pair: iou(pair.counts), "f": lambda pair: boundary_f(pair.boundaries)},
             sequences=True,
         ),
@@ -209,6 +218,7 @@ PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
             convention="CorLoc: the box of the mask's largest component has an IoU of at least 0.5 with one of the "
             "true boxes; with masks of the true class it is GT-known localization.",
             kind="boxes",
+            headline="corloc",
             scores={
                 "box_iou": lambda subject: best_iou(subject.found, subject.truths),
                 "corloc": lambda subject: localized(subject.found, subject.truths),
@@ -218,6 +228,7 @@ PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
             convention="ILSVRC localization: wrong unless one of the first five guesses (or the first) has the true "
             "class and a box with an IoU of at least 0.5; the box is that of the mask's largest component.",
             kind="guesses",
+            headline="top5_error",
             scores={
                 "top5_error": lambda subject: 1 - top_localized(*subject),
                 "top1_error": lambda subject: 1 - top_localized(*subject, most=1),
@@ -227,7 +238,7 @@ PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
 )
 """Every protocol by name."""
 
-LOWER: Final = frozenset({"mae", "top5_error", "top1_error"})
+LOWER: Final = frozenset({"mae", "top5_error", "top1_error", "j_decay", "f_decay"})
 """Scores that are better when they are lower."""
 
 MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
