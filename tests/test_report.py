@@ -349,6 +349,18 @@ def test_a_void_value_is_void_in_the_errors(made: Made) -> None:
     assert picture(data, row, "truth")[30, 30, 0] == 128
 
 
+def test_truths_are_read_as_evaluate_reads_them(made: Made) -> None:
+    made.add("a", made.found("a", 0.5))
+    labels = np.where(mask_of(0.25), 12, np.where(mask_of(0.5), 255, 0)).astype(np.uint8)  # A dog, and void.
+    write_picture(made.truths / "SegmentationClass" / "a.png", labels)
+    row = made.written(truths=made.truths, layout="voc", category="dog")["rows"][0]
+    assert row["scores"]["iou"] == 1
+    row = made.written(truths=made.truths / "SegmentationClass", coding="voc", category="cat")["rows"][0]
+    assert row["scores"]["iou"] == 0
+    with pytest.raises(ValueError, match="^coding must be one of binary, "):
+        made.written(truths=made.truths, coding="morse")
+
+
 def test_truths_need_masks(made: Made) -> None:
     made.add("a", Finding(category="cat", probability=0.5))
     made.truth("a")

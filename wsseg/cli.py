@@ -304,15 +304,8 @@ def saliency(*, job: Job, recipe: Recipe) -> None:
     _run(job, recipe, Ask(what="saliency", see=see, pictures=("saliency", "strip")))
 
 
-def _scoring(
+def _reading(
     *,
-    protocol: Annotated[
-        str,
-        typer.Option(
-            help="What is scored, as papers report it: default, saliency, unsupervised, voc, imagenet-s, "
-            "imagenet-segmentation, davis, corloc or ilsvrc-loc."
-        ),
-    ] = "default",
     layout: Annotated[
         str | None, typer.Option(help="Of a benchmark's folder, as ecssd or pets, where it cannot be told.")
     ] = None,
@@ -325,25 +318,40 @@ def _scoring(
         str | None, typer.Option(help="The class, by name or number, that is the object; else all are.")
     ] = None,
     void: Void = None,
+) -> dict[str, Any]:
+    return {"layout": layout, "split": split, "coding": coding, "category": category, "void": void}
+
+
+def _scoring(
+    *,
+    protocol: Annotated[
+        str,
+        typer.Option(
+            help="What is scored, as papers report it: default, saliency, unsupervised, voc, imagenet-s, "
+            "imagenet-segmentation, davis, corloc or ilsvrc-loc."
+        ),
+    ] = "default",
     missing: Annotated[
         Literal["error", "zero"], typer.Option(help="A truth without a mask: an error, or an empty mask.")
     ] = "error",
     workers: Annotated[str, typer.Option(metavar="N|auto", help="Processes; scores do not depend on them.")] = "auto",
 ) -> dict[str, Any]:
-    found = {"protocol": protocol, "layout": layout, "split": split, "coding": coding, "category": category}
-    return {**found, "void": void, "missing": missing, "workers": _number_of(workers)}
+    return {"protocol": protocol, "missing": missing, "workers": _number_of(workers)}
 
 
+_reading_options = _gathered("reading", list(inspect.signature(_reading).parameters.values()), _reading)
 _scoring_options = _gathered("rules", list(inspect.signature(_scoring).parameters.values()), _scoring)
 
 
 @app.command()
+@_reading_options
 @_scoring_options
 def evaluate(
     masks: Annotated[Path, typer.Argument(help="Folder of masks, or of a run.")],
     truths: Annotated[Path, typer.Argument(help="Folder of truths, of the same names; of a benchmark; or COCO .json.")],
     *,
     rules: Any,  # What _scoring gathers.
+    reading: Any,  # What _reading gathers.
     csv_file: Annotated[Path | None, typer.Option("--csv", help="File for the scores of each photo.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for all scores.")] = None,
 ) -> None:
@@ -351,7 +359,7 @@ def evaluate(
     from wsseg.evaluation import evaluate as evaluation_of
 
     with _progress("evaluating") as track:
-        evaluation = evaluation_of(masks, truths, **rules, track=track)
+        evaluation = evaluation_of(masks, truths, **rules, **reading, track=track)
     _print_scores(evaluation)
     _write(json_file, json.dumps(evaluation.as_json(), indent=1))
     _write(csv_file, evaluation.as_csv())
@@ -359,6 +367,7 @@ def evaluate(
 
 
 @app.command()
+@_reading_options
 @_scoring_options
 def compare(
     first: Annotated[Path, typer.Argument(metavar="A", help="Folder of masks, or of a run.")],
@@ -366,6 +375,7 @@ def compare(
     *,
     truth: Annotated[Path, typer.Option("--truth", help="Folder of their truths, as in evaluate.")],
     rules: Any,  # What _scoring gathers.
+    reading: Any,  # What _reading gathers.
     csv_file: Annotated[Path | None, typer.Option("--csv", help="File for both scores of each photo.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for all scores.")] = None,
 ) -> None:
@@ -373,7 +383,7 @@ def compare(
     from wsseg.comparison import compare as comparison_of
 
     with _progress("comparing") as track:
-        comparison = comparison_of(first, second, truth, **rules, track=track)
+        comparison = comparison_of(first, second, truth, **rules, **reading, track=track)
     if comparison.differences:
         _print_comparison(comparison)
     _write(json_file, json.dumps(comparison.as_json(), indent=1))
@@ -501,12 +511,13 @@ def export(
 
 
 @app.command()
+@_reading_options
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", parser=_path, help="Folder of a run; s3://... too.")],
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="Page to write, .html.")] = Path("report.html"),
     truth: Annotated[Path | None, typer.Option(help="Folder of truths, as in evaluate, for scores and errors.")] = None,
-    void: Void = None,
+    reading: Any,  # What _reading gathers.
     max_pixels: Annotated[int, typer.Option("--max-pixels", min=1, help="Larger photos are not shown.")] = MAX_PIXELS,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is no report.")] = False,
 ) -> None:
@@ -514,7 +525,7 @@ def report(
     from wsseg.report import write_report
 
     with _progress("report") as track:
-        written = write_report(run, out, truths=truth, void=void, max_pixels=max_pixels, force=force, track=track)
+        written = write_report(run, out, truths=truth, **reading, max_pixels=max_pixels, force=force, track=track)
     for problem in written.problems[:SHOWN]:
         _complain(problem)
     if rest := written.problems[SHOWN:]:

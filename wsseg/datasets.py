@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypedDict
 from xml.etree import ElementTree
 
 import numpy as np
@@ -46,6 +46,16 @@ class Truths(NamedTuple):
     others: frozenset[str]
     coding: str = "binary"
     """Of files of pixels."""
+
+
+class Reading(TypedDict, total=False):
+    """How truths are to be read; see `truths_in`."""
+
+    layout: str | None
+    split: str | None
+    coding: str | None
+    category: str | None
+    void: int | None
 
 
 # ---------------------------------------------------------------------------------------------------------- codings

@@ -31,9 +31,9 @@ from numpy.typing import NDArray
 
 from wsseg import __version__
 from wsseg.arrays import FOREGROUND, UNKNOWN, Image, Mask, Seeds
-from wsseg.datasets import files_by_name
+from wsseg.datasets import Reading, Truth, truths_in
 from wsseg.evaluation import evaluate
-from wsseg.files import UNKNOWN_LEVEL, VOC_COLORS, is_local, path_of, read_file, read_image, read_truth, replacing
+from wsseg.files import UNKNOWN_LEVEL, VOC_COLORS, is_local, path_of, read_file, read_image, replacing
 from wsseg.labeling import shrunk
 from wsseg.metrics import SCORES
 from wsseg.pictures import ERRORS, error_map, veil
@@ -141,6 +141,10 @@ def write_report(
     out: str | PathLike[str],
     *,
     truths: str | PathLike[str] | None = None,
+    layout: str | None = None,
+    split: str | None = None,
+    coding: str | None = None,
+    category: str | None = None,
     void: int | None = None,
     max_pixels: int = MAX_PIXELS,
     force: bool = False,
@@ -150,16 +154,17 @@ def write_report(
 
     Up to `WITHIN` findings it holds its pictures itself; those of more lie in a folder beside it, `report_files` for
     `report.html`. Photos are read again from where the run read them, and shown if they are on this machine and still
-    the same. With `truths`, a folder as `evaluate` takes it, and `void`, the value in its files that never counts, the
-    page has scores and errors. A photo of more than `max_pixels` is not shown. `track` goes through what is done, and
-    may show how far it is.
+    the same. With `truths`, which are read as `evaluate` reads them, by `layout`, `split`, `coding`, `category` and
+    `void`, the page has scores and errors. A photo of more than `max_pixels` is not shown. `track` goes through what is
+    done, and may show how far it is.
 
     An earlier report is replaced; FileExistsError when `out` is any other file, unless `force`. ValueError when there
     is no run, or when there are truths but no masks on a disk to compare with them.
     """
     page, found = Path(out), read_run(path_of(run) if isinstance(run, str) else run)
     _check_out(page, force=force)
-    judged = _judged(found, Path(truths), void, track) if truths is not None else None
+    reading = Reading(layout=layout, split=split, coding=coding, category=category, void=void)
+    judged = _judged(found, Path(truths), reading, track) if truths is not None else None
     size = sum(max(1, len(record.findings)) for record in found.records)
     with _pictures(page, within=size <= WITHIN) as (base, keep):
         drawer = _Drawer(folder=found.folder, judged=judged, side=_side(size), max_pixels=max_pixels, keep=keep)
@@ -302,7 +307,7 @@ class _Drawer:
 
     def _judge(self, shown: _Shown, name: str, mask: Image | None, judged: "_Judged") -> None:
         """The truth, and where the mask errs; or why that is not known."""
-        if name not in judged.files:
+        if not judged.truths.get(name):
             shown.lacking["truth"] = spelled(judged.problems.get(name, "there is no truth of its name"))
             return
         drawn = self._draw(shown, name, "truth", lambda: self._reduced_truth(judged.truth(name)))
@@ -390,28 +395,27 @@ class _Judged:
     scores: Scored
     problems: Mapping[str, str]
     """Why a mask has no scores."""
-    files: Mapping[str, Path]
-    """Where the truth of a mask is, of those that have one."""
-    void: int | None
+    truths: Mapping[str, Sequence[Truth]]
+    """The truth of a mask, of those that have one."""
 
     def truth(self, name: str) -> Seeds:
         """The truth of that mask; ValueError if it cannot be compared with it."""
         if name in self.problems:
             raise ValueError(self.problems[name])
-        return read_truth(self.files[name], void=self.void)
+        found: Seeds = self.truths[name][0].read()
+        return found
 
 
-def _judged(run: Run, truths: Path, void: int | None, track: Track) -> _Judged:
+def _judged(run: Run, truths: Path, reading: Reading, track: Track) -> _Judged:
     masks = run.folder / "masks"
     if not is_local(run.folder) or not masks.is_dir():
         raise ValueError(f"truths must be of a run with masks on a disk, got {run.folder}; segment with --write mask")
-    evaluation = evaluate(masks, truths, void=void, missing="error", track=track)
+    evaluation = evaluate(masks, truths, **reading, missing="error", track=track)
     problems = (problem.partition(": ") for problem in evaluation.problems)
     return _Judged(
         scores=evaluation.photos,
         problems={name: sentence for name, _, sentence in problems},
-        files={name: files[0] for name, files in files_by_name(truths, "truths").items()},
-        void=void,
+        truths=truths_in(truths, **reading).wanted,
     )
 
 
