@@ -229,6 +229,7 @@
     shot.classList.add("over");
     stage.replaceChildren(picture(row, "photo"), shot, make("span", "edge"));
     at("over").textContent = names[kind];
+    if (at("errors-over")) at("errors-over").hidden = kind !== "errors";
     for (const button of at("reel").children) button.setAttribute("aria-pressed", button.dataset.kind === kind);
   };
   const told = (row) => {
