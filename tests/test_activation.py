@@ -405,6 +405,7 @@ def test_a_look_is_at_the_found_layers(case: Case, monkeypatch: pytest.MonkeyPat
     torch.testing.assert_close(look.activation(ONE).clamp(min=0)[0], expected)
 
 
+@pytest.mark.slow
 @every_case
 @pytest.mark.parametrize("name", ["grad_cam", "layer_cam"])
 def test_the_found_layers_are_looked_at(name: str, case: Case) -> None:

@@ -107,11 +107,13 @@ class TestSegment:
         assert ended.code == 1
         assert "must have at most 1000 pixels" in ended.err
 
+    @pytest.mark.slow
     def test_photos_that_share_a_stem_keep_their_whole_name(self, run: Run, photos: Path, tmp_path: Path) -> None:
         pillow.open(photos / "cat.jpg").save(photos / "cat.png")
         assert run("segment", photos, "-o", tmp_path / "out", *QUICK).code == 0
         assert files_in(tmp_path / "out/masks") == ["cat.jpg.png", "cat.png.png", "sub/cup.png"]
 
+    @pytest.mark.slow
     def test_a_folder_that_no_run_made_is_refused(self, run: Run, photos: Path, tmp_path: Path) -> None:
         ended = run("segment", photos / "cat.jpg", "-o", tmp_path, *QUICK)
         assert ended.code == 2
@@ -119,6 +121,7 @@ class TestSegment:
         assert run("segment", photos / "cat.jpg", "-o", tmp_path, "--force", *QUICK).code == 0
         assert run("segment", photos / "cat.jpg", "-o", tmp_path, *QUICK).code == 0
 
+    @pytest.mark.slow
     def test_its_own_pictures_are_no_photos(self, run: Run, photos: Path) -> None:
         out = photos / "out"
         assert run("segment", photos, "-o", out, *QUICK).code == 0
@@ -158,6 +161,7 @@ class TestSegment:
         made_by = json.loads((tmp_path / "out/run.json").read_text())
         assert (made_by["targets"], made_by["top"]) == (["tiger cat|tabby", "espresso"], None)
 
+    @pytest.mark.slow
     def test_the_likeliest_classes_have_a_mask_each(self, run: Run, photos: Path, tmp_path: Path) -> None:
         assert run("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--top", 3, *QUICK).code == 0
         assert files_in(tmp_path / "out/masks") == ["cat.Egyptian_cat.png", "cat.tabby.png", "cat.tiger_cat.png"]
@@ -267,6 +271,7 @@ class TestStyle:
         made_by = json.loads((tmp_path / "out/run.json").read_text())
         assert made_by["style"] == {"format": "jpg", "feather": 4.0, "crop": True, "background": "#00ff60"}
 
+    @pytest.mark.slow
     def test_another_style_is_drawn_anew_and_the_old_one_removed(self, run: Run, photos: Path, tmp_path: Path) -> None:
         words = ("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--write", "cutout", *QUICK)
         for style in ((), ("--format", "webp")):
@@ -304,6 +309,7 @@ class TestRuns:
         (tmp_path / "out/masks/cat.png").unlink()
         assert [line.split("  ")[0] for line in run(*words).out.splitlines()] == [str(photos / "cat.jpg")]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("words", [("--smoothness", "41"), ("--target", "tabby"), ("--force",)])
     def test_all_is_done_anew_under_other_settings_or_by_force(
         self, run: Run, photos: Path, tmp_path: Path, words: tuple[str, ...]
@@ -312,6 +318,7 @@ class TestRuns:
         ended = run("segment", photos / "cat.jpg", "-o", tmp_path / "out", *QUICK, *words)
         assert "1 of 1 photos done: " in ended.err
 
+    @pytest.mark.slow
     def test_a_map_of_heat_is_no_mask_s_strip(self, run: Run, photos: Path, tmp_path: Path) -> None:
         """Both commands may have one folder, and each finds its own pictures there."""
         words, widths = (photos / "cat.jpg", "-o", tmp_path / "out", *QUICK[:3]), []
@@ -338,6 +345,7 @@ class TestRuns:
         assert records[1]["category"] == "Egyptian cat" and 0 < records[1]["confidence"] < 1
         assert records[1]["outputs"] == {"mask": "masks/cat.png"}
 
+    @pytest.mark.slow
     def test_photos_of_one_name_in_two_folders_do_not_take_each_other_s(
         self, run: Run, photos: Path, tmp_path: Path
     ) -> None:
@@ -348,6 +356,7 @@ class TestRuns:
         assert files_in(tmp_path / "out/masks") == ["cat.jpg.png", "cat.png"]
         assert mask_at(tmp_path / "out/masks/cat.png").shape == (150, 226)
 
+    @pytest.mark.slow
     def test_shards_are_all_of_it_together(self, run: Run, photos: Path, tmp_path: Path) -> None:
         for number in range(3):
             (photos / f"{number}.jpg").write_bytes((photos / "cat.jpg").read_bytes())
@@ -379,6 +388,7 @@ class TestRuns:
         assert error in ended.err
         assert not (tmp_path / "out").exists()
 
+    @pytest.mark.slow
     def test_progress_may_be_json_or_nothing(self, run: Run, photos: Path, tmp_path: Path) -> None:
         words = ("saliency", photos, "-o", tmp_path / "out", "--method", "gradient", "--force", "--progress")
         *_, last, summary = run(*words, "json").err.splitlines()
@@ -436,6 +446,7 @@ class TestTogether:
         with pillow.open(tmp_path / "out" / names[0]) as instances, pillow.open(tmp_path / "out" / names[1]) as labels:
             np.testing.assert_array_equal(np.array(instances) > 0, np.array(labels) > 0)
 
+    @pytest.mark.slow
     def test_parts_of_one_target_are_kept_where_they_are_told_apart(
         self, run: Run, photos: Path, tmp_path: Path
     ) -> None:
@@ -444,6 +455,7 @@ class TestTogether:
         assert "by an earlier run" in run("segment", *words).err
         assert "by an earlier run" not in run("segment", *words, "--write", "labels,instances").err
 
+    @pytest.mark.slow
     def test_a_map_is_no_photo_of_the_next_run(self, run: Run, photos: Path, tmp_path: Path) -> None:
         for _ in range(2):
             ended = run("segment", photos, "-o", photos, "--force", "--together", *self.BOTH, *self.QUICK)
@@ -500,6 +512,7 @@ class TestHints:
         words = ("--box", "60, 0, 200, 110", "--target", "espresso", *QUICK)
         assert "espresso" in run("segment", photos / "cat.jpg", "-o", tmp_path / "out", *words).out
 
+    @pytest.mark.slow
     def test_hints_are_of_the_photo_of_their_relative_name(
         self, run: Run, photos: Path, hints: Path, tmp_path: Path
     ) -> None:
@@ -515,6 +528,7 @@ class TestHints:
         assert (made_by["box"], made_by["hints"]) == (None, str(hints))
         assert json.loads((tmp_path / "plain/run.json").read_text())["hints"] is None
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("size", [None, (226, 151)])
     def test_a_bad_hint_is_its_photo_s_own(
         self, run: Run, photos: Path, hints: Path, tmp_path: Path, size: tuple[int, int] | None
@@ -768,6 +782,7 @@ class TestTune:
                 picture.save(tmp_path / folder / f"{n}.png")
         return tmp_path / "photos", tmp_path / "truths"
 
+    @pytest.mark.slow
     def test_a_recipe_file_and_what_it_gains(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
         file = tmp_path / "new" / "mine.toml"
         ended = run("tune", *folders, "-o", file, "--trials", 1, "--method", "gradient", *QUICK)

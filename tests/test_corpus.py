@@ -18,6 +18,8 @@ from PIL import ImageOps
 
 from wsseg.cli import main
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("--samples", "1", "--no-mirror", "--exact-side", "64", "--max-pixels", "100000")
 WIDTH, HEIGHT = 75, 50
 SIZE = (WIDTH, HEIGHT)

@@ -64,6 +64,7 @@ def test_the_items_of_a_process_that_dies_are_done_by_another(tmp_path: Path) ->
     assert sorted(in_processes(partial(by, act), range(9), lost=lost, workers=2)) == [(n, n**2) for n in range(9)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_item_that_no_process_outlives_is_lost_alone(workers: int) -> None:
     found = dict(in_processes(partial(by, partial(deadly, fatal=4)), range(9), lost=lost, workers=workers))

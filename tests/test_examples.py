@@ -37,6 +37,7 @@ def run(*words: str) -> str:
     return subprocess.run(words, check=True, capture_output=True, text=True, env=environment).stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_the_example_runs(example: Path, folder: Path) -> None:
     assert "Egyptian cat" in run(sys.executable, str(example))

@@ -146,6 +146,7 @@ class TestLook:
     ],
     ids=["pooled", "flat", "embedded", "resnet18", "vgg11", "mobilenetv3", "hrnet", "ghostnetv2"],
 )
+@pytest.mark.slow
 def test_layers_are_found(make: Any, last: str, stage: str, any_size: bool) -> None:
     side = 64 if make in (Pooled, Flat) else 224
     classifier = classifier_of(make().eval(), side)

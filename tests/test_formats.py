@@ -617,6 +617,7 @@ def test_a_photo_of_no_name_is_refused(tmp_path: Path, input: str) -> None:
         export_run(one_run(tmp_path, record("a", input)), "coco", tmp_path / "o.json")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", LINES)
 def test_no_more_categories_than_values(tmp_path: Path, to: str) -> None:
     records = [record(f"a{number}", "a.jpg", f"c{number}") for number in range(255)]

@@ -354,6 +354,7 @@ class TestTheNetwork:
         assert not any(module._forward_hooks or module._backward_hooks for module in model.modules())
         assert torch.is_grad_enabled()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
     def test_no_pass_outlives_its_photo(self, image: Image, method: Callable[..., torch.Tensor]) -> None:
         """Nor waits for Python's collector, which does not know how much memory a pass holds."""
@@ -598,6 +599,7 @@ def test_slopes_are_of_each_photo_alone(image: Image) -> None:
     torch.testing.assert_close(together, torch.cat(apart))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_every_map_of_a_cat_lies_on_its_face(embedded: Classifier, chelsea: Image, method: str) -> None:
     """Which is all but the edges and what is right of it."""

@@ -109,6 +109,7 @@ class TestInANotebook:
         assert self.picture(cat).shape[1] == SHOWN_SIDE
         np.testing.assert_array_equal(self.picture(sighting), sighting.strip())
 
+    @pytest.mark.slow
     def test_a_map_is_its_overlay(self, crew: LabelMap) -> None:
         np.testing.assert_array_equal(self.picture(crew), crew.overlay())
 
@@ -156,6 +157,7 @@ class TestPhotos:
         assert cup.mask[100:200, 240:340].mean() > 0.95
         assert not cup.mask[:, :60].any()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("form", ["path", "bytes", "picture", "array"])
     def test_a_photo_may_come_in_any_form(self, quick: Segmenter, cat: Segmentation, tmp_path: Path, form: str) -> None:
         data = photo_bytes("chelsea")
@@ -188,6 +190,7 @@ class TestPhotos:
 
 
 class TestOddPhotos:
+    @pytest.mark.slow
     @pytest.mark.parametrize("shape", [(1, 1), (1, 30), (30, 1), (2, 3), (20, 20)])
     @pytest.mark.parametrize("recipe", RECIPES)
     def test_a_flat_photo_gets_a_mask_with_a_status(
@@ -212,6 +215,7 @@ class TestOddPhotos:
         picture.transpose(pillow.Transpose.ROTATE_90).save(file, "PNG", exif=exif)
         assert quick.segment(file.getvalue()).mask.tobytes() == quick.segment(picture).mask.tobytes()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("mode", ["L", "CMYK", "P", "RGBA", "I;16"])
     def test_modes_of_color_do_not_stop_it(self, quick: Segmenter, mode: str) -> None:
         picture = pillow.open(io.BytesIO(photo_bytes("chelsea")))
@@ -239,6 +243,7 @@ class TestTarget:
     def test_a_class_may_be_asked_for(self, quick: Segmenter, cat: Segmentation, target: Any) -> None:
         assert quick.sight(photo_bytes("chelsea"), target).target == cat.target
 
+    @pytest.mark.slow
     def test_the_map_of_a_given_target_weighs_by_a_prior_of_its_own(self, network: Classifier) -> None:
         photo = photo_bytes("chelsea")
         own, wide, narrow = (
@@ -271,6 +276,7 @@ class TestTarget:
         np.testing.assert_allclose(one.saliency, alike.sight(photo, one.target).saliency, atol=1e-4)
         assert np.abs(one.saliency - several.saliency).max() > 0.01
 
+    @pytest.mark.slow
     def test_each_of_several_targets_is_as_if_asked_alone(
         self, network: Classifier, quick: Segmenter, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -317,6 +323,7 @@ class TestTarget:
 class TestTogether:
     """Several targets in one map."""
 
+    @pytest.mark.slow
     def test_each_pixel_is_of_one_target_or_of_none(self, quick: Segmenter, crew: LabelMap) -> None:
         assert [target.category for target in crew.targets] == list(CREW)
         assert crew.targets == quick.resolve(CREW)
@@ -357,6 +364,7 @@ class TestTogether:
         (part,) = found.parts
         assert (part.status, part.reasons, part.confidence) == (alone.status, alone.reasons, alone.confidence)
 
+    @pytest.mark.slow
     def test_instances_are_wanted_or_each_target_is_one(self, quick: Segmenter, crew: LabelMap) -> None:
         assert crew.instances().max() == 3
         areas = np.bincount(crew.instances().ravel())[1:]
@@ -582,6 +590,7 @@ class TestSession:
             assert (found.energy, found.reasons, found.target) == (expected.energy, expected.reasons, expected.target)
             assert found.confidence == expected.confidence
 
+    @pytest.mark.slow
     def test_one_call_with_hints_is_one_step_of_a_session(self, quick: Segmenter, session: Session, small: Any) -> None:
         expected = session.segment(SAID)
         for found in (
@@ -668,6 +677,7 @@ class TestSession:
     def before(headed: Classifier, sighting: Sighting) -> Segmentation:
         return Session(headed, sighting, QUICK).segment(SAID)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", CHANGES)
     def test_no_number_of_hints_is_ignored(
         self, headed: Classifier, sighting: Sighting, before: Segmentation, name: str
@@ -700,6 +710,7 @@ class TestSession:
         found = quick.segment(photo, hints=Hints(seeds=seeds, box=CAT))
         assert found.mask[80:90, 100:110].all()
 
+    @pytest.mark.slow
     def test_its_graphs_are_let_go_of_at_the_end(self, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
         made: list[weakref.ref[Labeler]] = []
 
@@ -720,6 +731,7 @@ class TestSession:
         assert [one() for one in made] == [None, None]
         assert session.segment(SAID).mask.tobytes() == first.mask.tobytes()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("shape", [(1, 1), (1, 30), (30, 1), (2, 3)])
     def test_hardly_a_photo_takes_hints_too(self, quick: Segmenter, shape: tuple[int, int]) -> None:
         with quick.open(np.full((*shape, 3), 200, np.uint8)) as session:
@@ -826,6 +838,7 @@ def read(path: Path) -> tuple[str | None, np.ndarray]:
 
 
 class TestStyle:
+    @pytest.mark.slow
     @pytest.mark.parametrize("kind", pictures_of(Segmentation))
     @pytest.mark.parametrize("format", ["png", "webp", "jpg"])
     def test_a_style_s_format_is_of_what_is_looked_at(self, cat: Segmentation, format: str, kind: str) -> None:

@@ -31,10 +31,13 @@ pytest.importorskip("s3fs")
 pytest.importorskip("upath")
 moto_server = pytest.importorskip("moto.server")
 
-pytestmark = pytest.mark.filterwarnings(
-    # s3fs lets its connections go when the interpreter ends, or with its file systems.
-    "ignore:unclosed:ResourceWarning",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings(
+        # s3fs lets its connections go when the interpreter ends, or with its file systems.
+        "ignore:unclosed:ResourceWarning",
+    ),
+]
 
 QUICK = ("--samples", "1", "--no-mirror", "--exact-side", "64")
 
@@ -143,14 +146,12 @@ class TestRuns:
         }
         assert json.loads((out / "run.json").read_bytes())["counts"] == {"photos": 6, "done": 6}
 
-    @pytest.mark.slow
     def test_processes_do_the_same(self, photos: Path, local: Path, bucket: Path, tmp_path: Path) -> None:
         done(local, tmp_path / "whole")
         assert len(done(photos, bucket / "out", partial(in_processes, workers=2))) == 6
         assert files_in(bucket / "out") == files_in(tmp_path / "whole")
         assert records_in(bucket / "out") == records_in(tmp_path / "whole")
 
-    @pytest.mark.slow
     @pytest.mark.filterwarnings("ignore::DeprecationWarning:ray", "ignore::FutureWarning:ray")  # Ray's own, of its own.
     @pytest.mark.filterwarnings("ignore::ResourceWarning")  # Its sockets and processes end with the interpreter.
     def test_ray_does_the_same(
@@ -213,7 +214,6 @@ class TestKilled:
         list(run(task_of(bucket / "out"), find_photos([photos]), journal, here))
         assert not any(name.startswith(".wsseg") for name in sizes_below(bucket / "out"))
 
-    @pytest.mark.slow
     def test_a_program_that_is_killed_is_gone_on_with(self, photos: Path, local: Path, bucket: Path) -> None:
         script = (
             "import os, sys, test_storage as tests\n"
@@ -312,7 +312,6 @@ class TestErrors:
         assert code == 2 and told.count("\n") == 1
         assert "must be in a store that answers, got 'NoCredentialsError: Unable to locate credentials'" in told
 
-    @pytest.mark.slow
     def test_nobody_answers(
         self, photos: Path, local: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -340,7 +339,6 @@ def forget_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     s3fs.S3FileSystem.clear_instance_cache()
 
 
-@pytest.mark.slow
 def test_the_command_from_store_to_store(
     bucket: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
