@@ -752,9 +752,17 @@ class TestEvaluate:
         assert json.loads((tmp_path / "both.json").read_text())["differences"]["iou"]["first"] == 0.75
         assert (tmp_path / "both.csv").read_text().startswith("photo,iou_first,iou_second,")
         (folders[0] / "b.png").unlink()
-        ended = run("compare", folders[0], folders[0], *words)
+        ended = run("compare", folders[0], folders[0], *words, "--force")
         assert ended.code == 1
         assert "b: mask must be one file, got none" in ended.err
+
+    def test_a_file_is_replaced_by_force_alone(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
+        words = ("evaluate", *folders, "--void", 128, "--csv", tmp_path / "notes.csv")
+        (tmp_path / "notes.csv").write_text("mine")
+        assert f"out must be a new file, got {tmp_path / 'notes.csv'}" in run(*words).err
+        assert (tmp_path / "notes.csv").read_text() == "mine"
+        assert run(*words, "--force").code == 0
+        assert (tmp_path / "notes.csv").read_text().startswith("photo,iou")
 
     def test_a_folder_that_is_not_there_cannot_be_scored(self, run: Run, folders: tuple[Path, Path]) -> None:
         ended = run("evaluate", folders[0], folders[1] / "none")

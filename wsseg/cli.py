@@ -339,21 +339,39 @@ def _scoring(
     return {"protocol": protocol, "missing": missing, "workers": _number_of(workers)}
 
 
-_reading_options = _gathered("reading", list(inspect.signature(_reading).parameters.values()), _reading)
-_scoring_options = _gathered("rules", list(inspect.signature(_scoring).parameters.values()), _scoring)
+def _writing(
+    *,
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="File for the scores of each photo.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="File for all scores.")] = None,
+    force: ForceFile = False,
+) -> "Callable[[Evaluation | Comparison], None]":
+    for file in filter(None, (csv_file, json_file)):
+        _check_new(file, force)
+
+    def write(scored: "Evaluation | Comparison") -> None:
+        _write(json_file, json.dumps(scored.as_json(), indent=1))
+        _write(csv_file, scored.as_csv())
+
+    return write
+
+
+_reading_options, _scoring_options, _writing_options = (
+    _gathered(name, list(inspect.signature(gather).parameters.values()), gather)
+    for name, gather in (("reading", _reading), ("rules", _scoring), ("write", _writing))
+)
 
 
 @app.command()
 @_reading_options
 @_scoring_options
+@_writing_options
 def evaluate(
     masks: Annotated[Path, typer.Argument(help="Folder of masks, or of a run.")],
     truths: Annotated[Path, typer.Argument(help="Folder of truths, of the same names; of a benchmark; or COCO .json.")],
     *,
     rules: Any,  # What _scoring gathers.
     reading: Any,  # What _reading gathers.
-    csv_file: Annotated[Path | None, typer.Option("--csv", help="File for the scores of each photo.")] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="File for all scores.")] = None,
+    write: Any,  # What _writing gathers.
 ) -> None:
     """Compare masks with truths by IoU, Dice, boundaries and more, or by the protocol of a benchmark."""
     from wsseg.evaluation import evaluate as evaluation_of
@@ -361,14 +379,14 @@ def evaluate(
     with _progress("evaluating") as track:
         evaluation = evaluation_of(masks, truths, **rules, **reading, track=track)
     _print_scores(evaluation)
-    _write(json_file, json.dumps(evaluation.as_json(), indent=1))
-    _write(csv_file, evaluation.as_csv())
+    write(evaluation)
     _exit_by(evaluation.problems)
 
 
 @app.command()
 @_reading_options
 @_scoring_options
+@_writing_options
 def compare(
     first: Annotated[Path, typer.Argument(metavar="A", help="Folder of masks, or of a run.")],
     second: Annotated[Path, typer.Argument(metavar="B", help="Another, of the same photos.")],
@@ -376,8 +394,7 @@ def compare(
     truth: Annotated[Path, typer.Option("--truth", help="Folder of their truths, as in evaluate.")],
     rules: Any,  # What _scoring gathers.
     reading: Any,  # What _reading gathers.
-    csv_file: Annotated[Path | None, typer.Option("--csv", help="File for both scores of each photo.")] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="File for all scores.")] = None,
+    write: Any,  # What _writing gathers.
 ) -> None:
     """Say whether the masks of B are better than those of A, or whether that may be chance."""
     from wsseg.comparison import compare as comparison_of
@@ -386,8 +403,7 @@ def compare(
         comparison = comparison_of(first, second, truth, **rules, **reading, track=track)
     if comparison.differences:
         _print_comparison(comparison)
-    _write(json_file, json.dumps(comparison.as_json(), indent=1))
-    _write(csv_file, comparison.as_csv())
+    write(comparison)
     _exit_by(comparison.problems)
 
 
