@@ -25,6 +25,7 @@ LAYERS = {
     8: {"__init__", "tuning", "comparison"},
     9: {"adapt", "report"},
     10: {"cli"},
+    11: {"__main__"},
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names}
 

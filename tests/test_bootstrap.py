@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wsseg.bootstrap import AT_ONCE, RESAMPLES, Resamples, interval_of
+from wsseg.bootstrap import AT_ONCE, FEWEST, RESAMPLES, Resamples, interval_of
 
 
 def resamples_of(values: Any, random_state: int = 0) -> Resamples:
@@ -64,8 +64,12 @@ def test_equal_states_give_equal_draws() -> None:
     assert first == same != other
 
 
-def test_one_photo_has_no_width() -> None:
-    assert interval_of(resamples_of(np.array([[0.25]])).draws("rest")) == (0.25, 0.25)
+def test_of_few_photos_there_is_no_interval() -> None:
+    few = resamples_of(np.full((FEWEST - 1, 1), 0.25))
+    assert few.mean("rest") == 0.25
+    assert np.isnan(interval_of(few.draws("rest"))).all()
+    assert interval_of(few.draws("curve", lambda means: means.max(axis=-1)))[0] != 0.25
+    assert interval_of(resamples_of(np.full((FEWEST, 1), 0.25)).draws("rest")) == (0.25, 0.25)
 
 
 def test_an_unknown_name_is_a_key_error() -> None:

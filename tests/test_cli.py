@@ -673,7 +673,7 @@ class TestEvaluate:
         assert scores["mean"]["iou"] == 0.75
         assert list(scores["mean"]) == list(SCORES)
         (row,) = [line for line in ended.out.splitlines() if line.startswith("│ iou ")]
-        assert "0.7500 │ 0.5000 to 1.0000" in row
+        assert "0.7500 │ too few photos" in row
         assert "2 photos, protocol default" in ended.out
 
     def test_an_undeclared_value_is_named_and_there_is_no_mean(self, run: Run, folders: tuple[Path, Path]) -> None:
@@ -707,7 +707,7 @@ class TestEvaluate:
         monkeypatch.setenv("COLUMNS", "80")
         ended = run("evaluate", *folders, "--void", 128, "--json", tmp_path / "new" / "scores.json")
         assert ended.code == 0
-        assert ended.out.count("0.5000") == 4 + 2  # Of the photo, and ends of intervals.
+        assert ended.out.count("0.5000") == 2  # Of the photo.
         assert "\u2026" not in ended.out
         assert name in json.loads((tmp_path / "new" / "scores.json").read_text())["photos"]
 
@@ -748,7 +748,7 @@ class TestEvaluate:
         words = ("--truth", folders[1], "--void", 128, "--json", tmp_path / "both.json", "--csv", tmp_path / "both.csv")
         ended = run("compare", folders[0], folders[0], *words)
         assert ended.code == 0, ended.err
-        assert ended.out.splitlines()[-1].startswith("no real difference: iou +0.0000")
+        assert ended.out.splitlines()[-1].startswith("too few to tell, for which it takes 6: iou +0.0000")
         assert json.loads((tmp_path / "both.json").read_text())["differences"]["iou"]["first"] == 0.75
         assert (tmp_path / "both.csv").read_text().startswith("photo,iou_first,iou_second,")
         (folders[0] / "b.png").unlink()
@@ -761,6 +761,7 @@ class TestEvaluate:
         (tmp_path / "notes.csv").write_text("mine")
         assert f"out must be a new file, got {tmp_path / 'notes.csv'}" in run(*words).err
         assert (tmp_path / "notes.csv").read_text() == "mine"
+        assert "csv must be another file than json" in run(*words, "--json", words[-1], "--force").err
         assert run(*words, "--force").code == 0
         assert (tmp_path / "notes.csv").read_text().startswith("photo,iou")
 

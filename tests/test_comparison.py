@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wsseg.bootstrap import Resamples, interval_of
+from wsseg.bootstrap import FEWEST, Resamples, interval_of
 from wsseg.comparison import Comparison, compare, comparison_of
 from wsseg.evaluation import Evaluation, Statistic, evaluate
 from wsseg.protocols import PROTOCOLS
@@ -50,7 +50,6 @@ def evaluation_of(*values: float, protocol: str = "default", score: str = "iou")
         photos={str(number): {score: value} for number, value in enumerate(values)},
         statistics=(Statistic(score, float(np.mean(values)), *interval_of(draws[score])),),
         draws=draws,
-        problems=(),
     )
 
 
@@ -113,18 +112,29 @@ def test_what_is_of_all_photos_together_is_compared_in_the_same_resamples(
 def test_a_lower_error_is_better() -> None:
     errors = [
         evaluation_of(*values, protocol="ilsvrc-loc", score="top5_error")
-        for values in ([0.4, 0.5, 0.3], [0.1, 0.2, 0.1])
+        for values in ([0.4, 0.5, 0.3] * 2, [0.1, 0.2, 0.1] * 2)
     ]
     comparison = comparison_of(*errors)
     assert comparison.verdict.startswith("the second is better: top5_error -0.2667")
-    assert comparison.verdict.endswith("3 of 3 photos got better, 0 worse")
-    assert comparison.changes() == pytest.approx({"0": 0.3, "1": 0.3, "2": 0.2})
+    assert comparison.verdict.endswith("6 of 6 photos got better, 0 worse")
+    assert comparison.changes() == pytest.approx({"0": 0.3, "1": 0.3, "2": 0.2, "3": 0.3, "4": 0.3, "5": 0.2})
 
 
 def test_the_largest_change_is_first() -> None:
-    comparison = comparison_of(evaluation_of(0.5, 0.5, 0.5), evaluation_of(0.6, 0.1, 0.5))
-    assert list(comparison.changes()) == ["1", "0", "2"]
+    rest = (0.5, 0.5, 0.5)
+    comparison = comparison_of(evaluation_of(0.5, 0.5, 0.5, *rest), evaluation_of(0.6, 0.1, 0.5, *rest))
+    assert list(comparison.changes())[:2] == ["1", "0"]
     assert "no real difference" in comparison.verdict
+
+
+@pytest.mark.parametrize("photos", [1, 2, FEWEST - 1])
+def test_few_photos_have_no_verdict_however_equal_they_are(photos: int) -> None:
+    comparison = comparison_of(evaluation_of(*[0.5] * photos), evaluation_of(*[0.6] * photos))
+    assert not comparison.differences[0].is_real
+    assert comparison.verdict.startswith("too few to tell, for which it takes 6: iou +0.1000; ")
+    assert json.loads(json.dumps(comparison.as_json(), allow_nan=False))["differences"]["iou"]["interval"] is None
+    enough = [evaluation_of(*[value] * FEWEST) for value in (0.5, 0.6)]
+    assert comparison_of(*enough).differences[0].is_real
 
 
 def test_with_problems_there_is_no_verdict(folders: tuple[Path, Path, Path]) -> None:
@@ -161,7 +171,7 @@ def test_json_and_csv_hold_both(folders: tuple[Path, Path, Path]) -> None:
 
 
 def test_a_notebook_shows_the_differences_with_names_escaped() -> None:
-    one = replace(evaluation_of(0.5), masks=Path("<a>"))
+    one = replace(evaluation_of(*[0.5] * FEWEST), masks=Path("<a>"))
     shown = Comparison(first=one, second=one, differences=comparison_of(one, one).differences)._repr_html_()
     assert "<th>&lt;a&gt;</th>" in shown
     assert "<td>+0.0000</td>" in shown

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,6 +14,7 @@ from wsseg.arrays import UNKNOWN, Box
 from wsseg.datasets import CODINGS, KINDS, LAYOUTS, VOC_CLASSES, object_truth, truths_in
 from wsseg.evaluation import Evaluation, evaluate
 from wsseg.files import write_labels
+from wsseg.formats.coco_truths import CocoTruth
 from wsseg.protocols import LOWER, MEANINGS, PROTOCOLS, sequence_scores
 from wsseg.record import Finding, Record
 
@@ -170,6 +172,82 @@ def test_a_broken_segmentation_is_a_problem(annotations: Path, tmp_path: Path) -
     assert problem.startswith("sub/a: truth must have")
 
 
+def broken(annotations: Path, **changes: Any) -> str:
+    """What reading the truth of `sub/a` complains of, once its image or its annotations are changed."""
+    content = json.loads(annotations.read_text())
+    for where, change in changes.items():
+        one = content["images"][0] if where == "image" else content["annotations"][0]
+        one.update(change)
+    write(annotations, json.dumps(content))
+    with pytest.raises(ValueError) as raised:
+        truths_in(annotations).wanted["sub/a"][0].read()
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        {"size": [6, 8], "counts": [10, 5]},
+        {"size": [6, 8], "counts": [50, -2]},
+        {"size": [6, 8], "counts": [10**30]},
+        {"size": [6, 8], "counts": "zzzzzzzzz"},
+        {"size": [6, 8], "counts": "o" * 100_000},
+        {"size": [6, 8]},
+        [[float("nan"), 3.0, 4.0, 3.0, 4.0, 5.0]],
+        [[float("inf"), 3.0, 4.0, 3.0, 4.0, 5.0]],
+        [[1e9, 3.0, 4.0, 3.0, 4.0, 5.0]],
+        ["square"],
+        [],
+        7,
+    ],
+)
+def test_segmentations_that_are_not_whole_are_refused(annotations: Path, segmentation: object) -> None:
+    assert "truth must have sound segmentations" in broken(annotations, annotation={"segmentation": segmentation})
+
+
+@pytest.mark.parametrize("height", [0, -6, "6", 6.0, None, 10**9])
+def test_a_size_that_is_none_is_refused_before_memory_is_taken(annotations: Path, height: object) -> None:
+    assert "truth must have a height and a width of" in broken(annotations, image={"height": height})
+
+
+def test_the_runs_of_any_mask_are_read_as_pycocotools_writes_them(annotations: Path) -> None:
+    rng = np.random.default_rng(0)
+    for scale in (1, 3, 20):
+        mask = cv2.resize(rng.integers(0, 2, (90 // scale + 1, 70 // scale + 1), np.uint8), (70, 90), interpolation=0)
+        counts = coco.encode(np.asfortranarray(mask))["counts"].decode()
+        truth = CocoTruth("a.jpg", (90, 70), [{"size": [90, 70], "counts": counts}], [])
+        assert (truth.read() == mask).all()
+
+
+def test_photos_of_one_name_or_id_are_told(annotations: Path, tmp_path: Path) -> None:
+    content = json.loads(annotations.read_text())
+    content["images"][1]["file_name"] = "sub/a.png"
+    write(annotations, json.dumps(content))
+    put(tmp_path / "found/sub/a.png", np.zeros((6, 8)))
+    (problem,) = evaluate(tmp_path / "found", annotations).problems
+    assert problem == "sub/a: truth must be one file, got sub/a.jpg and sub/a.png; keep one of them"
+    content["images"][1]["id"] = 3
+    write(annotations, json.dumps(content))
+    with pytest.raises(ValueError, match="^truths must have an id for each image, got 1 twice"):
+        truths_in(annotations)
+
+
+NAMELESS = '{"images": [{"id": 1, "file_name": ""}], "categories": [], "annotations": []}'
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, NAMELESS], ids=["deep", "nameless"])
+def test_what_only_looks_like_a_coco_file_is_refused(tmp_path: Path, text: str) -> None:
+    write(tmp_path / "a.json", text)
+    with pytest.raises(ValueError, match="^truths must be a COCO file"):
+        truths_in(tmp_path / "a.json")
+
+
+def test_names_pair_however_their_letters_are_composed(tmp_path: Path) -> None:
+    put(tmp_path / "found/caf\u00e9.png", OBJECT * 255)
+    put(tmp_path / "truths/cafe\u0301.PNG", OBJECT * 255)
+    assert list(evaluate(tmp_path / "found", tmp_path / "truths").photos) == ["caf\u00e9"]
+
+
 def test_an_unknown_category_of_a_coco_file_is_refused(annotations: Path) -> None:
     with pytest.raises(ValueError, match="^category must be one of the file's, got 'cow'; they are cat, dog"):
         truths_in(annotations, category="cow")
@@ -277,8 +355,21 @@ def test_corloc_of_voc_needs_one_true_box(voc: Path) -> None:
     assert scored(voc, "corloc", category="dog").photos["a"]["corloc"] == 0
 
 
-def test_a_broken_annotation_is_a_problem(voc: Path) -> None:
-    write(voc / "data/VOCdevkit/VOC2012/Annotations/a.xml", "<annotation><object>")
+CORNERS = "<a><object><bndbox><xmin>{}</xmin><ymin>1</ymin><xmax>5</xmax><ymax>5</ymax></bndbox></object></a>"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<annotation><object>",
+        CORNERS.format("inf"),
+        CORNERS.format("nan"),
+        CORNERS.format("9"),
+        '<?xml version="1.0" encoding="morse"?><a/>',
+    ],
+)
+def test_a_broken_annotation_is_a_problem(voc: Path, text: str) -> None:
+    write(voc / "data/VOCdevkit/VOC2012/Annotations/a.xml", text)
     for name in "abc":
         put(voc / f"found/{name}.png", OBJECT * 255)
     (problem,) = scored(voc, "corloc").problems
@@ -356,6 +447,21 @@ def test_birds_have_boxes(birds: Path) -> None:
     assert values_of(evaluation) == {"box_iou": 1, "corloc": 1}
 
 
+@pytest.mark.parametrize("line", ["7 1 2 3 4", "1 inf 2 3 4", "1 a 2 3 4", "1 2 3", "1 1 1 0 5"])
+def test_a_line_that_is_no_box_is_named(birds: Path, line: str) -> None:
+    file = next(birds.rglob("bounding_boxes.txt"))
+    write(file, f"{line}\n\n")
+    number, _, rest = line.partition(" ")
+    with pytest.raises(ValueError, match=rf"bounding_boxes.txt must hold a number.*got {number} '{rest}'; mend"):
+        truths_in(birds / "data", protocol="corloc", layout="cub-boxes")
+
+
+def test_a_list_of_the_split_that_is_not_there_is_asked_for(birds: Path) -> None:
+    next(birds.rglob("train_test_split.txt")).unlink()
+    with pytest.raises(ValueError, match="^split must be listed in .*train_test_split.txt"):
+        truths_in(birds / "data", layout="cub")
+
+
 def test_of_several_layouts_one_is_named(birds: Path) -> None:
     put(birds / "data/ground_truth_mask/001.Auk/two.png", OBJECT * 255)
     with pytest.raises(ValueError, match="^truths must have one layout, got ecssd and cub in .*--layout$"):
@@ -388,6 +494,17 @@ def test_davis_scores_sequences_without_their_ends(tmp_path: Path) -> None:
     assert values["j_mean"] == pytest.approx((1 + 3 / 4) / 2)
     assert values["jf_mean"] == pytest.approx((values["j_mean"] + values["f_mean"]) / 2)
     assert list(values) == ["j_mean", "j_recall", "j_decay", "f_mean", "f_recall", "f_decay", "jf_mean"]
+
+
+def test_frames_in_a_plain_folder_go_without_their_ends_too(tmp_path: Path) -> None:
+    for number in range(4):
+        for folder in ("found", "truths"):
+            put(tmp_path / folder / f"bear/{number}.png", OBJECT * 255)
+    evaluation = evaluate(tmp_path / "found", tmp_path / "truths", protocol="davis")
+    assert list(evaluation.photos) == ["bear/1", "bear/2"]
+    put(tmp_path / "truths/cow/1.png", OBJECT * 255)
+    with pytest.raises(ValueError, match="^truths must be of sequences of 3 frames or more, got fewer in 'cow'"):
+        evaluate(tmp_path / "found", tmp_path / "truths", protocol="davis")
 
 
 def test_the_decay_is_of_quarters() -> None:

@@ -256,7 +256,7 @@ def test_a_notebook_shows_the_statistics_with_names_escaped(folders: tuple[Path,
     shown = compared((masks, folders[1]))._repr_html_()
     assert "&lt;b&gt;found &amp; lost: 2 photos, protocol default" in shown
     assert "<b>" not in shown
-    assert "<td>iou</td><td>0.7500</td><td>0.5000 to 1.0000</td>" in shown
+    assert "<td>iou</td><td>0.7500</td><td>too few photos</td>" in shown
     put(masks / "<i>.png", TRUTH)
     assert "&lt;i&gt;: truth must be one file" in compared((masks, folders[1]))._repr_html_()
 

@@ -5,6 +5,7 @@ their order, and nothing of them is kept but sums: Chamandy, Muralidharan, Najmi
 Massive Data Streams" (2012), section 3.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
@@ -16,6 +17,9 @@ RESAMPLES: Final = 2000
 
 COVERED: Final = 0.95
 """The share of resamples that an interval holds."""
+
+FEWEST: Final = 6
+"""Photos that an interval needs: were all of fewer better, that would be chance once in 16 times or more."""
 
 AT_ONCE: Final = 64
 """Photos whose values are added at once, which is faster than one by one."""
@@ -53,12 +57,12 @@ class Resamples:
         return np.asarray(self._part(name, self._sum[None])[0] / self._photos)
 
     def draws(self, name: str, formula: Formula = np.asarray) -> NDArray[np.float64]:
-        """The value that the formula has in each resample that holds a photo, (N, ...).
+        """The value that the formula has in each resample that holds a photo, (N, ...); none of fewer than `FEWEST`.
 
         Equal numbers of photos have the same resamples, so that draws of the same photos are pairs.
         """
         self._flush()
-        drawn = self._weights > 0
+        drawn = (self._weights > 0) & (self._photos >= FEWEST)
         means = self._part(name, self._sums[drawn])
         return formula(means / self._weights[drawn].reshape(-1, *[1] * (means.ndim - 1)))
 
@@ -84,6 +88,8 @@ class Resamples:
 
 
 def interval_of(draws: NDArray[np.float64]) -> tuple[float, float]:
-    """The least and the greatest value of most of the draws, (N,)."""
+    """The least and the greatest value of most of the draws, (N,); NaN where there are none."""
+    if not len(draws):
+        return math.nan, math.nan
     low, high = np.quantile(draws, ((1 - COVERED) / 2, (1 + COVERED) / 2))
     return float(low), float(high)

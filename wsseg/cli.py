@@ -347,6 +347,8 @@ def _writing(
 ) -> "Callable[[Evaluation | Comparison], None]":
     for file in filter(None, (csv_file, json_file)):
         _check_new(file, force)
+    if csv_file and json_file and csv_file.resolve() == json_file.resolve():
+        raise ValueError(f"csv must be another file than json, got {csv_file} for both; name two")
 
     def write(scored: "Evaluation | Comparison") -> None:
         _write(json_file, json.dumps(scored.as_json(), indent=1))
@@ -827,7 +829,7 @@ def _statistics_of(evaluation: "Evaluation") -> Table:
         table.add_column(column, no_wrap=True)
     table.add_column("what it is")
     for one in evaluation.statistics:
-        table.add_row(one.name, f"{one.value:.4f}", f"{one.low:.4f} to {one.high:.4f}", one.meaning)
+        table.add_row(one.name, f"{one.value:.4f}", one.interval, one.meaning)
     return table
 
 
@@ -844,9 +846,8 @@ def _print_comparison(comparison: "Comparison") -> None:
     title = f"{len(first.photos)} photos, protocol {first.protocol}\nA {first.masks}\nB {second.masks}"
     table = Table("score", "A", "B", "B - A", "95 % interval", title=Text(_shown(title)), title_justify="left")
     for one in comparison.differences:
-        interval = f"{one.low:+.4f} to {one.high:+.4f}"
         style = "" if one.is_real else "dim"
-        table.add_row(one.name, f"{one.first:.4f}", f"{one.second:.4f}", f"{one.value:+.4f}", interval, style=style)
+        table.add_row(one.name, f"{one.first:.4f}", f"{one.second:.4f}", f"{one.value:+.4f}", one.interval, style=style)
     table.caption, table.caption_justify = Text(first.convention), "left"
     answers.print(table)
     answers.print(Text(comparison.verdict), soft_wrap=True)

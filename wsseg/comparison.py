@@ -4,6 +4,7 @@ The interval is of the difference between both in the same resamples of the phot
 1993, chapter 13), so that what makes a photo hard for both does not count.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -12,8 +13,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wsseg.bootstrap import interval_of
-from wsseg.evaluation import SHOWN, Evaluation, Missing, Statistic, csv_of, evaluate, html_of
+from wsseg.bootstrap import FEWEST, interval_of
+from wsseg.evaluation import (
+    SHOWN,
+    Evaluation,
+    Missing,
+    Statistic,
+    csv_of,
+    evaluate,
+    html_of,
+    interval_in_json,
+    interval_shown,
+)
 from wsseg.protocols import LOWER, MEANINGS, PROTOCOLS
 
 
@@ -33,8 +44,13 @@ class Difference(NamedTuple):
 
     @property
     def is_real(self) -> bool:
-        """Whether the interval excludes 0."""
-        return not self.low <= 0 <= self.high
+        """Whether the interval excludes 0, which that of too few photos does not."""
+        return self.low > 0 or self.high < 0
+
+    @property
+    def interval(self) -> str:
+        """The interval, as tables have it."""
+        return interval_shown(self.low, self.high, "+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +90,10 @@ class Comparison:
         one = next(one for one in self.differences if one.name == headline)
         changes = self.changes().values()
         better, worse = sum(change > 0 for change in changes), sum(change < 0 for change in changes)
-        told = f"{one.name} {one.value:+.4f} (95 % interval {one.low:+.4f} to {one.high:+.4f})"
         counts = f"by {self.score} {better} of {len(changes)} photos got better, {worse} worse"
+        if math.isnan(one.low):
+            return f"too few to tell, for which it takes {FEWEST}: {one.name} {one.value:+.4f}; {counts}"
+        told = f"{one.name} {one.value:+.4f} (95 % interval {one.interval})"
         if not one.is_real:
             return f"no real difference: {told}; {counts}"
         return f"the second is {'better' if (one.value > 0) != (one.name in LOWER) else 'worse'}: {told}; {counts}"
@@ -87,7 +105,7 @@ class Comparison:
                 "first": one.first,
                 "second": one.second,
                 "difference": one.value,
-                "interval": [one.low, one.high],
+                "interval": interval_in_json(one.low, one.high),
             }
             for one in self.differences
         }
@@ -125,7 +143,7 @@ class Comparison:
                 f"{one.first:.4f}",
                 f"{one.second:.4f}",
                 f"{one.value:+.4f}",
-                f"{one.low:+.4f} to {one.high:+.4f}",
+                one.interval,
                 MEANINGS[one.name],
             )
             for one in self.differences

@@ -1,10 +1,11 @@
 """Where the known benchmarks keep their truths, and what the values in them mean: for whoever has the data."""
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypedDict
 from xml.etree import ElementTree
@@ -149,7 +150,7 @@ def class_number(category: str, coding: str) -> int:
 def _first_words(root: Path, file: str) -> frozenset[str]:
     """The first word of each line, without suffix."""
     lines = [line.split() for line in (root / file).read_text("utf-8").splitlines()]
-    return frozenset(Path(words[0]).with_suffix("").as_posix() for words in lines if words)
+    return frozenset(paired_by(Path(words[0])) for words in lines if words)
 
 
 def _frames(root: Path, file: str) -> frozenset[str]:
@@ -160,11 +161,11 @@ def _frames(root: Path, file: str) -> frozenset[str]:
 def _cub_test(root: Path, file: str) -> frozenset[str]:
     """The photos that are 0 in `train_test_split.txt`, by their paths in `images.txt`."""
     paths, trained = (dict(_words(root / name)) for name in ("images.txt", file))
-    return frozenset(Path(path).with_suffix("").as_posix() for number, path in paths.items() if trained[number] == "0")
+    return frozenset(paired_by(Path(path)) for number, path in paths.items() if trained[number] == "0")
 
 
 def _words(file: Path) -> Iterator[tuple[str, str]]:
-    for line in file.read_text("utf-8").splitlines():
+    for line in filter(str.strip, file.read_text("utf-8").splitlines()):
         first, _, rest = line.partition(" ")
         yield first, rest.strip()
 
@@ -174,19 +175,27 @@ def _voc_boxes(file: Path, *, shift: int = 1) -> tuple[tuple[str, Box], ...]:
     try:
         objects = ElementTree.parse(file).iter("object")
         return tuple((str(one.findtext("name")), _voc_box(one, shift)) for one in objects)
-    except (ElementTree.ParseError, TypeError, ValueError) as error:
-        raise ValueError(f"{file} must hold objects with boxes as PASCAL VOC has them, got '{error}'") from error
+    except (ElementTree.ParseError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+        raise ValueError(
+            f"{file} must hold objects with boxes as PASCAL VOC has them, got '{error}'; mend it"
+        ) from error
 
 
 def _voc_box(one: ElementTree.Element, shift: int) -> Box:
     x0, y0, x1, y1 = (float(str(one.findtext(f"bndbox/{corner}"))) for corner in ("xmin", "ymin", "xmax", "ymax"))
-    return Box(round(x0) - shift, round(y0) - shift, round(x1) + 1 - shift, round(y1) + 1 - shift)
+    return _box(round(x0) - shift, round(y0) - shift, round(x1) + 1 - shift, round(y1) + 1 - shift)
+
+
+def _box(x0: int, y0: int, x1: int, y1: int) -> Box:
+    if x0 >= x1 or y0 >= y1:
+        raise ValueError(f"a box of no size, {x0} {y0} {x1} {y1}")
+    return Box(x0, y0, x1, y1)
 
 
 def _xml_files(folder: Path, shift: int) -> dict[str, list[Truth]]:
     paths = sorted(folder.rglob("*.xml"))
     return {
-        path.relative_to(folder).with_suffix("").as_posix(): [Truth(path.name, partial(_voc_boxes, path, shift=shift))]
+        paired_by(path.relative_to(folder)): [Truth(path.name, partial(_voc_boxes, path, shift=shift))]
         for path in paths
     }
 
@@ -196,9 +205,14 @@ def _cub_boxes(file: Path) -> dict[str, list[Truth]]:
     paths = dict(_words(file.parent / "images.txt"))
     found = {}
     for number, rest in _words(file):
-        left, top, width, height = (round(float(word)) for word in rest.split())
-        box = Box(left, top, left + width, top + height)
-        name = Path(paths[number]).with_suffix("").as_posix()
+        try:
+            left, top, width, height = (round(float(word)) for word in rest.split())
+            box, name = _box(left, top, left + width, top + height), paired_by(Path(paths[number]))
+        except (ValueError, ArithmeticError, LookupError) as error:
+            raise ValueError(
+                f"{file} must hold a number, left, top, width and height in each line, got {number} {rest!r:.80}; "
+                "mend that line"
+            ) from error
         found[name] = [Truth(file.name, partial(tuple, (("bird", box),)))]
     return found
 
@@ -361,25 +375,31 @@ def truths_in(
 ) -> Truths:
     """The truths of a folder, of a benchmark's folder or of a COCO file; ValueError says what is wrong with others."""
     kind, name = PROTOCOLS[protocol].kind, layout_of(root, protocol, layout)
-    if root.suffix.lower() == ".json" and kind == "object":
-        return Truths(_of_coco(root, category), frozenset())
-    if name is None:
-        if split is not None:
-            raise ValueError(f"split must be of a benchmark's folder, got {split!r} for {root}; leave it out")
-        return _of_folder(root, kind, coding, category, void)
-    found = LAYOUTS[name]
-    home = found.home(root) or root
-    if found.boxes:
-        truths = _narrowed(found.boxes(home / found.truths), kind, category)
+    if name is not None:
+        chosen = _of_layout(root, LAYOUTS[name], kind, coding or LAYOUTS[name].coding, category, split, void)
+    elif split is not None:
+        raise ValueError(f"split must be of a benchmark's folder, got {split!r} for {root}; leave it out")
+    elif root.suffix.lower() == ".json" and kind == "object":
+        chosen = Truths(_of_coco(root, category), frozenset())
     else:
-        truths = _files(home / found.truths, _reader(kind, coding or found.coding, category, void))
-    chosen = _of_split(home, found, truths, split)
-    chosen = _without_ends(chosen) if PROTOCOLS[protocol].sequences else chosen
-    return chosen._replace(coding=coding or found.coding)
+        chosen = _of_folder(root, kind, coding, category, void)
+    return _without_ends(chosen) if PROTOCOLS[protocol].sequences else chosen
+
+
+def _of_layout(
+    root: Path, layout: Layout, kind: Kind, coding: str, category: str | None, split: str | None, void: int | None
+) -> Truths:
+    home = layout.home(root) or root
+    if layout.boxes:
+        truths = _narrowed(layout.boxes(home / layout.truths), kind, category)
+    else:
+        truths = _files(home / layout.truths, _reader(kind, coding, category, void))
+    return _of_split(home, layout, truths, split)._replace(coding=coding)
 
 
 def _of_coco(file: Path, category: str | None) -> dict[str, list[Truth]]:
-    return {name: [Truth(file.name, truth.read)] for name, truth in coco_truths(file, category).items()}
+    found = coco_truths(file, category)
+    return {composed(name): [Truth(truth.file, truth.read) for truth in truths] for name, truths in found.items()}
 
 
 def _of_folder(root: Path, kind: Kind, coding: str | None, category: str | None, void: int | None) -> Truths:
@@ -422,16 +442,19 @@ def _boxes_alone(read: Callable[[], Any], category: str | None) -> tuple[Box, ..
 
 
 def _of_split(root: Path, layout: Layout, truths: dict[str, list[Truth]], split: str | None) -> Truths:
-    """The truths of the split; where none is named and the first's list is not there, all."""
+    """The truths of the split, the layout's first if none is named; all where the benchmark has no splits."""
     if split is not None and split not in layout.splits:
         raise ValueError(f"split must be one of {', '.join(layout.splits) or 'none'}, got {split!r}; choose one")
     named = split or next(iter(layout.splits), None)
-    if named is None or (split is None and not (root / layout.splits[named]).is_file()):
+    if named is None:
         return Truths(truths, frozenset())
     try:
         listed = layout.listed(root, layout.splits[named])
     except (OSError, KeyError) as error:
-        raise ValueError(f"split must be listed in {root / layout.splits[named]}, got '{error}'; add it") from error
+        raise ValueError(
+            f"split must be listed in {root / layout.splits[named]}, got '{error}'; add it, or name the folder of the "
+            "truths themselves and their coding"
+        ) from error
     wanted = {name: found for name, found in truths.items() if name in listed or name.rpartition("/")[0] in listed}
     folders = {name.rpartition("/")[0] for name in wanted}
     lacking: dict[str, list[Truth]] = {name: [] for name in listed - wanted.keys() - folders}
@@ -439,10 +462,15 @@ def _of_split(root: Path, layout: Layout, truths: dict[str, list[Truth]], split:
 
 
 def _without_ends(truths: Truths) -> Truths:
-    """The truths but those of each folder's first and last photo, which are given to the methods of DAVIS."""
+    """The truths but those of each folder's first and last photo, which are given to the methods of DAVIS.
+
+    ValueError where a folder has no others.
+    """
     frames = defaultdict(list)
     for name in sorted(truths.wanted):
         frames[name.rpartition("/")[0]].append(name)
+    if short := [folder for folder, names in frames.items() if len(names) < 3]:
+        raise ValueError(f"truths must be of sequences of 3 frames or more, got fewer in {short[0]!r}; leave it out")
     kept = {name: truths.wanted[name] for names in frames.values() for name in names[1:-1]}
     return truths._replace(wanted=kept, others=truths.others | (truths.wanted.keys() - kept.keys()))
 
@@ -453,5 +481,15 @@ def files_by_name(folder: Path, argument: str) -> dict[str, list[Path]]:
         raise ValueError(f"{argument} must be a folder, got {folder}; name the folder that holds the files")
     files: defaultdict[str, list[Path]] = defaultdict(list)
     for path in pictures_below(folder):
-        files[path.relative_to(folder).with_suffix("").as_posix()].append(path)
+        files[paired_by(path.relative_to(folder))].append(path)
     return dict(files)
+
+
+def paired_by(path: PurePath) -> str:
+    """What a relative path is paired by: itself without suffix, its letters composed."""
+    return composed(path.with_suffix("").as_posix())
+
+
+def composed(name: str) -> str:
+    """The name with letters and their marks as one (NFC), since macOS and archives made there take them apart."""
+    return unicodedata.normalize("NFC", name)

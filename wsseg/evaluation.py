@@ -1,5 +1,6 @@
 """Masks against truths, paired by their paths below their folders, suffixes aside, and scored by a named protocol."""
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from wsseg.arrays import Box
 from wsseg.bootstrap import Resamples, interval_of
-from wsseg.datasets import CODINGS, Coding, Truth, Truths, files_by_name, truths_in
+from wsseg.datasets import CODINGS, Coding, Truth, Truths, composed, files_by_name, truths_in
 from wsseg.engines import here, in_order, in_processes, workers_for
 from wsseg.files import read_mask, read_soft_levels
 from wsseg.metrics import Pair, class_ious
@@ -29,8 +30,8 @@ Missing: TypeAlias = Literal["error", "zero"]
 WORTH: Final = 200
 """Photos that are worth another process, which takes as long to start as these to score: about a second."""
 
-Guesses: TypeAlias = tuple[tuple[str, Path], ...]
-"""The WordNet id and the mask of each class that was found in a photo, the surest first."""
+Guesses: TypeAlias = tuple[tuple[str, Path | None], ...]
+"""The WordNet id and the mask, if any, of each class that was found in a photo, the surest first."""
 
 
 Drawn: TypeAlias = tuple[float, NDArray[np.float64]]
@@ -38,7 +39,10 @@ Drawn: TypeAlias = tuple[float, NDArray[np.float64]]
 
 
 class Statistic(NamedTuple):
-    """A score of a folder, and the 95 % interval that the bootstrap over its photos gives it."""
+    """A score of a folder, and the 95 % interval that the bootstrap over its photos gives it.
+
+    The interval is NaN where there are fewer than `wsseg.bootstrap.FEWEST` photos, or sequences of them.
+    """
 
     name: str
     value: float
@@ -49,6 +53,21 @@ class Statistic(NamedTuple):
     def meaning(self) -> str:
         """What it is, in a few words."""
         return MEANINGS[self.name]
+
+    @property
+    def interval(self) -> str:
+        """The interval, as tables have it."""
+        return interval_shown(self.low, self.high)
+
+
+def interval_shown(low: float, high: float, sign: str = "") -> str:
+    """An interval as tables have it, with a `sign` of "+" if wanted; it is not known where it is NaN."""
+    return "too few photos" if math.isnan(low) else f"{low:{sign}.4f} to {high:{sign}.4f}"
+
+
+def interval_in_json(low: float, high: float) -> list[float] | None:
+    """An interval as JSON can have it: null where it is NaN."""
+    return None if math.isnan(low) else [low, high]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +84,17 @@ class Evaluation:
     """Means over the photos and scores of all of them together; none when there are problems."""
     classes: dict[str, float] = field(default_factory=dict)
     """The IoU of each class that is not absent, by its name or number, where classes are compared."""
-    problems: tuple[str, ...]
+    failures: Mapping[str, str] = field(default_factory=dict)
+    """By the name of each photo that could not be scored, why."""
     random_state: int = 0
     """What decided the resamples."""
     draws: Mapping[str, NDArray[np.float64]] = field(default_factory=dict, repr=False, compare=False)
     """The value of each statistic in each resample, (N,)."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """A sentence on each photo that could not be scored."""
+        return tuple(f"{name}: {why}" for name, why in self.failures.items())
 
     @property
     def convention(self) -> str:
@@ -93,8 +118,9 @@ class Evaluation:
     def as_json(self) -> dict[str, Any]:
         """`{"mean": {"iou": ...}, "photos": {name: {"iou": ...}}}`, what they are, and intervals.
 
-        `"statistics"` has each score of the folder as `{"value": ..., "interval": [low, high], "meaning": ...}`. Only
-        where there are problems also `"problems"`, and `"mean"` is null; only where classes are compared `"classes"`.
+        `"statistics"` has each score of the folder as `{"value": ..., "interval": [low, high], "meaning": ...}`, of too
+        few photos with null for the interval. Only where there are problems also `"problems"`, and `"mean"` is null;
+        only where classes are compared `"classes"`.
         """
         told: dict[str, Any] = {"protocol": self.protocol, "convention": self.convention, "count": len(self.photos)}
         told |= {"mean": self.mean, "statistics": {one.name: _as_json(one) for one in self.statistics}}
@@ -102,12 +128,12 @@ class Evaluation:
         return {**told, "photos": self.photos, **({"problems": list(self.problems)} if self.problems else {})}
 
     def as_csv(self) -> str:
-        """A line a photo: its name and its scores, to four more digits than a table has."""
+        """A line a photo: its name as it is, of which a spreadsheet may make a formula, and its scores in 8 digits."""
         return csv_of(list(PROTOCOLS[self.protocol].scores), self.photos)
 
     def _repr_html_(self) -> str:
         """The statistics as a table, for notebooks."""
-        rows = [(one.name, *_shown(one), one.meaning) for one in self.statistics]
+        rows = [(one.name, f"{one.value:.4f}", one.interval, one.meaning) for one in self.statistics]
         title = f"{self.masks}: {len(self.photos)} photos, protocol {self.protocol}"
         notes = [self.convention, *self.problems[:SHOWN]]
         notes += [f"and {len(self.problems) - SHOWN} more problems"] if len(self.problems) > SHOWN else []
@@ -122,11 +148,7 @@ SHOWN: Final = 5
 
 
 def _as_json(one: Statistic) -> dict[str, Any]:
-    return {"value": one.value, "interval": [one.low, one.high], "meaning": one.meaning}
-
-
-def _shown(one: Statistic) -> tuple[str, str]:
-    return f"{one.value:.4f}", f"{one.low:.4f} to {one.high:.4f}"
+    return {"value": one.value, "interval": interval_in_json(one.low, one.high), "meaning": one.meaning}
 
 
 def csv_of(columns: Sequence[str], rows: Mapping[str, Mapping[str, float]]) -> str:
@@ -250,10 +272,9 @@ def _guesses_of(run: Path) -> dict[str, Guesses]:
     names = imagenet_categories()
     wnids = dict(zip(names.names, names.wnids or (), strict=True))
     return {
-        record.name: tuple(
-            (wnids.get(one.category, one.category), run / one.outputs["mask"])
+        composed(record.name): tuple(
+            (wnids.get(one.category, one.category), run / one.outputs["mask"] if "mask" in one.outputs else None)
             for one in record.findings
-            if "mask" in one.outputs
         )
         for record in read_run(run).records
     }
@@ -311,7 +332,7 @@ def _void(coding: Coding) -> int:
 def _boxes_of(guesses: Guesses | None, missing: Missing) -> tuple[tuple[str, Box | None], ...]:
     if guesses is None and missing == "error":
         raise ValueError("mask must be in the run, got none; segment it, or leave the photo out")
-    return tuple((category, _box_in(mask)) for category, mask in guesses or ())
+    return tuple((category, _box_in(mask) if mask else None) for category, mask in guesses or ())
 
 
 def _box_in(mask: Path) -> Box | None:
@@ -343,15 +364,15 @@ def _gathered(
 ) -> Evaluation:
     """The evaluation, of outcomes in the order of their names; of the tallies only sums are kept."""
     rules, resamples = PROTOCOLS[protocol], Resamples(random_state)
-    photos, problems = dict[str, dict[str, float]](), []
+    photos, failures = dict[str, dict[str, float]](), dict[str, str]()
     for name, outcome in outcomes:
         if isinstance(outcome, str):
-            problems.append(f"{name}: {outcome}")
+            failures[name] = outcome
             continue
         photos[name] = outcome.scores
         resamples.add({SCORED: list(outcome.scores.values()), **outcome.tallies})
-    if problems or not photos:
-        return Evaluation(masks=folder, protocol=protocol, photos=photos, problems=tuple(problems))
+    if failures or not photos:
+        return Evaluation(masks=folder, protocol=protocol, photos=photos, failures=failures)
     found = _of_sequences(photos, random_state) if rules.sequences else _of_scores(rules.scores, resamples)
     for name, (tally, formula) in rules.wholes.items():
         found[name] = float(formula(resamples.mean(tally))), resamples.draws(tally, formula)
@@ -361,7 +382,6 @@ def _gathered(
         photos=photos,
         statistics=tuple(Statistic(name, value, *interval_of(draws)) for name, (value, draws) in found.items()),
         classes=_ious(resamples.mean("classes"), coding) if "classes" in rules.tallies else {},
-        problems=(),
         random_state=random_state,
         draws={name: draws for name, (_, draws) in found.items()},
     )

@@ -141,7 +141,8 @@ POOLED_CLASSES: Final = {
 PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
     {
         "default": Protocol(
-            convention="Means over photos; void never counts; where mask and truth are both empty every score is best.",
+            convention="Means over photos; void never counts; where mask and truth are both empty a photo's scores are "
+            "best, but F of the saliency community is 0.",
             headline="iou",
             scores=SCORES,
             tallies={"counts": _counts, **SALIENCY_F, **UNSUPERVISED_F},
@@ -216,7 +217,7 @@ PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
         ),
         "corloc": Protocol(
             convention="CorLoc: the box of the mask's largest component has an IoU of at least 0.5 with one of the "
-            "true boxes; with masks of the true class it is GT-known localization.",
+            "true boxes, difficult ones too; with masks of the true class it is GT-known localization.",
             kind="boxes",
             headline="corloc",
             scores={

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from wsseg import __version__
 from wsseg.arrays import FOREGROUND, UNKNOWN, Image, Mask, Seeds
-from wsseg.datasets import Reading, Truth, truths_in
+from wsseg.datasets import Reading, Truth, composed, truths_in
 from wsseg.evaluation import evaluate
 from wsseg.files import UNKNOWN_LEVEL, VOC_COLORS, is_local, path_of, read_file, read_image, replacing
 from wsseg.labeling import shrunk
@@ -235,8 +235,8 @@ def _remove_folders(files: Path, folders: Iterable[Path]) -> None:
     for folder in folders:
         if REPORTED.fullmatch(folder.name) and not folder.is_symlink():
             shutil.rmtree(folder)
-    if not any(files.iterdir()):
-        files.rmdir()
+            if not any(files.iterdir()):
+                files.rmdir()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -411,10 +411,9 @@ def _judged(run: Run, truths: Path, reading: Reading, track: Track) -> _Judged:
     if not is_local(run.folder) or not masks.is_dir():
         raise ValueError(f"truths must be of a run with masks on a disk, got {run.folder}; segment with --write mask")
     evaluation = evaluate(masks, truths, **reading, missing="error", track=track)
-    problems = (problem.partition(": ") for problem in evaluation.problems)
     return _Judged(
         scores=evaluation.photos,
-        problems={name: sentence for name, _, sentence in problems},
+        problems=evaluation.failures,
         truths=truths_in(truths, **reading).wanted,
     )
 
@@ -422,7 +421,7 @@ def _judged(run: Run, truths: Path, reading: Reading, track: Track) -> _Judged:
 def _name_of_mask(finding: Finding, record: Record) -> str:
     """What `evaluate` calls it."""
     _, _, file = finding.outputs.get("mask", "").partition("/")
-    return file.rpartition(".")[0] or record.name
+    return composed(file.rpartition(".")[0] or record.name)
 
 
 # --------------------------------------------------------------------------------------------------------------- page

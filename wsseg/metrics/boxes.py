@@ -51,7 +51,8 @@ def top_localized(
     """1 when any of the first guesses, a class and a box, is right in both with any true one; else 0.
 
     One less its mean over photos is the localization error of ILSVRC (Russakovsky et al., "ImageNet Large Scale Visual
-    Recognition Challenge" (2015), section 4.2), of which Simonyan, Vedaldi, Zisserman 2013 report 46.4 %.
+    Recognition Challenge" (2015), section 4.2), of which Simonyan, Vedaldi, Zisserman 2013 report 46.4 % on the test
+    photos of 2013.
     """
     known = list(truths)
     right = (localized(box, [true for name, true in known if name == category]) for category, box in guesses[:most])
