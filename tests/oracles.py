@@ -252,9 +252,16 @@ def _likeness(values: Any) -> float:
     return float(2 * values.mean() / (values.mean() ** 2 + 1 + deviation + np.spacing(1)))
 
 
+def _off_mean(values: Any) -> Any:
+    """0 where all values are one, whatever their mean is rounded to."""
+    offsets = values - values.flat[0]
+    return offsets - offsets.mean()
+
+
 def _ssim(x: Any, y: Any) -> float:
     mean_x, mean_y, scale = x.mean(), y.mean(), x.size - 1 + np.spacing(1)
-    both = ((x - mean_x) * (y - mean_y)).sum() / scale
-    spread = ((x - mean_x) ** 2).sum() / scale + ((y - mean_y) ** 2).sum() / scale
+    off_x, off_y = _off_mean(x), _off_mean(y)
+    both = (off_x * off_y).sum() / scale
+    spread = (off_x**2).sum() / scale + (off_y**2).sum() / scale
     above, below = 4 * mean_x * mean_y * both, (mean_x**2 + mean_y**2) * spread
     return float(above / (below + np.spacing(1))) if above else float(below == 0)
