@@ -4,11 +4,14 @@ from importlib import resources
 
 import cv2
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from wsseg.arrays import Image
 
 settings.register_profile("wsseg", deadline=None, max_examples=50)  # A busy machine is no failure.
+settings.register_profile(
+    "unshrunk", settings.get_profile("wsseg"), phases=(Phase.explicit, Phase.generate)
+)  # Where it is enough to know that a test fails: scripts/mutate.
 settings.load_profile("wsseg")
 
 
