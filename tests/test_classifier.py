@@ -21,6 +21,7 @@ from torch import nn
 from wsseg import classifier as module
 from wsseg.categories import Categories, Target
 from wsseg.classifier import IMAGENET, Classifier, Preprocessing, imagenet_categories, load_classifier
+from wsseg.segmentation import Segmenter
 
 SMALL = Preprocessing((8, 10), (0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
 RNG = np.random.default_rng(0)
@@ -536,6 +537,20 @@ def test_the_number_of_classes_is_that_of_the_checkpoint(tmp_path):
     assert named.categories.names == ("a", "b", "c") and named.preprocessing == SMALL
     with pytest.raises(ValueError, match="categories must be 3 names, got 1000"):
         load_classifier(f"squeezenet1_1@{path}", categories=imagenet_categories())
+
+
+@pytest.mark.slow
+def test_the_article_s_vgg19_makes_a_mask(tmp_path, photo):
+    """Of weights drawn here: its mask is of nothing, but all of it is gone through."""
+    path = saved(tmp_path, network("vgg19", init_weights=False))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    classifier = load_classifier(f"vgg19@{path}")
+    path.unlink()  # Half a gigabyte.
+    assert (classifier.name, classifier.digest) == ("vgg19@weights.pth", digest)
+    assert (classifier.preprocessing, classifier.categories) == (IMAGENET, imagenet_categories())
+    assert sum(parameter.numel() for parameter in classifier.model.parameters()) == 143_667_240
+    result = Segmenter(classifier, "simonyan2013").segment(photo)
+    assert result.mask.shape == photo.shape[:2] and result.saliency.max() == 1
 
 
 @pytest.mark.parametrize("name", ["mnasnet0_5", "googlenet"])

@@ -650,6 +650,37 @@ class TestSaliency:
         assert "layers must name layers of efficientnet_lite0 that give a grid, got 'blocks.9'" in ended.err
 
 
+class TestVisualize:
+    def test_a_picture_of_a_class_is_written(self, run: Run, tmp_path: Path) -> None:
+        out = tmp_path / "new" / "lemon.png"
+        ended = run("visualize", "lemon", "-o", out, "--steps", 2)
+        assert ended.code == 0
+        assert ended.out.startswith("lemon, probability ") and str(out) in ended.out
+        with pillow.open(out) as picture:
+            assert (picture.mode, picture.size, picture.format) == ("RGB", (224, 224), "PNG")
+        first = out.read_bytes()
+        ended = run("visualize", "951", "-o", out, "--steps", 2)
+        assert ended.code == 2 and "--force" in ended.err
+        assert run("visualize", "951", "-o", out, "--steps", 2, "--force").code == 0
+        assert out.read_bytes() == first
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            (("lemon", "-o", "lemon.txt"), "out must end in .png"),
+            (("no such thing", "-o", "lemon.png"), "no such thing"),
+            (("lemon", "-o", "lemon.jpg", "--classifier", "vgg1"), "the nearest is"),
+        ],
+    )
+    def test_what_cannot_be_is_one_sentence(
+        self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], message: str
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        ended = run("visualize", *words)
+        assert ended.code == 2 and message in ended.err and ended.err.count("\n") == 1
+        assert files_in(tmp_path) == []
+
+
 class TestEvaluate:
     @pytest.fixture
     def folders(self, tmp_path: Path) -> tuple[Path, Path]:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from importlib import resources
@@ -37,11 +38,29 @@ def run(*words: str) -> str:
     return subprocess.run(words, check=True, capture_output=True, text=True, env=environment).stdout
 
 
+MADE = {
+    "1_one_call": ("Egyptian cat", "mask.png"),
+    "2_the_stages": ("Egyptian cat", "stages.png"),
+    "3_the_article": ("rocket: ", "article/rocket.png"),
+    "4_your_own_classifier": ("shapes told right", "shapes.png"),
+    "5_hints": ("a box: ", "hints.png"),
+    "6_a_folder": ("2 photos: see report.html", "report.html"),
+    "7_an_adversary": ("Egyptian cat", "adversary.png"),
+}
+"""What each example says, and a file that it makes."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
-def test_the_example_runs(example: Path, folder: Path) -> None:
-    assert "Egyptian cat" in run(sys.executable, str(example))
-    assert (folder / "mask.png").is_file()
+def test_the_example_runs(example: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(folder / "empty"))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # No port that answers: nothing is downloaded.
+    shutil.rmtree("photos")
+    answer, (text, file) = run(sys.executable, str(example)), MADE[example.stem]
+    assert text in answer
+    assert (folder / file).is_file()
+    if example.stem == "4_your_own_classifier":
+        assert float(answer.partition("drawn truth ")[2].split()[0]) > 0.6
 
 
 @pytest.mark.slow
@@ -57,7 +76,7 @@ def test_the_python_of_the_readme_runs(folder: Path) -> None:
 def test_the_commands_of_the_readme_run(folder: Path) -> None:
     commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("wsseg ")]
     commands = [command for command in commands if "--watch" not in command]  # Which has no end.
-    assert len(commands) == 18
+    assert len(commands) == 19
     for name in ("chelsea", "coffee", "astronaut", "motorcycle_left"):
         with resources.as_file(resources.files("skimage") / "data" / f"{name}.png") as path:
             pillow.open(path).convert("RGB").reduce(8).save(folder / "photos" / f"{name}.jpg")

@@ -22,7 +22,7 @@ from wsseg.categories import Target
 from wsseg.classifier import Classifier, Preprocessing, load_classifier
 from wsseg.recipe import METHODS as NAMES
 from wsseg.recipe import Recipe
-from wsseg.saliency import METHODS, gradient, saliency_from_classifier, saliency_from_map, smoothgrad
+from wsseg.saliency import METHODS, diffuseness, gradient, saliency_from_classifier, saliency_from_map, smoothgrad
 from wsseg.saliency.gradient import attributions, guided_backprop, guided_gradient, integrated_gradients, score_gradient
 from wsseg.saliency.views import BATCH
 
@@ -612,3 +612,18 @@ def test_every_map_of_a_cat_lies_on_its_face(embedded: Classifier, chelsea: Imag
     face, wall = saliency[height // 6 : -height // 6, width // 6 : -width // 3], saliency[:, -width // 10 :]
     # The plain gradient is noise all over, around the eyes more of it.
     assert face.mean() > (1.0 if method == "gradient" else 1.2) * wall.mean()
+
+
+class TestDiffuseness:
+    def test_it_is_the_share_of_the_photo_that_holds_half(self) -> None:
+        assert diffuseness(np.array([[0.25, 1.0, 0.25, 0.25]], np.float32)) == 0.25
+        assert diffuseness(np.array([[0.5, 0.5], [1.0, 1.0]], np.float32)) == 0.5  # 2 of 4, though they hold two thirds
+
+    def test_an_even_map_is_the_most_diffuse(self) -> None:
+        assert diffuseness(np.ones((4, 6), np.float32)) == diffuseness(np.zeros((4, 6), np.float32)) == 0.5
+        noise = np.random.default_rng(0).random((20, 30), np.float32)
+        assert diffuseness(noise**4) < diffuseness(noise) < 0.5
+
+    def test_where_it_lies_and_how_high_does_not_matter(self) -> None:
+        noise = np.random.default_rng(0).random((20, 30), np.float32)
+        assert diffuseness(noise) == diffuseness(noise[::-1, ::-1]) == diffuseness(noise / 2)

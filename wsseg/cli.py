@@ -24,7 +24,7 @@ from rich.text import Text
 
 import wsseg
 from wsseg.progress import Kind, progress
-from wsseg.recipe import FOLDS, MAX_PIXELS, RECIPES, TRIALS, Recipe, Stage, recipe_named
+from wsseg.recipe import FOLDS, MAX_PIXELS, RECIPES, TRIALS, VISUALIZATION_STEPS, Recipe, Stage, recipe_named
 
 if TYPE_CHECKING:
     from wsseg import categories
@@ -398,6 +398,38 @@ _reading_options, _scoring_options, _writing_options = (
     _gathered(name, list(inspect.signature(gather).parameters.values()), gather)
     for name, gather in (("reading", _reading), ("rules", _scoring), ("write", _writing))
 )
+
+
+@app.command()
+def visualize(
+    category: Annotated[
+        str, typer.Argument(metavar="CATEGORY", help="Class index, wnid or name; several joined by |.")
+    ],
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Picture to write, .png, .webp or .jpg.")],
+    classifier: Classifier = None,
+    device: Device = "cpu",
+    steps: Annotated[int, typer.Option(min=1, help="Of the way from grey to the picture.")] = VISUALIZATION_STEPS,
+    random_state: Annotated[int, typer.Option(help="Decides how the picture is moved at each step.")] = 0,
+    force: ForceFile = False,
+) -> None:
+    """Write the picture that the classifier likes best as one of a class: what it takes the class to look like."""
+    _load()
+    from wsseg.classifier import EMBEDDED, load_classifier
+    from wsseg.files import SUFFIXES, encoded_picture, replacing
+    from wsseg.saliency import visualize_class
+
+    if out.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"out must end in {', '.join(SUFFIXES)}, got {out}; name a picture")
+    _check_new(out, force)
+    loaded = load_classifier(classifier or EMBEDDED, device=device)
+    target = loaded.categories.resolve(category)
+    with _progress("steps") as track:
+        picture = visualize_class(loaded, target, steps=steps, random_state=random_state, track=track)
+    with replacing(out) as file:
+        file.write(encoded_picture(picture, SUFFIXES[out.suffix.lower()]))
+    probability = loaded.probabilities(picture)[list(target.indices)].sum()
+    answers.print(f"{target.category}, probability {probability:.2f}: {out}", soft_wrap=True, markup=False)
 
 
 @app.command()

@@ -40,6 +40,9 @@ FOLDS: Final = 5
 TRIALS: Final = 60
 """Recipes that the tuning compares with the one it begins from."""
 
+VISUALIZATION_STEPS: Final = 100
+"""Steps from grey to the picture of a class; with the embedded network its probability is near 1 by then."""
+
 METHODS: Final = (
     "gradient",
     "smoothgrad",

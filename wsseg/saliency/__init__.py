@@ -8,19 +8,21 @@ import cv2
 import numpy as np
 import torch
 
-from wsseg.arrays import Image, Saliency
+from wsseg.arrays import Image, Saliency, check_saliency
 from wsseg.categories import Target
 from wsseg.classifier import Classifier
 from wsseg.objectness import Head, blended
 from wsseg.recipe import Recipe
 from wsseg.saliency.activation import cam, grad_cam, grad_cam_plus_plus, layer_cam, score_cam
 from wsseg.saliency.combine import features_of, fused, spread_cam
-from wsseg.saliency.gradient import gradient, guided_backprop, integrated_gradients, smoothgrad
+from wsseg.saliency.gradient import gradient, guided_backprop, integrated_gradients, score_gradient, smoothgrad
+from wsseg.saliency.visualize import visualize_class
 
 __all__ = [
     "METHODS",
     "cam",
     "check_head",
+    "diffuseness",
     "features_of",
     "fused",
     "grad_cam",
@@ -32,8 +34,10 @@ __all__ = [
     "saliency_from_classifier",
     "saliency_from_map",
     "score_cam",
+    "score_gradient",
     "smoothgrad",
     "spread_cam",
+    "visualize_class",
 ]
 
 METHODS: Final[Mapping[str, Callable[..., torch.Tensor]]] = MappingProxyType(
@@ -95,3 +99,12 @@ def saliency_from_map(coarse: Saliency, size: tuple[int, ...], *, blur: float) -
         coarse = np.asarray(cv2.GaussianBlur(coarse, (0, 0), **sigmas), np.float32)
     saliency = np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
     return np.asarray(saliency / max(saliency.max(), np.finfo(np.float32).tiny))
+
+
+def diffuseness(saliency: Saliency) -> float:
+    """The least share of the photo that holds half of the saliency, in (0, 0.5]: 0.5 where all is as salient.
+
+    The article that this method became known by takes a diffuse heatmap for a warning.
+    """
+    held = np.sort(check_saliency(saliency), axis=None)[::-1].cumsum(dtype=np.float64)
+    return float(np.searchsorted(held, held[-1] / 2) + 1) / held.size if held[-1] else 0.5

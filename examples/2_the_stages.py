@@ -1,0 +1,42 @@
+"""The stages by hand: photo | saliency | seeds | color evidence | mask. Usage: 2_the_stages.py [PHOTO [STRIP.png]]"""
+
+import sys
+from importlib import resources
+
+import numpy as np
+
+import wsseg
+
+photo = sys.argv[1] if len(sys.argv) > 1 else (resources.files("skimage") / "data" / "chelsea.png").read_bytes()
+strip_file = sys.argv[2] if len(sys.argv) > 2 else "stages.png"
+
+recipe = wsseg.RECIPES["default"]  # Its saliency; that of "simonyan2013" is the paper's, with a worse mask here.
+classifier = wsseg.load_classifier()
+image = wsseg.read_image(photo)
+
+# What is in the photo, and roughly where.
+target = classifier.target(image)
+saliency = wsseg.saliency.saliency_from_classifier(classifier, image, target, recipe)
+
+# The most salient pixels are object, the least salient ones background, and the rest is not known yet.
+seeds = wsseg.seeds_from_saliency(saliency, foreground_quantile=0.95, background_quantile=0.30)
+
+# What object and background look like, and so which of them the color of each pixel speaks for.
+background, foreground = wsseg.mixtures_from_seeds(image, seeds, components=5, color_samples=3000, random_state=0)
+unary = wsseg.unary_from_mixtures(wsseg.palette_of(image), background, foreground, color_limit=12.0)
+odds = unary[..., wsseg.BACKGROUND] - unary[..., wsseg.FOREGROUND]
+
+# The cheapest labeling: true to colors and seeds, and with its outline where the photo has edges.
+pairwise = wsseg.pairwise_from_contrast(image, smoothness=40.0)
+cut = wsseg.min_cut(wsseg.clamp_to_seeds(unary, pairwise, seeds), pairwise)
+mask = wsseg.largest_component(cut.mask)
+
+heat = wsseg.heatmap(saliency)
+trust = np.select([seeds == wsseg.FOREGROUND, seeds == wsseg.BACKGROUND], [255, 0], 128).astype(np.uint8)
+evidence = (255 / (1 + np.exp(-odds))).astype(np.uint8)
+wsseg.write_picture(strip_file, wsseg.strip(image, heat, trust, evidence, wsseg.overlay(image, mask)))
+
+print(
+    f"{target.category}: {np.mean(seeds == wsseg.UNKNOWN):.0%} of the pixels had no seed, {mask.mean():.0%} are object"
+)
+print(f"energy {cut.energy:.0f}, flow {cut.flow:.0f} nats: no labeling is cheaper; see {strip_file}")
