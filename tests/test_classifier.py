@@ -540,7 +540,7 @@ def test_the_number_of_classes_is_that_of_the_checkpoint(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_article_s_vgg19_makes_a_mask(tmp_path, photo):
+def test_the_article_s_vgg19_makes_a_mask(tmp_path):
     """Of weights drawn here: its mask is of nothing, but all of it is gone through."""
     path = saved(tmp_path, network("vgg19", init_weights=False))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -549,8 +549,8 @@ def test_the_article_s_vgg19_makes_a_mask(tmp_path, photo):
     assert (classifier.name, classifier.digest) == ("vgg19@weights.pth", digest)
     assert (classifier.preprocessing, classifier.categories) == (IMAGENET, imagenet_categories())
     assert sum(parameter.numel() for parameter in classifier.model.parameters()) == 143_667_240
-    result = Segmenter(classifier, "simonyan2013").segment(photo)
-    assert result.mask.shape == photo.shape[:2] and result.saliency.max() == 1
+    result = Segmenter(classifier, "simonyan2013").segment(PHOTO)
+    assert result.mask.shape == PHOTO.shape[:2] and result.saliency.max() == 1
 
 
 @pytest.mark.parametrize("name", ["mnasnet0_5", "googlenet"])
