@@ -20,14 +20,14 @@ else:
         wsseg.write_mask(truths / f"{name}.png", careful.segment(image).mask)
 
 # The command goes on where it was broken off, and names a bad photo without stopping.
-command = [sys.executable, "-c", "from wsseg.cli import main; main()", "segment", photos, "-o", "run"]
+command = [sys.executable, "-m", "wsseg", "segment", photos, "-o", "run"]
 subprocess.run([*command, "--write", "mask,overlay,saliency", "--recipe", "fast"], check=True)
 
 evaluation = wsseg.evaluate("run", truths)
 for name, scores in evaluation.worst(3):
     print(f"{name}: IoU {scores['iou']:.3f}, boundary F {scores['boundary_f']:.3f}")
 for one in evaluation.statistics[:3]:
-    print(f"{one.name} {one.value:.3f}, 95 % interval {one.low:.3f} to {one.high:.3f}")
+    print(f"{one.name} {one.value:.3f}, 95 % interval: {one.interval}")
 
 report = wsseg.write_report("run", "report.html", truths=truths)
 print(f"{report.photos} photos: see report.html")
