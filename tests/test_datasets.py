@@ -507,6 +507,16 @@ def test_frames_in_a_plain_folder_go_without_their_ends_too(tmp_path: Path) -> N
         evaluate(tmp_path / "found", tmp_path / "truths", protocol="davis")
 
 
+def test_each_folder_of_frames_is_a_sequence_however_deep(tmp_path: Path) -> None:
+    for name, frames, found in (("bear", 3, OBJECT), ("cow", 5, 0 * OBJECT)):
+        for number in range(frames):
+            put(tmp_path / f"truths/val/{name}/{number}.png", OBJECT * 255)
+            put(tmp_path / f"found/val/{name}/{number}.png", found * 255)
+    evaluation = evaluate(tmp_path / "found", tmp_path / "truths", protocol="davis")
+    assert len(evaluation.photos) == 4
+    assert values_of(evaluation)["j_mean"] == 0.5
+
+
 def test_the_decay_is_of_quarters() -> None:
     values = [1.0] * 4 + [0.5] * 4 + [0.25] * 4 + [0.125] * 4
     found = sequence_scores({"j": values, "f": [1.0] * 16})

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from wsseg.arrays import FOREGROUND, UNKNOWN
-from wsseg.evaluation import Evaluation, evaluate
+from wsseg.evaluation import Evaluation, csv_of, evaluate
 from wsseg.metrics import SCORES, scores
 from wsseg.protocols import PROTOCOLS
 
@@ -304,3 +304,10 @@ def test_scores_do_not_depend_on_the_processes(tmp_path: Path) -> None:
 def test_an_unknown_word_is_refused(folders: tuple[Path, Path], word: str, value: str) -> None:
     with pytest.raises(ValueError, match=f"^{word} must be .* got '?{value}'?"):
         compared(folders, **{word: value})
+
+
+def test_a_name_is_one_cell_of_csv_whatever_it_holds() -> None:
+    names = ["a,b", 'c"d', "e\nf", "g\rh", "plain"]
+    text = csv_of(["iou"], {name: {"iou": 0.5} for name in names})
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    assert rows == [["photo", "iou"], *([name, "0.50000000"] for name in names)]

@@ -28,6 +28,7 @@ from wsseg.files import (
     Photo,
     ReadError,
     Source,
+    _inside,
     encoded_labels,
     encoded_picture,
     find_photos,
@@ -1286,3 +1287,7 @@ def test_deeper_levels_of_a_soft_mask_stay_floats(put: Callable[..., Path]) -> N
 def test_classes_of_imagenet_s_are_red_and_256_green(put: Callable[..., Path]) -> None:
     path = put("classes.png", encoded(np.array([[[0, 0, 0], [44, 1, 0], [232, 3, 0]]], np.uint8), "PNG"))
     assert read_class_ids(path).tolist() == [[0, 300, 1000]]
+
+
+def test_no_key_of_a_store_leads_out_of_a_folder() -> None:
+    assert str(_inside(PurePosixPath("/a/../b\\c.jpg"))) == "a/_/b_c.jpg"

@@ -460,6 +460,15 @@ def test_labelstudio_has_an_interface_and_a_score(small: Path, tmp_path: Path) -
         assert (each["from_name"], each["to_name"]) == (brush.get("name"), brush.get("toName"))
 
 
+def test_yolo_has_shares_of_width_and_height(tmp_path: Path) -> None:
+    mask = np.zeros((40, 100), np.bool_)
+    mask[10:30, 20:60] = True
+    export_run(made(tmp_path, {"a": [("cat", mask)]}), "yolo", tmp_path / "out")
+    shares = np.array((tmp_path / "out/labels/a.txt").read_text().split()[1:], np.float64).reshape(-1, 2)
+    assert shares.min(axis=0) == pytest.approx((0.2, 0.25), abs=0.03)  # A pixel is .01 or .025.
+    assert shares.max(axis=0) == pytest.approx((0.6, 0.75), abs=0.03)
+
+
 def test_yolo_names_photos_whose_objects_come_apart_or_that_it_cannot_find(tmp_path: Path) -> None:
     two = CAT | disk(20, 30, 9, 25, 3)
     run = made(tmp_path, {"a": [("cat", two)], "b": [("cat", CAT)]}, suffix=".gif")

@@ -198,3 +198,8 @@ def test_levels_count_as_the_floats_that_they_stand_for(levels: Any, random: Any
 def test_a_hard_mask_counts_as_its_levels(pair: tuple[Any, Seeds]) -> None:
     mask, truth = pair[0] >= 0.5, pair[1]
     assert scores(mask, truth) == scores(mask * np.uint8(255), truth) == scores(mask.astype(np.float32), truth)
+
+
+def test_the_first_level_of_an_object_is_above_half() -> None:
+    levels = np.array([[126, 127, 128, 129]], np.uint8)
+    assert count(levels, np.ones((1, 4), np.uint8)).true_positive == 2
