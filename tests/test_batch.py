@@ -4,10 +4,11 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import cv2
 import numpy as np
@@ -358,13 +359,98 @@ class TestShards:
             shard_of([], index, 3)
 
 
+class TestFilesOfOneName:
+    """`a` has several targets and `a.x` one: the pictures of both may be called `a.x.png`."""
+
+    @pytest.fixture
+    def rivals(self, photos: Path, task: Task) -> tuple[list[Source], Task, Task]:
+        write_picture(photos / "a.x.png", np.full((4, 5, 3), BRIGHT, np.uint8))
+        labelled = replace(task, see=partial(see_both), labels=lambda target: target.category, settings="s2")
+        return [source for source in sources_in(photos) if name_of(source) in ("a", "a.x")], task, labelled
+
+    def test_another_s_picture_is_not_removed(self, rivals: tuple[list[Source], Task, Task]) -> None:
+        sources, plain, labelled = rivals
+        done(labelled, sources[:1])
+        assert list(files_in(plain.out)) == ["saliency/a.long name.png", "saliency/a.x.png"]
+        done(plain, sources)
+        again = done(plain, sources)
+        assert list(files_in(plain.out)) == ["saliency/a.png", "saliency/a.x.png"]
+        fresh = replace(plain, out=plain.out.with_name("fresh"))
+        done(fresh, sources)
+        assert files_in(plain.out) == files_in(fresh.out)
+        assert not any(outcome.fresh for outcome in again)
+
+    def test_a_picture_that_was_taken_is_made_anew(self, rivals: tuple[list[Source], Task, Task]) -> None:
+        sources, plain, labelled = rivals
+        done(plain, sources[1:])
+        own = files_in(plain.out)["saliency/a.x.png"]
+        done(labelled, sources[:1])
+        assert files_in(plain.out)["saliency/a.x.png"] != own
+        (outcome,) = done(plain, sources[1:])
+        assert outcome.fresh
+        assert files_in(plain.out)["saliency/a.x.png"] == own
+
+    def test_it_is_doubted_before_it_is_taken(self, rivals: tuple[list[Source], Task, Task]) -> None:
+        sources, plain, labelled = rivals
+        done(plain, sources[1:])
+
+        def killed(photo: Photo, hints: Hints | None) -> tuple[Sighting, ...]:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            done(replace(labelled, see=killed), sources[:1])
+        assert [record.settings for record in read_run(plain.out).records if record.name == "a.x"] == ["unsure"]
+
+
+def test_a_photo_that_changes_while_it_is_worked_on_waits(photos: Path, task: Task) -> None:
+    source, other = sources_in(photos)
+    asked: list[str | None] = []
+
+    def engine(stream: Any, jobs: Iterable[Any], *, lost: object) -> Iterator[Outcome]:
+        coming, held = iter(jobs), []
+        for _ in range(4):
+            job = next(coming)
+            asked.append(job and name_of(job.source))
+            held += [job] if job else []
+            if len(asked) == 3:
+                yield from stream(held)
+                held = []
+        yield from stream(held)
+
+    with opened(task.out, {"wsseg": "0"}) as journal:
+        outcomes = list(run(task, iter([source, source, other, None]), journal, engine))
+    assert asked == ["a", None, "sub/b", "a"]
+    assert [outcome.record.name for outcome in outcomes] == ["a", "sub/b", "a"]
+
+
+def test_a_photo_that_moved_is_known_by_its_new_place(photos: Path, task: Task) -> None:
+    done(task, sources_in(photos))
+    moved = photos.rename(photos.with_name("moved"))
+    assert not any(outcome.fresh for outcome in done(task, sources_in(moved)))
+    assert [record.input for record in read_run(task.out).records] == [str(moved / "a.png"), str(moved / "sub/b.png")]
+
+
+def test_pictures_in_a_linked_folder_are_there(photos: Path, task: Task) -> None:
+    (photos.parent / "elsewhere").mkdir()
+    task.out.mkdir()
+    (task.out / "run.json").write_text('{"wsseg": "0"}')
+    (task.out / "saliency").symlink_to(photos.parent / "elsewhere", target_is_directory=True)
+    done(task, sources_in(photos))
+    assert not any(outcome.fresh for outcome in done(task, sources_in(photos)))
+
+
+def test_what_was_done_in_this_run_is_not_done_again_in_it(photos: Path, task: Task) -> None:
+    outcomes = done(task, [*sources_in(photos), *sources_in(photos)])
+    assert [outcome.fresh for outcome in outcomes] == [True, True, False, False]
+
+
 class TestArriving:
     def found(self, folder: Path, names: list[Mapping[str, str]]) -> Iterator[Source | None]:
         def find(named: Mapping[str, str]) -> list[Source]:
             names.append(dict(named))
             return sources_in(folder)
 
-        return arriving(find, still=0.3)
+        return arriving(find, complain=pytest.fail, still=0.3)
 
     def until(self, sources: Iterator[Source | None], count: int) -> list[Source]:
         found: list[Source] = []
@@ -391,6 +477,21 @@ class TestArriving:
         (photos / "a.png").write_bytes(b"another")
         os.utime(photos / "a.png", (1, 1))
         assert [name_of(one) for one in self.until(sources, 1)] == ["a"]
+
+    def test_trouble_is_told_once_and_waited_for(self, photos: Path) -> None:
+        told: list[str] = []
+        trouble: list[Exception | None] = [None, ValueError("clash"), ValueError("clash"), OSError("away"), None]
+
+        def find(named: Mapping[str, str]) -> list[Source]:
+            if trouble and (error := trouble.pop(0)):
+                raise error
+            return sources_in(photos)
+
+        assert len(self.until(arriving(find, complain=told.append, still=0), 2)) == 2
+        assert [text.partition(";")[0] for text in told] == ["clash", "away"]
+        trouble[:] = [ValueError("clash")]
+        with pytest.raises(ValueError, match="clash"):
+            next(arriving(find, complain=told.append))
 
     def test_the_names_that_were_given_are_told(self, photos: Path) -> None:
         names: list[Mapping[str, str]] = []

@@ -528,6 +528,12 @@ class TestHints:
         assert (made_by["box"], made_by["hints"]) == (None, str(hints))
         assert json.loads((tmp_path / "plain/run.json").read_text())["hints"] is None
 
+    def test_hints_may_be_of_another_shard(self, run: Run, photos: Path, hints: Path, tmp_path: Path) -> None:
+        for shard in ("1/3", "2/3", "3/3"):
+            ended = run("segment", photos, "-o", tmp_path / "out", "--hints", hints, "--shard", shard, *QUICK)
+            assert ended.code == 0, ended.err
+        assert len(files_in(tmp_path / "out/masks")) == 2
+
     @pytest.mark.slow
     @pytest.mark.parametrize("size", [None, (226, 151)])
     def test_a_bad_hint_is_its_photo_s_own(

@@ -14,7 +14,7 @@ from wsseg.record import LINES, RUN, WORKING, Finding, Record, digest_of, is_run
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=20)  # Lone surrogates too: names may be any bytes.
 PATHS = st.lists(st.from_regex(r"[a-z \udcff][^/\\\0]{0,5}", fullmatch=True), min_size=1, max_size=3).map("/".join)
-OUTPUTS = st.dictionaries(TEXT, PATHS, max_size=2)
+OUTPUTS = st.dictionaries(TEXT, PATHS.map("masks/{}".format), max_size=2)
 FINDINGS = st.builds(
     Finding,
     category=TEXT,
@@ -73,6 +73,8 @@ class TestLines:
             ({"outputs": {"mask": "/etc/passwd"}}, "got '/etc/passwd'"),
             ({"outputs": {"mask": "masks/../../a.png"}}, "got 'masks/../../a.png'"),
             ({"outputs": {"mask": "C:\\a.png"}}, "its files must lie below"),
+            ({"outputs": {"mask": "run.jsonl"}}, "its files must lie in folders of pictures, got 'run.jsonl'"),
+            ({"outputs": {"mask": ".wsseg/lock"}}, "its files must lie in folders of pictures"),
             ({"outputs": {"mask": 3}}, "its outputs must be paths"),
             ({"outputs": ["a.png"]}, "its outputs must be dict"),
             ({"input": 7}, "its input must be str, got 7"),
@@ -106,6 +108,16 @@ class TestOpened:
         counts = {"photos": 2, "done": 1, "failed": 1}
         assert json.loads((tmp_path / "x/out" / RUN).read_bytes()) == {"wsseg": "1", "state": "done", "counts": counts}
         assert sorted(path.name for path in (tmp_path / "x/out").iterdir()) == [RUN, LINES]
+
+    def test_a_link_where_it_works_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / WORKING).symlink_to(tmp_path, target_is_directory=True)
+        with (
+            pytest.raises(FileExistsError, match="^out must hold no link called .wsseg, got"),
+            opened(tmp_path / "out", {}),
+        ):
+            pass
+        assert list(tmp_path.iterdir()) == [tmp_path / "out"]
 
     @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError, SystemExit, GeneratorExit])
     def test_one_that_is_broken_off_says_so(self, tmp_path: Path, error: type[BaseException]) -> None:

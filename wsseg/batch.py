@@ -134,7 +134,7 @@ class Task:
         record = replace(case.record, hash=_sha256(data), hints=hints)
         earlier = job.earlier if job.complete else None
         if earlier and (earlier.hash, earlier.hints) == (record.hash, record.hints):
-            return replace(case, record=earlier, kept=True)
+            return replace(case, record=replace(earlier, input=record.input), kept=True)
         return replace(case, record=record, content=data)
 
     def _decoded(self, case: _Case) -> _Case:
@@ -207,15 +207,38 @@ def run(
         job = Job(source=source, hints=hints.get(source.path))
         earlier = journal.earlier(name_of(source))
         complete = not again and earlier is not None and task.is_complete(earlier) and journal.holds(earlier)
-        if earlier and earlier.files and not complete:
-            journal.doubt(earlier)
+        if not complete:
+            rivals = journal.rivals(name_of(source), task.settings, labelled=task.labels is not None)
+            for record in [*rivals, *([earlier] if earlier and earlier.files else [])]:
+                journal.doubt(record)
         return replace(job, earlier=earlier, complete=complete)
 
-    jobs = (None if source is None else job_of(source) for source in sources)
+    under_way = set[str]()
+    jobs = (None if source is None else job_of(source) for source in _one_at_a_time(sources, under_way))
     for outcome in engine(task.stream, jobs, lost=task.lost):
-        if outcome.fresh:
+        if outcome.fresh or outcome.record != journal.earlier(outcome.record.name):  # Of a photo that was moved.
             journal.append(outcome.record)
+        under_way.discard(outcome.record.name)
         yield outcome
+
+
+def _one_at_a_time(sources: Iterable[Source | None], under_way: set[str]) -> Iterator[Source | None]:
+    """The sources, of which one waits while another of its name is under way, lest the older one ends last."""
+    waiting: dict[str, Source] = {}
+
+    def first() -> Source | None:
+        free = next((name for name in waiting if name not in under_way), None)
+        if free is None:
+            return None
+        under_way.add(free)
+        return waiting.pop(free)
+
+    for source in sources:
+        if source is not None:
+            waiting[name_of(source)] = source
+        yield first()
+    while waiting:
+        yield first()
 
 
 def _tried(stage: str, step: Callable[[_Case], _Case], case: _Case) -> _Case:
@@ -301,11 +324,18 @@ def shard_of(sources: Iterable[Source], index: int, count: int) -> list[Source]:
     return [source for source in sources if zlib.crc32(os.fsencode(name_of(source))) % count == index - 1]
 
 
-def arriving(find: Callable[[Mapping[str, str]], Iterable[Source]], *, still: float = STILL) -> Iterator[Source | None]:
+def arriving(
+    find: Callable[[Mapping[str, str]], Iterable[Source]],
+    *,
+    complain: Callable[[str], None],
+    still: float = STILL,
+) -> Iterator[Source | None]:
     """Each photo as it arrives or changes, once it has stood still for so many seconds, and None in between; for ever.
 
-    `find` tells the photos that there are, given the names that some have already, by their paths.
+    `find` tells the photos that there are, given the names that some have already, by their paths; of what it raises
+    once there were some, as where names clash or a folder is away, `complain` is told once, until that is over.
     """
+    find = _patient(find, complain)
     names: dict[str, str] = {}
     seen: dict[Path, tuple[object, float]] = {}
     done: dict[Path, object] = {}
@@ -323,6 +353,28 @@ def arriving(find: Callable[[Mapping[str, str]], Iterable[Source]], *, still: fl
                 yield source
         time.sleep(POLL)
         yield None
+
+
+def _patient(
+    find: Callable[[Mapping[str, str]], Iterable[Source]], complain: Callable[[str], None]
+) -> Callable[[Mapping[str, str]], Iterable[Source]]:
+    """`find`, which finds nothing while it fails, unless it never did otherwise."""
+    said: list[str | None] = []
+
+    def found(names: Mapping[str, str]) -> Iterable[Source]:
+        trouble, sources = None, list[Source]()
+        try:
+            sources = list(find(names))
+        except (ValueError, OSError) as error:
+            if not said:
+                raise
+            trouble = str(error)
+        if trouble and trouble != said[-1]:
+            complain(f"{trouble}; until then no photos are taken")
+        said[:] = [trouble]
+        return sources
+
+    return found
 
 
 def _stamp(path: Path) -> object:

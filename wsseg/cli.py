@@ -51,7 +51,7 @@ STYLES = {"": "", "ok": "", "weak": "yellow", "no object": "yellow"}
 """How a line about a photo looks, by the status of its mask."""
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-answers, messages = Console(highlight=False), Console(stderr=True, highlight=False)
+answers, messages = (Console(stderr=stderr, highlight=False, emoji=False) for stderr in (False, True))
 
 Item = TypeVar("Item")
 What: TypeAlias = Literal["saliency", "masks", "labels"]
@@ -693,11 +693,12 @@ def _run(job: Job, recipe: Recipe, ask: Ask) -> None:
     from wsseg.record import opened
     from wsseg.segmentation import PICTURES
 
-    found = None if job.watch else _photos(job)
+    every = None if job.watch else _photos(job)
+    files, found = _hints_of(every, ask.hints), None if every is None else _of_shard(job, every)
     if ask.box is not None and (found is None or len(found) > 1):
         got = "photos that are yet to come" if found is None else f"{len(found)} photos"
         raise ValueError(f"box must be of one photo, got {got}; put hints into a folder, for --hints")
-    files, engine = _hints_of(found, ask.hints), _engine(job, found)
+    engine = _engine(job, found)
     task, settings = _task(job, recipe, ask)
     hints = str(ask.hints) if ask.hints else None
     made_by = {**settings, "hints": hints, "settings": task.settings, "versions": _versions()}
@@ -760,7 +761,7 @@ def _photos(job: Job) -> "list[Source]":
     if others := passed_over(job.paths):
         got = f"{len(others)} files passed over, as {others[0].name}"
         _warn(f"{got}, whose format cannot be read: convert them to PNG or JPEG")
-    return _of_shard(job, sources)
+    return sources
 
 
 def _arriving(job: Job) -> "Iterator[Source | None]":
@@ -776,7 +777,7 @@ def _arriving(job: Job) -> "Iterator[Source | None]":
         sources = find_photos(job.paths, named={**names, **given}, empty_ok=True)
         return _of_shard(job, beside_outputs(sources, job.out))
 
-    return arriving(find)
+    return arriving(find, complain=_warn)
 
 
 def _of_shard(job: Job, sources: "list[Source]") -> "list[Source]":

@@ -214,9 +214,10 @@ class _Crew(Generic[Item, Result]):
             for worker in self._workers:
                 if worker.ready and len(worker.held) == count and not self._is_alone(worker):
                     item = self._suspects.popleft() if self._suspects and not count else self._next(items)
-                    if item is not None:
-                        worker.held.append(item)
-                        _tell(worker, item)
+                    if item is None:  # There is none as yet, and to ask again would only take time.
+                        return
+                    worker.held.append(item)
+                    _tell(worker, item)
 
     def _is_alone(self, worker: _Worker[Item]) -> bool:
         return any(id(item) in self._deaths for item in worker.held)

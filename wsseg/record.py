@@ -92,6 +92,10 @@ class Record:
         for path in (self.name, *self.files):
             if not _is_below(path):
                 raise ValueError(f"its files must lie below the run's folder, got {path!r}")
+        for file in self.files:
+            folder, *rest = PurePosixPath(file).parts
+            if not rest or folder == WORKING:
+                raise ValueError(f"its files must lie in folders of pictures, got {file!r}")
 
     @property
     def files(self) -> list[str]:
@@ -234,12 +238,17 @@ class Journal:
     def __init__(self, out: Path) -> None:
         self._out = out
         self._lines = _lines_by_name(out)
-        self._sizes = sizes_below(out) if self._lines else {}
+        self._sizes = sizes_below(out) if self._lines and not is_local(out) else {}
+        """Of files in an object store, where to ask for each would cost a request."""
+        self._near: dict[str, set[str]] = {}
+        """Names of photos by what their files are called, without suffix and without label too; some may have gone."""
         self._waiting: list[bytes] = []
         self._writing = Lock()
         """Photos are handed out in one thread, and what became of them is written down in another."""
         self._parts, self._last = 0, monotonic()
         """How many parts were written, and when the last was."""
+        for line in self._lines.values():
+            self._notice(record_of(line))
         self._write_whole()
 
     def earlier(self, name: str) -> Record | None:
@@ -248,17 +257,34 @@ class Journal:
 
     def holds(self, record: Record) -> bool:
         """Whether all its files are there, and none is empty."""
-        return all(self._sizes.get(file) for file in record.files)
+        return all(self._size(file) for file in record.files)
+
+    def rivals(self, name: str, settings: str, *, labelled: bool) -> list[Record]:
+        """Records by other settings of other photos whose files this photo's pictures may take, or take away.
+
+        `a.LABEL.png` is of `a` where that has several targets, and of `a.LABEL.jpg` where that has one.
+        """
+        others = (self.earlier(other) for other in sorted(self._near.get(name.casefold(), ())) if other != name)
+        return [
+            other
+            for other in others
+            if other and other.settings not in (settings, UNSURE) and name.casefold() in _called(other, labelled)
+        ]
 
     def append(self, record: Record) -> None:
         """Writes down what became of a photo, in place of what an earlier run made of it.
 
         That one's pictures are removed if they are none of these: they would lie about what it was, or of settings.
+        What another photo's record says is its own stays.
         """
         earlier = self.earlier(record.name)
         with answering(self._out):
             for file in set(earlier.files if earlier else ()) - set(record.files):
-                (self._out / file).unlink(missing_ok=True)
+                if not self._is_another_s(file, record.name):
+                    (self._out / file).unlink(missing_ok=True)
+                    self._sizes.pop(file, None)
+        if not is_local(self._out):
+            self._sizes.update(dict.fromkeys(record.files, 1))  # There whole, or not at all.
         self._write_down(record)
 
     def doubt(self, record: Record) -> None:
@@ -274,7 +300,25 @@ class Journal:
         with replacing(self._out / RUN, by=self._out / WORKING) as file:
             file.write(json.dumps(told, indent=2).encode())
 
+    def _size(self, file: str) -> int:
+        if not is_local(self._out):
+            return self._sizes.get(file, 0)
+        try:
+            return (self._out / file).stat().st_size
+        except OSError:
+            return 0
+
+    def _notice(self, record: Record) -> None:
+        for labelled in (False, True):
+            for stem in _called(record, labelled):
+                self._near.setdefault(stem, set()).add(record.name)
+
+    def _is_another_s(self, file: str, name: str) -> bool:
+        others = (self.earlier(other) for other in self._near.get(_stem(file), set()) - {name})
+        return any(other and file.casefold() in map(str.casefold, other.files) for other in others)
+
     def _write_down(self, record: Record) -> None:
+        self._notice(record)
         line = record.as_line()
         with self._writing:
             self._lines[record.name] = line
@@ -299,6 +343,17 @@ class Journal:
                 file.writelines(lines)
             remove(_parts(self._out))
             self._waiting = []
+
+
+def _stem(file: str) -> str:
+    """What a file is called below its folder, without suffix and case."""
+    return PurePosixPath(*PurePosixPath(file).parts[1:]).with_suffix("").as_posix().casefold()
+
+
+def _called(record: Record, labelled: bool) -> set[str]:
+    """What its files are called, or those of them that may have a label without it."""
+    stems = set(map(_stem, record.files))
+    return {stem.rpartition(".")[0] for stem in stems} - {""} if labelled else stems
 
 
 @contextmanager
@@ -336,6 +391,8 @@ def _alone(out: Path) -> Iterator[None]:
     if not is_local(out):
         yield
         return
+    if working.is_symlink():
+        raise FileExistsError(f"out must hold no link called {WORKING}, got {working}; remove it")
     try:
         working.mkdir(parents=True, exist_ok=True)
     except OSError as error:
