@@ -353,6 +353,8 @@ def test_truths_are_read_as_evaluate_reads_them(made: Made) -> None:
     made.add("a", made.found("a", 0.5))
     labels = np.where(mask_of(0.25), 12, np.where(mask_of(0.5), 255, 0)).astype(np.uint8)  # A dog, and void.
     write_picture(made.truths / "SegmentationClass" / "a.png", labels)
+    (made.truths / "ImageSets" / "Segmentation").mkdir(parents=True)
+    (made.truths / "ImageSets" / "Segmentation" / "val.txt").write_text("a\n")
     row = made.written(truths=made.truths, layout="voc", category="dog")["rows"][0]
     assert row["scores"]["iou"] == 1
     row = made.written(truths=made.truths / "SegmentationClass", coding="voc", category="cat")["rows"][0]
