@@ -1,6 +1,7 @@
 """Reading, working and writing at once: the order stays, errors are raised, and nothing runs far ahead."""
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -117,3 +118,17 @@ def test_what_is_being_written_is_written_to_its_end() -> None:
     with pytest.raises(KeyboardInterrupt):
         list(overlapped([1, 2], same, work, write))
     assert written == [1]
+
+
+def test_a_reading_under_way_is_waited_for_when_all_is_broken_off() -> None:
+    ended = list[int]()
+
+    def read(item: int) -> int:
+        time.sleep(0.2 if item else 0)
+        ended.append(item)
+        return item
+
+    outcomes = overlapped(iter([0, 1]), read, lambda item: item, lambda item: item)
+    assert next(outcomes) == 0
+    outcomes.close()
+    assert ended == [0, 1]

@@ -279,7 +279,9 @@ class TestPhotos:
             read_file(photos / "0.png", max_pixels=-(1 << 21))
 
     def test_they_arrive(self, photos: Path) -> None:
-        sources = arriving(lambda named: find_photos([photos], named=named, empty_ok=True), still=0.2)
+        sources = arriving(
+            lambda named: find_photos([photos], named=named, empty_ok=True), complain=pytest.fail, still=0.2
+        )
         assert len({name_of(next(filter(None, sources))) for _ in range(6)}) == 6
         (photos / "late.png").write_bytes(grey(1))
         assert name_of(next(filter(None, sources))) == "late"

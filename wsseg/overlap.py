@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 Item = TypeVar("Item")
 Read = TypeVar("Read")
@@ -13,6 +13,10 @@ Written = TypeVar("Written")
 
 _Inbox: TypeAlias = SimpleQueue[tuple[str, Any]]
 """What the threads tell: that something is `read` or `written`, that one `failed`, that it is the `end`."""
+
+
+SETTLING: Final = 2.0
+"""Seconds that a reading under way has to end: the interpreter aborts if it ends while a thread is in C++."""
 
 
 def overlapped(
@@ -29,13 +33,15 @@ def overlapped(
     inbox: _Inbox = SimpleQueue()
     room, over = threading.Semaphore(1), threading.Event()
     # A daemon, since it may be waiting for an item that never comes.
-    threading.Thread(target=_read_ahead, args=(items, read, inbox, room, over), daemon=True).start()
+    reader = threading.Thread(target=_read_ahead, args=(items, read, inbox, room, over), daemon=True)
+    reader.start()
     with ThreadPoolExecutor(1) as writer:
         try:
             yield from _worked(work, write, inbox, room, writer)
         finally:
             over.set()
             room.release()
+            reader.join(SETTLING)
 
 
 def _worked(
