@@ -3,11 +3,11 @@
 from importlib import resources
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 import wsseg
 from wsseg.files import encoded_picture
+from wsseg.labeling import shrunk
 
 PHOTOS = ("chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png")
 FILE = Path(__file__).resolve().parents[1] / "docs" / "gallery.webp"
@@ -20,10 +20,7 @@ def main() -> None:
     rows = []
     for name in PHOTOS:
         result = segmenter.segment((resources.files("skimage") / "data" / name).read_bytes())
-        strip = result.strip()
-        rows.append(
-            cv2.resize(strip, (WIDTH, round(strip.shape[0] * WIDTH / strip.shape[1])), interpolation=cv2.INTER_AREA)
-        )
+        rows.append(shrunk(result.strip(), WIDTH))
         print(f"{name}: {result.category} {result.probability:.2f}, {result.status} {result.confidence:.2f}")
     FILE.write_bytes(encoded_picture(np.vstack(rows), "webp"))
 

@@ -14,7 +14,7 @@ import wsseg
 ROOT = Path(wsseg.__file__).parent
 
 LAYERS = {
-    0: {"arrays", "recipe", "categories", "objectness", "engines", "overlap", "progress", "bootstrap"},
+    0: {"arrays", "recipe", "categories", "objectness", "engines", "overlap", "progress", "bootstrap", "names"},
     1: {"classifier", "seeds", "mixture", "hints", "regions", "metrics", "files"},
     2: {"saliency", "models", "energy", "record", "pictures", "protocols"},
     3: {"cut", "confidence", "merging", "formats"},

@@ -23,6 +23,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 import wsseg
+from wsseg.names import spelled
 from wsseg.progress import Kind, progress
 from wsseg.recipe import FOLDS, MAX_PIXELS, RECIPES, TRIALS, VISUALIZATION_STEPS, Recipe, Stage, recipe_named
 
@@ -207,9 +208,8 @@ def _gathered(
             command(**given, **{name: gathered})
 
         own = inspect.signature(command)
-        spelled = [part for item in own.parameters.values() for part in (options if item.name == name else [item])]
-        # typer reads the signature.
-        run.__signature__ = own.replace(parameters=spelled)  # type: ignore[attr-defined]  # Unknown to mypy.
+        parts = [part for item in own.parameters.values() for part in (options if item.name == name else [item])]
+        vars(run)["__signature__"] = own.replace(parameters=parts)  # Which typer reads.
         return run
 
     return decorate
@@ -510,7 +510,7 @@ def tune(
     answers.print(Text(f"mean IoU {before} before, {after} after: {tuning.verdict}", style), soft_wrap=True)
     for name, value in tuning.changes.items():
         answers.print(f"{name} = {json.dumps(value)}", markup=False)
-    by = _shown(f"wsseg {wsseg.__version__} with {segmenter.classifier.name}")
+    by = spelled(f"wsseg {wsseg.__version__} with {segmenter.classifier.name}")
     with replacing(out) as file:
         file.write(f"# By {by}.\n{tuning.as_toml()}".encode())
     messages.print(f"use it by --recipe {out}", soft_wrap=True, markup=False)
@@ -647,7 +647,7 @@ def models(
     for model in shown:
         parameters = f"{model.parameters / 1e6:.1f} M" if model.parameters else ""
         size = f"{model.megabytes:.0f}" if model.megabytes else ""
-        table.add_row(model.name, model.state, parameters, size, Text(_shown(str(model.file or model.origin))))
+        table.add_row(model.name, model.state, parameters, size, Text(spelled(str(model.file or model.origin))))
     answers.print(table)
     if rest := len(known) - len(shown):
         messages.print(f"{rest} more of torchvision and timm are downloaded on first use; --all lists them")
@@ -917,7 +917,7 @@ def _print_record(record: "Record") -> None:
         status = found.status or ""
         sure = status if found.confidence is None else f"{status} {found.confidence:.2f}"
         words = [record.input, f"{found.category} {found.probability:.2f}", sure, *found.reasons]
-        answers.print(Text(_shown("  ".join(filter(None, words))), STYLES[status]), soft_wrap=True)
+        answers.print(Text(spelled("  ".join(filter(None, words))), STYLES[status]), soft_wrap=True)
 
 
 def _print_scores(evaluation: "Evaluation") -> None:
@@ -927,11 +927,11 @@ def _print_scores(evaluation: "Evaluation") -> None:
         photos = dict(evaluation.worst(WORST))
         title = f"{title}: the {WORST} worst of {len(evaluation.photos)}, all by --csv"
     columns = list(next(iter(photos.values()), {}))[:COLUMNS]
-    table = Table(Column("photo", overflow="fold"), title=Text(_shown(title)))
+    table = Table(Column("photo", overflow="fold"), title=Text(spelled(title)))
     for score in columns:
         table.add_column(score, no_wrap=True, min_width=len("0.0000"))
     for name, scores in photos.items():
-        table.add_row(Text(_shown(name)), *(f"{scores[score]:.4f}" for score in columns))
+        table.add_row(Text(spelled(name)), *(f"{scores[score]:.4f}" for score in columns))
     answers.print(table)
     if evaluation.statistics:
         answers.print(_statistics_of(evaluation))
@@ -956,10 +956,10 @@ def _print_comparison(comparison: "Comparison") -> None:
     table = Table(Column("photo", overflow="fold"), "A", "B", "change", title=f"the largest changes of {name}")
     for photo, _ in largest:
         before, after = first.photos[photo][name], second.photos[photo][name]
-        table.add_row(Text(_shown(photo)), f"{before:.4f}", f"{after:.4f}", f"{after - before:+.4f}")
+        table.add_row(Text(spelled(photo)), f"{before:.4f}", f"{after:.4f}", f"{after - before:+.4f}")
     answers.print(table)
     title = f"{len(first.photos)} photos, protocol {first.protocol}\nA {first.masks}\nB {second.masks}"
-    table = Table("score", "A", "B", "B - A", "95 % interval", title=Text(_shown(title)), title_justify="left")
+    table = Table("score", "A", "B", "B - A", "95 % interval", title=Text(spelled(title)), title_justify="left")
     for one in comparison.differences:
         style = "" if one.is_real else "dim"
         table.add_row(one.name, f"{one.first:.4f}", f"{one.second:.4f}", f"{one.value:+.4f}", one.interval, style=style)
@@ -979,7 +979,7 @@ def _print_diagnosis(found: "Diagnosis") -> None:
         table.add_row(name, device)
     for one in found.weights:
         state = Text("sound") if one.sound else Text("damaged; delete it and get it anew", "red")
-        table.add_row(one.classifier, Text.assemble(state, f", SHA-256 {one.sha256}\n{_shown(str(one.file))}"))
+        table.add_row(one.classifier, Text.assemble(state, f", SHA-256 {one.sha256}\n{spelled(str(one.file))}"))
     for recipe, seconds in found.seconds.items():
         table.add_row(recipe, f"{seconds:.2f} s for a photo of 451 x 300")
     for extra, command in found.missing.items():
@@ -1002,16 +1002,11 @@ def _resumable() -> Iterator[None]:
 
 
 def _complain(text: str) -> None:
-    messages.print(Text(_shown(text), "red"), soft_wrap=True)
+    messages.print(Text(spelled(text), "red"), soft_wrap=True)
 
 
 def _warn(text: str) -> None:
-    messages.print(Text(_shown(text), "yellow"), soft_wrap=True)
-
-
-def _shown(text: str) -> str:
-    """The text with control characters spelled, lest a file's name steers the terminal or forges a line."""
-    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+    messages.print(Text(spelled(text), "yellow"), soft_wrap=True)
 
 
 @contextmanager

@@ -1,11 +1,10 @@
 """Where the known benchmarks keep their truths, and what the values in them mean: for whoever has the data."""
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path, PurePath
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypedDict
 from xml.etree import ElementTree
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Box, Mask, Seeds
 from wsseg.files import pictures_below, read_class_ids, read_labels, read_truth
 from wsseg.formats.coco_truths import coco_truths
+from wsseg.names import composed, paired_by
 from wsseg.protocols import PROTOCOLS, Kind
 
 VOC_CLASSES: Final = (
@@ -240,6 +240,16 @@ class Layout:
         return next((root / base for base in self.below if (root / base / self.truths).exists()), None)
 
 
+_CUB: Final = Layout(
+    source="Wah et al., The Caltech-UCSD Birds-200-2011 Dataset (2011); "
+    "https://www.vision.caltech.edu/datasets/cub_200_2011/",
+    truths="segmentations",
+    below=CUB_HOMES,
+    coding="grey",
+    splits={"test": "train_test_split.txt"},
+    listed=_cub_test,
+)
+
 LAYOUTS: Final[Mapping[str, Layout]] = MappingProxyType(
     {
         "ecssd": Layout(
@@ -283,15 +293,7 @@ LAYOUTS: Final[Mapping[str, Layout]] = MappingProxyType(
             coding="trimap",
             splits={name: f"annotations/{name}.txt" for name in ("test", "trainval")},
         ),
-        "cub": Layout(
-            source="Wah et al., The Caltech-UCSD Birds-200-2011 Dataset (2011); "
-            "https://www.vision.caltech.edu/datasets/cub_200_2011/",
-            truths="segmentations",
-            below=CUB_HOMES,
-            coding="grey",
-            splits={"test": "train_test_split.txt"},
-            listed=_cub_test,
-        ),
+        "cub": _CUB,
         "davis": Layout(
             source="Perazzi et al., A Benchmark Dataset and Evaluation Methodology for Video Object Segmentation "
             "(2016); https://davischallenge.org",
@@ -309,15 +311,7 @@ LAYOUTS: Final[Mapping[str, Layout]] = MappingProxyType(
             boxes=partial(_xml_files, shift=1),
             splits={name: f"ImageSets/Main/{name}.txt" for name in ("trainval", "val", "train", "test")},
         ),
-        "cub-boxes": Layout(
-            source="Wah et al., The Caltech-UCSD Birds-200-2011 Dataset (2011); "
-            "https://www.vision.caltech.edu/datasets/cub_200_2011/",
-            truths="bounding_boxes.txt",
-            below=CUB_HOMES,
-            boxes=_cub_boxes,
-            splits={"test": "train_test_split.txt"},
-            listed=_cub_test,
-        ),
+        "cub-boxes": replace(_CUB, truths="bounding_boxes.txt", coding="", boxes=_cub_boxes),
         "ilsvrc": Layout(
             source="Russakovsky et al., ImageNet Large Scale Visual Recognition Challenge (2015); "
             "https://www.image-net.org/challenges/LSVRC/",
@@ -483,13 +477,3 @@ def files_by_name(folder: Path, argument: str) -> dict[str, list[Path]]:
     for path in pictures_below(folder):
         files[paired_by(path.relative_to(folder))].append(path)
     return dict(files)
-
-
-def paired_by(path: PurePath) -> str:
-    """What a relative path is paired by: itself without suffix, its letters composed."""
-    return composed(path.with_suffix("").as_posix())
-
-
-def composed(name: str) -> str:
-    """The name with letters and their marks as one (NFC), since macOS and archives made there take them apart."""
-    return unicodedata.normalize("NFC", name)

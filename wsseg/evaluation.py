@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from wsseg.arrays import Box
 from wsseg.bootstrap import Resamples, interval_of
-from wsseg.datasets import CODINGS, Coding, Truth, Truths, composed, files_by_name, truths_in
+from wsseg.datasets import CODINGS, Coding, Truth, Truths, files_by_name, truths_in
 from wsseg.engines import here, in_order, in_processes, workers_for
 from wsseg.files import read_mask, read_soft_levels
 from wsseg.metrics import Pair, class_ious
+from wsseg.names import composed
 from wsseg.protocols import LOWER, MEANINGS, PROTOCOLS, Boxed, Classes, Guessed, Protocol, Row, sequence_scores
 from wsseg.record import is_run, read_run
 from wsseg.regions import box_of, largest_component
@@ -30,9 +31,14 @@ Missing: TypeAlias = Literal["error", "zero"]
 WORTH: Final = 200
 """Photos that are worth another process, which takes as long to start as these to score: about a second."""
 
+SCORED: Final = "scores"
+"""What the resamples call the scores of photos, beside their tallies."""
+
+SHOWN: Final = 5
+"""How many problems a notebook shows at most."""
+
 Guesses: TypeAlias = tuple[tuple[str, Path | None], ...]
 """The WordNet id and the mask, if any, of each class that was found in a photo, the surest first."""
-
 
 Drawn: TypeAlias = tuple[float, NDArray[np.float64]]
 """A statistic's value, and those in the resamples."""
@@ -140,19 +146,13 @@ class Evaluation:
         return html_of(title, ("score", "value", "95 % interval", "what it is"), rows, notes)
 
 
-SCORED: Final = "scores"
-"""What the resamples call the scores of photos, beside their tallies."""
-
-SHOWN: Final = 5
-"""How many problems a notebook shows at most."""
-
-
 def _as_json(one: Statistic) -> dict[str, Any]:
     return {"value": one.value, "interval": interval_in_json(one.low, one.high), "meaning": one.meaning}
 
 
 def csv_of(columns: Sequence[str], rows: Mapping[str, Mapping[str, float]]) -> str:
     """A table of numbers by row and column, with a name that holds commas, quotes or ends of lines in quotes."""
+    # Not by csv.writer, which before Python 3.13 puts a lone \r into no quotes, so that csv.reader ends the line there.
     lines = [",".join(["photo", *columns])]
     for name, values in rows.items():
         quoted = '"{}"'.format(name.replace('"', '""')) if set(name) & set(',"\r\n') else name

