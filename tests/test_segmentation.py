@@ -243,7 +243,6 @@ class TestTarget:
     def test_a_class_may_be_asked_for(self, quick: Segmenter, cat: Segmentation, target: Any) -> None:
         assert quick.sight(photo_bytes("chelsea"), target).target == cat.target
 
-    @pytest.mark.slow
     def test_the_map_of_a_given_target_weighs_by_a_prior_of_its_own(self, network: Classifier) -> None:
         photo = photo_bytes("chelsea")
         own, wide, narrow = (
