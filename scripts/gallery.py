@@ -1,4 +1,4 @@
-"""Photo, saliency, seeds and mask of a few photos, one below the other; started by `scripts/gallery`."""
+"""Photo, saliency, seeds and mask of a few photos: the README's, and those that fail; started by `scripts/gallery`."""
 
 from importlib import resources
 from pathlib import Path
@@ -6,23 +6,30 @@ from pathlib import Path
 import numpy as np
 
 import wsseg
+from wsseg.arrays import Image
 from wsseg.files import encoded_picture
 from wsseg.labeling import shrunk
 
-PHOTOS = ("chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png")
-FILE = Path(__file__).resolve().parents[1] / "docs" / "gallery.webp"
+FOLDER = Path(__file__).resolve().parents[1] / "docs"
+SHOWN = ("chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png")
+FAILED = ("astronaut.png", "camera.png", "rocket.jpg", "coins.png", "hubble_deep_field.jpg")
 WIDTH = 1000
-"""Of the whole, in pixels."""
+"""Of a picture, in pixels."""
 
 
 def main() -> None:
-    segmenter = wsseg.Segmenter(recipe="adapted")
-    rows = []
-    for name in PHOTOS:
-        result = segmenter.segment((resources.files("skimage") / "data" / name).read_bytes())
-        rows.append(shrunk(result.strip(), WIDTH))
-        print(f"{name}: {result.category} {result.probability:.2f}, {result.status} {result.confidence:.2f}")
-    FILE.write_bytes(encoded_picture(np.vstack(rows), "webp"))
+    adapted, default = wsseg.Segmenter(recipe="adapted"), wsseg.Segmenter()
+    (FOLDER / "gallery.webp").write_bytes(encoded_picture(np.vstack([row(adapted, name) for name in SHOWN]), "webp"))
+    (FOLDER / "limits").mkdir(exist_ok=True)
+    for name in FAILED:
+        (FOLDER / "limits" / f"{Path(name).stem}.webp").write_bytes(encoded_picture(row(default, name), "webp"))
+
+
+def row(segmenter: wsseg.Segmenter, name: str) -> Image:
+    """The photo's strip, at the common width."""
+    result = segmenter.segment((resources.files("skimage") / "data" / name).read_bytes())
+    print(f"{name}: {result.category} {result.probability:.2f}, {result.status} {result.confidence:.2f}")
+    return shrunk(result.strip(), WIDTH)
 
 
 if __name__ == "__main__":
