@@ -91,7 +91,7 @@ class Network:
 
 
 def min_cut(unary: Unary, pairwise: Pairwise) -> Cut:
-    """The mask of least energy: sum_p unary[p, label_p] + sum_pq pairwise[pq] [label_p != label_q].
+    """The mask of least energy: `sum_p unary[p, label_p] + sum_pq pairwise[pq] [label_p != label_q]`.
 
     Exact, but for costs being rounded to a millionth of a nat. Where both labels cost the same, background is taken.
     ValueError for NaN, infinite and negative costs, which the solver would take in silence, and for too large ones.

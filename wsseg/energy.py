@@ -1,6 +1,6 @@
 """What a labeling costs: unary terms, which add, and the contrast between neighbors.
 
-E(L) = sum_p unary[p, L_p] + sum_pq pairwise[pq] [L_p != L_q], Boykov, Jolly 2001, equations 1 to 3; the contrast term
+`E(L) = sum_p unary[p, L_p] + sum_pq pairwise[pq] [L_p != L_q]`, Boykov, Jolly 2001, equations 1 to 3; the contrast term
 with the constants of GrabCut (Rother, Kolmogorov, Blake 2004, equations 4, 5 and 11).
 """
 

@@ -24,7 +24,7 @@ class Expansion(NamedTuple):
 
 
 def expand(unary: Unary, pairwise: Pairwise) -> Expansion:
-    """Labels of low energy: sum_p unary[p, label_p] + sum_pq pairwise[pq] [label_p != label_q], unary (H, W, L).
+    """Labels of low energy: `sum_p unary[p, label_p] + sum_pq pairwise[pq] [label_p != label_q]`, unary (H, W, L).
 
     The least for L <= 2. For more, no move lowers it, so that it is at most that of any other labeling with its second
     sum doubled (theorem 6.1), and a label that costs more than all of a pixel's neighbors can pay is not taken where
