@@ -1,7 +1,7 @@
 """What of the site is made from the code, so that it cannot drift: a hook of mkdocs, see mkdocs.yml.
 
-A comment on a line of its own, as `<!-- protocols -->`, is replaced by what the function of `MADE` says. Formulas become
-MathML, which browsers draw by themselves.
+A comment on a line of its own, as `<!-- protocols -->`, is replaced by what the function of `MADE` says. Formulas
+become MathML, which browsers draw by themselves.
 """
 
 import ast
@@ -17,6 +17,7 @@ from typing import Any
 import latex2mathml.converter
 import typer
 from mkdocs.exceptions import PluginError
+from mkdocs.structure.pages import Page
 from typer.cli import get_docs_for_click
 
 import wsseg
@@ -37,6 +38,12 @@ def on_page_content(content: str, **_: object) -> str:
     """The page with its formulas drawn."""
     content = re.sub(r'<span class="arithmatex">\\\((.*?)\\\)</span>', _formula("inline"), content, flags=re.DOTALL)
     return re.sub(r'<div class="arithmatex">\s*\\\[(.*?)\\\]\s*</div>', _formula("block"), content, flags=re.DOTALL)
+
+
+def on_post_page(output: str, page: Page, **_: object) -> None:
+    """Nothing on a page may be fetched from elsewhere."""
+    if found := re.search(r'<(?:script|link|img|iframe)\b[^>]*(?:src|href)="?(?:https?:)?//[^>]*', output):
+        raise PluginError(f"{page.file.src_uri} must fetch nothing, got {found[0]}; keep a copy in docs/vendor")
 
 
 def _made(name: str) -> str:
@@ -90,18 +97,17 @@ def layouts() -> str:
 def numbers() -> str:
     """A table for each stage."""
     stages = groupby(fields(Recipe), key=lambda item: item.metadata["stage"])
-    heads = ("number", "`default`", *(f"`{name}`" for name in RECIPES if name != "default"), "range", "is")
+    heads = ("number", "`default`", "elsewhere", "range", "is")
     return "\n\n".join(
         f"## {stage.capitalize()}\n\n" + table(*heads, rows=[_number_row(item) for item in items])
         for stage, items in stages
     )
 
 
-def _number_row(item: Field[Any]) -> list[str]:
-    default, metadata = item.default, item.metadata
-    values = [getattr(recipe, item.name) for name, recipe in RECIPES.items() if name != "default"]
-    shown = ["" if value == default else _value(value) for value in values]
-    return [f"`{item.name}`", _value(default), *shown, _range(metadata), metadata["help"]]
+def _number_row(item: Field[Any]) -> tuple[str, ...]:
+    values = {name: getattr(recipe, item.name) for name, recipe in RECIPES.items()}
+    others = [f"{name} {_value(value)}" for name, value in values.items() if value != item.default]
+    return f"`{item.name}`", _value(item.default), ", ".join(others), _range(item.metadata), item.metadata["help"]
 
 
 def _value(value: object) -> str:
@@ -136,14 +142,14 @@ def _exported() -> list[tuple[str, str]]:
 
 
 def public_of(module: str) -> list[str]:
-    """What a module defines that has a name without underscore."""
+    """The values, types and classes that a module defines, if their names have no underscore."""
     source = Path(str(import_module(f"wsseg.{module}").__file__))
     names = [_defined(node) for node in ast.parse(source.read_text()).body]
     return [name for name in names if name and not name.startswith("_")]
 
 
 def _defined(node: ast.stmt) -> str:
-    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+    if isinstance(node, ast.ClassDef):
         return node.name
     if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
         return node.target.id
