@@ -26,6 +26,7 @@ from wsseg.datasets import CODINGS, LAYOUTS
 from wsseg.protocols import LOWER, MEANINGS, PROTOCOLS, Protocol
 from wsseg.recipe import RECIPES, Recipe
 
+README = Path(__file__).resolve().parents[1] / "README.md"
 STUB = Path(wsseg.__file__).with_suffix(".pyi")
 
 
@@ -59,6 +60,11 @@ def _formula(display: str) -> Callable[[re.Match[str]], str]:
 def table(*heads: str, rows: Iterable[Sequence[object]]) -> str:
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join(f"| {' | '.join(str(cell).replace('|', '&#124;') for cell in line)} |" for line in lines)
+
+
+def accuracy() -> str:
+    """The table of the README, where it is written."""
+    return re.search(r"^\| set \|.*?(?=\n\n)", README.read_text(), re.MULTILINE | re.DOTALL)[0]
 
 
 def codings() -> str:
@@ -176,6 +182,7 @@ def _codes(names: Iterable[str]) -> str:
 
 
 MADE: dict[str, Callable[[], str]] = {
+    "accuracy": accuracy,
     "codings": codings,
     "protocols": protocols,
     "scores": scores,
