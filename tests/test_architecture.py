@@ -68,6 +68,14 @@ def imports_of(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def raised_in(path: Path) -> Iterator[str]:
+    """The sentences of the errors that a file raises, without the values in them."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Raise):
+            parts = (part.value for part in ast.walk(node) if isinstance(part, ast.Constant))
+            yield "".join(part for part in parts if isinstance(part, str))
+
+
 def modules_after(statement: str) -> set[str]:
     """The packages that a fresh interpreter holds after the statement."""
     script = f"{statement}; import sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
@@ -109,6 +117,13 @@ def test_the_library_does_not_print(path: Path) -> None:
     calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
     printed = [node.lineno for node in calls if isinstance(node.func, ast.Name) and node.func.id == "print"]
     assert FILES[path] == "cli" or not printed
+
+
+@every_file
+def test_every_error_says_what_helps(path: Path) -> None:
+    """One of "its" weights is passed on by a caller, who says whose, and what helps."""
+    sentences = [text for text in raised_in(path) if " must " in text and not text.startswith(("it ", "its "))]
+    assert [text for text in sentences if "; " not in text] == []
 
 
 @pytest.mark.parametrize("statement", ["import wsseg", "import wsseg.cli"])

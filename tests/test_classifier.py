@@ -661,7 +661,10 @@ def test_nan_weights_are_found_when_used(tmp_path):
 
 
 def test_a_missing_checkpoint_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"gone\.pth"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"checkpoint must be a file of weights, got .*gone\.pth, which is none; check its spelling",
+    ):
         load_classifier(f"squeezenet1_1@{tmp_path / 'gone.pth'}")
 
 

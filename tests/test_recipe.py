@@ -209,8 +209,8 @@ def test_a_file_changes_its_base(file: Path, text: str, recipe: Recipe) -> None:
     ("content", "message"),
     [
         (b"smootness = 3", "must hold a recipe's numbers, got 'smootness'; the nearest is smoothness"),
-        (b"zzz = 3", f"must hold a recipe's numbers, got 'zzz'; the nearest is one of {', '.join(NUMBERS)}"),
-        (b"[saliency]\nblur = 0", "must hold a recipe's numbers, got 'saliency'; the nearest is"),
+        (b"zzz = 3", f"must hold a recipe's numbers, got 'zzz'; they are {', '.join(NUMBERS)}"),
+        (b"[saliency]\nblur = 0", "must hold a recipe's numbers, got 'saliency'; the"),
         (b"[prior]\nblur = 0", ": prior must be float, got {'blur': 0}; weight of"),
         (b'prior = "3\\n"', r": prior must be float, got '3\\n'; weight of"),
         (b"components = 3.0", ": components must be int, got 3.0; Gaussians"),
@@ -229,7 +229,7 @@ def test_a_file_changes_its_base(file: Path, text: str, recipe: Recipe) -> None:
         (b"prior = " + 5000 * b"9", "must be TOML in UTF-8, got '.*'; write"),
         (b"prior = " + MAX_BYTES // 2 * b"[", "must be TOML in UTF-8, got '.*'; write"),
         (b"#" + MAX_BYTES * b" ", f"must have at most {MAX_BYTES} bytes, got more; name a recipe file"),
-        (50_000 * b"a" + b" = 3", "must hold a recipe's numbers, got 'aaaaaaaaaaaa...aaaaaaaaaaaaa'; the nearest is"),
+        (50_000 * b"a" + b" = 3", "must hold a recipe's numbers, got 'aaaaaaaaaaaa...aaaaaaaaaaaaa'; they are"),
         (b"prior = '" + 50_000 * b"a" + b"'", ": prior must be float, got 'aaaaaaaaaaaa...aaaaaaaaaaaaa'; weight"),
     ],
 )

@@ -88,10 +88,11 @@ class Categories:
         if len(fitting) == 1:
             return fitting[0]
         problem = "fits several" if fitting else "fits none"
-        nearest = ", ".join(map(self._label, fitting or self._nearest(_folded(text)))) or "nothing is called alike"
+        nearest = ", ".join(map(self._label, fitting or self._nearest(_folded(text))))
         raise ValueError(
             f"target must fit one category, got {reprlib.repr(text)}, which {problem}; "
-            f"give the index{' or wnid' if self.wnids else ''} of one of the nearest: {nearest}"
+            f"give the index{' or wnid' if self.wnids else ''} of one"
+            + (f" of the nearest: {nearest}" if nearest else f", from 0 to {len(self) - 1}: nothing is called alike")
         )
 
     def _label(self, index: int) -> str:

@@ -494,6 +494,8 @@ def _fitting(path: Path, name: str) -> Iterator[None]:
 
 def _read_weights(path: Path, sha256: str = "") -> tuple[State, str]:
     """The tensors of a weights file by their names, and its SHA-256, which must start with `sha256`."""
+    if not path.is_file():  # A pipe might never end.
+        raise FileNotFoundError(f"checkpoint must be a file of weights, got {path}, which is none; check its spelling")
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
         if not digest.startswith(sha256):

@@ -135,7 +135,9 @@ def class_number(category: str, coding: str) -> int:
     """The value of a class in a coding; ValueError when it has none."""
     found = CODINGS[coding]
     if found is None or not found.count:
-        raise ValueError(f"category must be of classes, got {category!r} with the coding {coding}, which has none")
+        raise ValueError(
+            f"category must be of classes, got {category!r} with the coding {coding}, which has none; leave it out"
+        )
     if category in found.classes:
         return found.classes.index(category)
     if not category.isdecimal() or int(category) >= found.count:

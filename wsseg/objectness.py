@@ -124,10 +124,10 @@ def read_head(path: str | PathLike[str]) -> Head:
 def _head_from(content: Any) -> Head:
     weights, bias = content["weights"], content["bias"]
     if not isinstance(weights, list) or not weights or not all(map(_is_number, [*weights, bias])):
-        raise ValueError(f"weights and bias must be numbers up to {LARGEST_WEIGHT:g}")
+        raise ValueError(f"its weights and bias must be numbers up to {LARGEST_WEIGHT:g}")
     provenance = Provenance(**content["provenance"])
     if not all(isinstance(value, str | int | None) for value in asdict(provenance).values()):
-        raise ValueError("provenance must be text and numbers")
+        raise ValueError("its provenance must be text and numbers")
     return Head(np.array(weights, np.float32), float(bias), provenance)
 
 

@@ -235,9 +235,10 @@ def read_recipe(path: str | PathLike[str]) -> Recipe:
     if not isinstance(base, str) or base not in RECIPES:
         raise ValueError(f"{path}: base must be {_KNOWN}, got {reprlib.repr(base)}; choose one of these")
     if strange := [name for name in numbers if name not in known]:
-        nearest = " or ".join(difflib.get_close_matches(strange[0], known)) or f"one of {', '.join(known)}"
+        nearest = " or ".join(difflib.get_close_matches(strange[0], known))
         raise ValueError(
-            f"{path} must hold a recipe's numbers, got {reprlib.repr(strange[0])}; the nearest is {nearest}"
+            f"{path} must hold a recipe's numbers, got {reprlib.repr(strange[0])}; "
+            + (f"the nearest is {nearest}" if nearest else f"they are {', '.join(known)}")
         )
     try:
         return replace(RECIPES[base], **numbers)
