@@ -1,5 +1,6 @@
 """The command line as a user meets it: what is written, what is said, and the exit code."""
 
+import io
 import json
 import os
 import signal
@@ -232,17 +233,23 @@ class TestSegment:
         assert (made_by["state"], made_by["counts"]["photos"]) == ("interrupted", 0)
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict"])
-    def test_no_name_stops_it(self, photos: Path, tmp_path: Path, encoding: str) -> None:
+    @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+    def test_no_name_stops_it(
+        self, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
+    ) -> None:
         for name in (b"\xff.jpg", "\u00fc.jpg".encode(), b"red\x1b[31m[red]\n.jpg"):
             (Path(os.fsdecode(os.fsencode(photos) + b"/" + name))).write_bytes((photos / "cat.jpg").read_bytes())
-        words = ("segment", str(photos), "-o", str(tmp_path / "out"), *QUICK)
-        environment = os.environ | {"PYTHONIOENCODING": encoding}
-        ended = subprocess.run([*PROGRAM, *words], capture_output=True, env=environment, check=False)
-        assert ended.returncode == 0, ended.stderr
-        assert b"5 of 5 photos done" in ended.stderr
-        assert rb"red\x1b[31m[red]\n.jpg" in ended.stdout
-        assert b"\x1b" not in ended.stdout
+        monkeypatch.setattr(sys, "argv", ["wsseg", "segment", str(photos), "-o", str(tmp_path / "out"), *QUICK])
+        told = {name: io.BytesIO() for name in ("stdout", "stderr")}
+        streams = {name: io.TextIOWrapper(told[name], encoding, write_through=True) for name in told}
+        for name, stream in streams.items():
+            monkeypatch.setattr(sys, name, stream)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 0
+        assert b"5 of 5 photos done" in told["stderr"].getvalue()
+        assert rb"red\x1b[31m[red]\n.jpg" in told["stdout"].getvalue()
+        assert b"\x1b" not in told["stdout"].getvalue()
 
     def test_a_full_or_closed_place_is_named(self, run: Run, photos: Path, tmp_path: Path) -> None:
         ended = run("segment", photos / "cat.jpg", "-o", photos / "cat.jpg" / "out", *QUICK)

@@ -121,14 +121,17 @@ def test_what_is_being_written_is_written_to_its_end() -> None:
 
 
 def test_a_reading_under_way_is_waited_for_when_all_is_broken_off() -> None:
-    ended = list[int]()
+    begun, ended = threading.Event(), list[int]()
 
     def read(item: int) -> int:
-        time.sleep(0.2 if item else 0)
+        if item:
+            begun.set()
+            time.sleep(0.2)
         ended.append(item)
         return item
 
     outcomes = overlapped(iter([0, 1]), read, lambda item: item, lambda item: item)
     assert next(outcomes) == 0
+    assert begun.wait(10)
     outcomes.close()
     assert ended == [0, 1]
