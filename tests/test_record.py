@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 
 from wsseg.record import LINES, RUN, WORKING, Finding, Record, digest_of, is_run, opened, read_run, record_of
 
-TEXT = st.text(st.characters(exclude_categories=()), max_size=20)  # Lone surrogates too: names may be any bytes.
-PATHS = st.lists(st.from_regex(r"[a-z \udcff][^/\\\0]{0,5}", fullmatch=True), min_size=1, max_size=3).map("/".join)
+ANY = st.characters(exclude_categories=())  # Lone surrogates too: names may be any bytes.
+TEXT = st.text(ANY, max_size=20)
+PATHS = st.lists(st.from_regex(r"[a-z \udcff][^/\\\0]{0,5}", fullmatch=True, alphabet=ANY), min_size=1, max_size=3).map(
+    "/".join
+)
 OUTPUTS = st.dictionaries(TEXT, PATHS.map("masks/{}".format), max_size=2)
 FINDINGS = st.builds(
     Finding,

@@ -139,7 +139,8 @@ class TestPhotos:
     def test_the_mask_is_the_golden_one(self, network: Classifier, recipe: str, name: str) -> None:
         mask = golden_of(Segmenter(network, recipe), name)
         golden = np.array(pillow.open(GOLDEN / f"{name}.{recipe}.png")) > 0
-        assert (mask & golden).sum() / (mask | golden).sum() >= 0.98
+        # Resampling and arithmetic differ between versions; by .032 with the oldest that are allowed.
+        assert (mask & golden).sum() / (mask | golden).sum() >= 0.96
 
     def test_chelsea_is_an_egyptian_cat_and_coffee_an_espresso(self, network: Classifier) -> None:
         segmenter = Segmenter(network)
