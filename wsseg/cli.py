@@ -958,8 +958,9 @@ def _print_comparison(comparison: "Comparison") -> None:
         before, after = first.photos[photo][name], second.photos[photo][name]
         table.add_row(Text(spelled(photo)), f"{before:.4f}", f"{after:.4f}", f"{after - before:+.4f}")
     answers.print(table)
-    title = f"{len(first.photos)} photos, protocol {first.protocol}\nA {first.masks}\nB {second.masks}"
-    table = Table("score", "A", "B", "B - A", "95 % interval", title=Text(spelled(title)), title_justify="left")
+    lines = (f"{len(first.photos)} photos, protocol {first.protocol}", f"A {first.masks}", f"B {second.masks}")
+    title = Text("\n".join(map(spelled, lines)))
+    table = Table("score", "A", "B", "B - A", "95 % interval", title=title, title_justify="left")
     for one in comparison.differences:
         style = "" if one.is_real else "dim"
         table.add_row(one.name, f"{one.first:.4f}", f"{one.second:.4f}", f"{one.value:+.4f}", one.interval, style=style)
