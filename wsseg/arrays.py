@@ -24,7 +24,14 @@ Pairwise: TypeAlias = NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
 Labels: TypeAlias = NDArray[np.uint8]
 
-BACKGROUND, FOREGROUND, UNKNOWN = 0, 1, 255
+BACKGROUND = 0
+"""The label of what is not the object."""
+
+FOREGROUND = 1
+"""The label of the object."""
+
+UNKNOWN = 255
+"""No label: of a pixel without a seed, and of one that a truth leaves void."""
 
 NEIGHBORS = ((0, 1), (1, 0), (1, 1), (1, -1))
 """(dy, dx) of each plane of a Pairwise: half of the 8 neighbors, each pair of pixels named once."""
