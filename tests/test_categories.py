@@ -50,6 +50,14 @@ def test_case_underscore_hyphen_and_space_are_alike(index, data):
     assert CATS.resolve("".join(separated)).indices == (index,)
 
 
+@pytest.mark.parametrize("wanted", ["9999", " 9999", "9" * 30])
+def test_a_number_that_is_no_class_is_told_which_are(wanted):
+    with pytest.raises(
+        ValueError, match=f"^target must be a class index from 0 to {len(CATS) - 1}, got {wanted.strip()}; "
+    ):
+        CATS.resolve(wanted)
+
+
 @pytest.mark.parametrize("wanted", ["cat", "tab", "tabb", "catamara", "tiger", "n100", "01", "", "|", "tabby|", "-1"])
 def test_a_part_of_a_name_never_matches(wanted):
     with pytest.raises(ValueError, match="fits none"):

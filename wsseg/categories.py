@@ -87,6 +87,8 @@ class Categories:
         fitting = self._meanings.get(_folded(text), ())
         if len(fitting) == 1:
             return fitting[0]
+        if not fitting and text.strip().isdecimal():
+            self._target((int(text),))  # A number that is too large resembles no name.
         problem = "fits several" if fitting else "fits none"
         nearest = ", ".join(map(self._label, fitting or self._nearest(_folded(text))))
         raise ValueError(
