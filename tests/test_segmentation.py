@@ -700,6 +700,8 @@ class TestSession:
             session.segment(Hints(foreground=[(226, 4)]))
         with pytest.raises(ValueError, match="^box must be x0 < x1"):
             session.segment(Hints(box=Box(0, 0, 226, 151)))
+        with pytest.raises(TypeError, match=r"^hints must be wsseg\.Hints, got Box; "):
+            session.segment(Box(0, 0, 26, 15))  # type: ignore[arg-type]  # Which is meant.
         assert session.segment(SAID).mask.any()
 
     def test_nothing_that_is_given_is_changed(self, quick: Segmenter, small: Any) -> None:

@@ -463,6 +463,10 @@ class Session:
         """
         if hints is None:
             return self._segmentation(self._unhinted)
+        if not isinstance(hints, Hints):
+            raise TypeError(
+                f"hints must be wsseg.Hints, got {type(hints).__name__}; say wsseg.Hints(box=...) or the like"
+            )
         seeds = self._recipe.bind(seeds_from_hints)(hints, self.sighting.saliency.shape)
         said = seeds
         if hints.box is not None:
