@@ -103,6 +103,8 @@ def test_track_goes_through_the_steps() -> None:
         ({"rate": float("nan")}, "rate must be positive"),
         ({"decay": -1.0}, "decay at least 0"),
         ({"decay": float("inf")}, "decay at least 0"),
+        ({"random_state": -1}, "random_state must lie"),
+        ({"random_state": 2**64}, "random_state must lie"),
     ],
 )
 def test_numbers_out_of_range_are_refused(given: dict[str, float], message: str) -> None:

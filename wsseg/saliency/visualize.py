@@ -39,7 +39,7 @@ def visualize_class(
     network. `track` goes through the steps, and may show how far it is. ValueError for an unknown class and for numbers
     out of range.
     """
-    _check(steps=steps, rate=rate, decay=decay, jitter=jitter)
+    _check(steps=steps, rate=rate, decay=decay, jitter=jitter, random_state=random_state)
     target = classifier.categories.resolve(wanted) if not isinstance(wanted, Target) else wanted
     generator = torch.Generator().manual_seed(random_state)
     picture = torch.zeros((1, 3, *classifier.preprocessing.size), device=classifier.device)
@@ -52,11 +52,13 @@ def visualize_class(
     return classifier.deprocess(picture)
 
 
-def _check(*, steps: int, rate: float, decay: float, jitter: int) -> None:
+def _check(*, steps: int, rate: float, decay: float, jitter: int, random_state: int) -> None:
     if steps < 1 or jitter < 0:
         raise ValueError(f"steps must be at least 1 and jitter 0, got {steps} and {jitter}; leave them as they are")
     if not (0 < rate < float("inf") and 0 <= decay < float("inf")):
         raise ValueError(f"rate must be positive and decay at least 0, got {rate} and {decay}; both are finite numbers")
+    if not 0 <= random_state < 2**32:
+        raise ValueError(f"random_state must lie in [0, 2**32 - 1], got {random_state}; leave it as it is")
 
 
 def _coarsened(slope: torch.Tensor) -> torch.Tensor:
