@@ -66,6 +66,7 @@ def test_an_extra_that_lacks_a_library_is_missing(monkeypatch: pytest.MonkeyPatc
         'no-such-thing[data]>=1; extra == "ray"',
         "pytest; extra == 'export'",
         "gone; extra == 'dev'",
+        "gone; extra == 'docs'",
     ]
     monkeypatch.setattr(metadata, "requires", lambda name: texts)
     assert missing_extras() == {"ray": "pip install 'wsseg[ray]'"}

@@ -24,7 +24,11 @@ PHOTO: Final = "chelsea.png"
 TIMED: Final = ("fast", "default")
 """Recipes whose speed is measured."""
 
-REINSTALL: Final = "pip install --force-reinstall wsseg"
+REINSTALL: Final = "pip install --force-reinstall . in the clone of wsseg"
+"""Which no index of packages has."""
+
+DEVELOPERS: Final = ("", "docs", "dev")
+"""What no user lacks: what wsseg itself needs, told of as its versions, and what is for its makers."""
 
 _WHEEL: Final = "-pytorch-model"
 
@@ -96,8 +100,8 @@ def diagnose() -> Diagnosis:
 
 
 def missing_extras() -> dict[str, str]:
-    """What installs each extra of wsseg that lacks a library here, but for that of its developers."""
-    lacking = {extra for library, extra in _requirements() if extra not in ("", "dev") and not _version_of(library)}
+    """What installs each extra of wsseg that lacks a library here, but for those of its developers."""
+    lacking = {extra for library, extra in _requirements() if extra not in DEVELOPERS and not _version_of(library)}
     return {extra: f"pip install 'wsseg[{extra}]'" for extra in sorted(lacking)}
 
 
