@@ -128,7 +128,9 @@ def _range(metadata: Mapping[str, Any]) -> str:
 
 def commands() -> str:
     """As typer writes its documentation, which would rather show a prompt."""
-    command = typer.main.get_command(cli.app)
+    command: Any = typer.main.get_command(cli.app)
+    for one in command.commands.values():
+        one.short_help = one.help  # Which is one sentence, and would be cut in the overview.
     text = get_docs_for_click(obj=command, ctx=typer.Context(command, info_name="wsseg"), name="wsseg")
     return text.replace("# `wsseg`", "# Command line", 1)
 
