@@ -22,7 +22,7 @@ saliency = wsseg.saliency.saliency_from_classifier(classifier, image, target, re
 seeds = wsseg.seeds_from_saliency(saliency, foreground_quantile=0.95, background_quantile=0.30)
 
 # What object and background look like, and so which of them the color of each pixel speaks for.
-background, foreground = wsseg.mixtures_from_seeds(image, seeds, components=5, color_samples=3000, random_state=0)
+background, foreground = wsseg.mixtures_from_seeds(image, seeds, components=5, color_samples=2000, random_state=0)
 unary = wsseg.unary_from_mixtures(wsseg.palette_of(image), background, foreground, color_limit=12.0)
 odds = unary[..., wsseg.BACKGROUND] - unary[..., wsseg.FOREGROUND]
 

@@ -11,8 +11,8 @@ if len(sys.argv) > 2:
     photos, truths = map(Path, sys.argv[1:3])
 else:
     # Two photos, and, for want of masks by hand, what another recipe makes of them.
-    photos, truths = Path("photos"), Path("truths")
-    photos.mkdir(exist_ok=True)
+    photos, truths = Path("few/photos"), Path("few/truths")
+    photos.mkdir(parents=True, exist_ok=True)
     careful = wsseg.Segmenter(recipe="adapted")
     for name in ("chelsea", "coffee"):
         image = wsseg.read_image((resources.files("skimage") / "data" / f"{name}.png").read_bytes())
