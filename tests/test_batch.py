@@ -111,6 +111,8 @@ class TestRun:
         assert {name for name, error in errors.items() if error} == set(reasons)
         for name, reason in reasons.items():
             assert reason in errors[name]
+        for name in ("large", "empty", "text", "torn"):  # Of the file, not of what was seen in it.
+            assert errors[name].startswith(f"{photos / name}.png must ")
         assert list(files_in(task.out)) == ["saliency/a.png", "saliency/sub/b.png"]
 
     def test_a_mistake_of_the_program_is_no_bad_photo(self, photos: Path, task: Task) -> None:

@@ -607,7 +607,7 @@ def test_warnings_of_others_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(PIL.Image.Image, "load", warn)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        with files._opened(QUARTERS, 10**6, notes := []):
+        with files._opened(QUARTERS, 10**6, notes := [], "source"):
             pass
     assert [str(warning.message) for warning in caught] == ["of another thread"]
     assert notes == []

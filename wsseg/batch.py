@@ -138,7 +138,8 @@ class Task:
         return replace(case, record=record, content=data)
 
     def _decoded(self, case: _Case) -> _Case:
-        file, photo = case.job.hints, read_photo(case.content, max_pixels=self.max_pixels)
+        file = case.job.hints
+        photo = read_photo(case.content, max_pixels=self.max_pixels, name=case.record.input)
         hints = Hints(seeds=read_truth(file, void=UNKNOWN_LEVEL, max_pixels=self.max_pixels)) if file else None
         return replace(case, content=(photo, hints))
 

@@ -217,19 +217,21 @@ def read_image(source: PhotoSource, *, max_pixels: int = MAX_PIXELS) -> Image:
     return read_photo(source, max_pixels=max_pixels).image
 
 
-def read_photo(source: PhotoSource, *, max_pixels: int = MAX_PIXELS) -> Photo:
+def read_photo(source: PhotoSource, *, max_pixels: int = MAX_PIXELS, name: str = "") -> Photo:
     """The photo upright in sRGB, over white where it is transparent, and notes on what was left out or mended.
 
     A Photo is itself. A path or bytes hold a file of any photo format, of which the first frame is used; a PIL image is
     used at its current frame. 16 bits are scaled to 8. An array is bool, uint8, uint16 or a float in [0, 1] of shape
     (H, W), (H, W, 1), (H, W, 3) or (H, W, 4). ReadError names a source that is unreadable, empty, truncated, no
-    picture, or of more than `max_pixels`, which is known before anything is decoded; TypeError, something else.
+    picture, or of more than `max_pixels`, which is known before anything is decoded; by its path, or by `name`.
+    TypeError, something else.
     """
     if isinstance(source, Photo):
         return source
     notes: list[str] = []
-    with _opened(source, max_pixels, notes) as picture:
-        image = np.array(_over_white(_upright(picture, notes), _name_of(source), notes))
+    name = name or _name_of(source)
+    with _opened(source, max_pixels, notes, name) as picture:
+        image = np.array(_over_white(_upright(picture, notes), name, notes))
     return Photo(image, tuple(dict.fromkeys(notes)))
 
 
@@ -245,9 +247,8 @@ def _name_of(source: object) -> str:
 
 
 @contextmanager
-def _opened(source: _Undecoded, max_pixels: int, notes: list[str]) -> Iterator[pillow.Image]:
+def _opened(source: _Undecoded, max_pixels: int, notes: list[str], name: str) -> Iterator[pillow.Image]:
     """The decoded picture, while Pillow is strict; whatever Pillow raises, here or in the body, becomes a ReadError."""
-    name = _name_of(source)
     try:
         with _strict_pillow(max_pixels, notes), _picture(source, max_pixels, notes) as picture:
             picture.load()
@@ -557,7 +558,7 @@ def read_class_ids(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -
 
     Gao et al., "Large-scale Unsupervised Semantic Segmentation" (2022), and https://github.com/LUSSeg/ImageNet-S.
     """
-    with _opened(path, max_pixels, []) as picture:
+    with _opened(path, max_pixels, [], os.fspath(path)) as picture:
         red, green, blue = np.moveaxis(np.array(_upright(picture, []).convert("RGB"), np.uint16), 2, 0)
     if blue.any():
         raise ReadError(f"{path} must hold classes in red and green, got blue; save them as ImageNet-S does")
@@ -587,7 +588,7 @@ def _read_levels(path: str | PathLike[str], max_pixels: int) -> NDArray[Any]:
     notes: list[str] = []  # They are about colors and metadata, of which a mask has none.
     # A path in an object store is no PathLike.
     source = path if isinstance(path, str | PathLike) else read_file(path, max_pixels=max_pixels)
-    with _opened(source, max_pixels, notes) as picture:
+    with _opened(source, max_pixels, notes, str(path)) as picture:
         return _one_channel(_upright(picture, notes), str(path))
 
 
