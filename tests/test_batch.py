@@ -72,6 +72,10 @@ def files_in(folder: Path) -> dict[str, bytes]:
     }
 
 
+def counts_in(out: Path) -> Any:
+    return json.loads((out / "run.json").read_bytes())["counts"]
+
+
 class TestRun:
     def test_pictures_lie_where_their_kind_and_name_say(self, photos: Path, task: Task) -> None:
         outcomes = done(replace(task, pictures=("saliency", "strip")), sources_in(photos))
@@ -245,6 +249,16 @@ class TestAgain:
         done(task, sources_in(photos))
         done(task, sources_in(photos / "sub"))
         assert [record.name for record in read_run(task.out).records] == ["a", "b", "sub/b"]
+
+    def test_photos_that_are_gone_are_counted_as_others(self, photos: Path, task: Task) -> None:
+        (photos / "torn.png").write_bytes(b"torn")
+        done(task, sources_in(photos))
+        assert counts_in(task.out) == {"photos": 3, "done": 2, "failed": 1}
+        (photos / "torn.png").unlink()
+        (photos / "a.png").unlink()
+        done(task, sources_in(photos))
+        assert counts_in(task.out) == {"photos": 1, "done": 1, "others": 2}
+        assert list(files_in(task.out)) == ["saliency/a.png", "saliency/sub/b.png"]
 
     def test_it_ends_as_if_it_had_never_been_broken_off(self, photos: Path, task: Task) -> None:
         for number in range(5):

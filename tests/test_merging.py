@@ -114,6 +114,7 @@ class TestMerge:
         for name in ("run.json", "run.jsonl"):
             assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "once" / name).read_bytes()
         assert files_in(tmp_path / "out") == files_in(tmp_path / "once")
+        assert json.loads((tmp_path / "out/run.json").read_bytes())["counts"] == {"photos": 12, "done": 12}
 
     def test_a_photo_of_two_runs_is_taken_once_and_rather_done(self, photos: Path, tmp_path: Path) -> None:
         good = (photos / "0.png").read_bytes()

@@ -219,6 +219,8 @@ def run(
     for outcome in engine(task.stream, jobs, lost=task.lost):
         if outcome.fresh or outcome.record != journal.earlier(outcome.record.name):  # Of a photo that was moved.
             journal.append(outcome.record)
+        else:
+            journal.keep(outcome.record)
         under_way.discard(outcome.record.name)
         yield outcome
 

@@ -44,7 +44,9 @@ def merge(runs: Sequence[Path], out: Path, *, track: Callable[[Sequence[_Entry]]
     chosen, names = _chosen(parts)
     with opened(out, _made_by(parts, out)) as journal:
         for run, record in track(chosen):
-            if run.folder != out:
+            if run.folder == out:
+                journal.keep(record)
+            else:
                 _copy(run.folder, out, record.files)
                 journal.append(record)
     failed = sum(bool(record.error) for _, record in chosen)

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from wsseg.files import answering, is_local, remove, replacing, sizes_below
 
 RUN: Final = "run.json"
-"""The file of a run that has ended: what made it, and how many photos it holds."""
+"""The file of a run that has ended: what made it, and how many photos it came to."""
 
 LINES: Final = "run.jsonl"
 """The file of its records, one JSON object a line."""
@@ -242,6 +242,8 @@ class Journal:
         """Of files in an object store, where to ask for each would cost a request."""
         self._near: dict[str, set[str]] = {}
         """Names of photos by what their files are called, without suffix and without label too; some may have gone."""
+        self._met: set[str] = set()
+        """Names of the photos that this run came to."""
         self._waiting: list[bytes] = []
         self._writing = Lock()
         """Photos are handed out in one thread, and what became of them is written down in another."""
@@ -277,6 +279,7 @@ class Journal:
         That one's pictures are removed if they are none of these: they would lie about what it was, or of settings.
         What another photo's record says is its own stays.
         """
+        self._met.add(record.name)
         earlier = self.earlier(record.name)
         with answering(self._out):
             for file in set(earlier.files if earlier else ()) - set(record.files):
@@ -287,16 +290,26 @@ class Journal:
             self._sizes.update(dict.fromkeys(record.files, 1))  # There whole, or not at all.
         self._write_down(record)
 
+    def keep(self, record: Record) -> None:
+        """Counts a photo of which nothing new is to be written down."""
+        self._met.add(record.name)
+
     def doubt(self, record: Record) -> None:
         """Writes down that the photo's pictures are about to be replaced, before anything else is known of them."""
         self._write_down(replace(record, settings=UNSURE))
 
     def close(self, made_by: Mapping[str, Any], state: State) -> None:
-        """Writes a line a photo, in the order of their inputs, and last what made the run."""
+        """Writes a line a photo, in the order of their inputs, and last what made the run.
+
+        Its counts are of the photos that this run came to. The `others` have lines of earlier runs: they are of
+        elsewhere, or gone, and their pictures stay.
+        """
         self._write_whole()
         records = [record_of(line) for line in self._lines.values()]
-        counts = Counter("failed" if record.error else "done" for record in records)
-        told = {**made_by, "state": state, "counts": {"photos": len(records), **counts}}
+        counts = Counter(
+            "others" if record.name not in self._met else "failed" if record.error else "done" for record in records
+        )
+        told = {**made_by, "state": state, "counts": {"photos": len(self._met), **counts}}
         with replacing(self._out / RUN, by=self._out / WORKING) as file:
             file.write(json.dumps(told, indent=2).encode())
 
