@@ -119,6 +119,14 @@ def test_the_library_does_not_print(path: Path) -> None:
     assert FILES[path] == "cli" or not printed
 
 
+def test_the_command_line_spells_what_it_prints() -> None:
+    """Names may be any text, so all but tables, JSON and the version goes through one function."""
+    calls = [node for node in ast.walk(ast.parse((ROOT / "cli.py").read_text())) if isinstance(node, ast.Call)]
+    printed = {ast.unparse(call.args[0]) for call in calls if ast.unparse(call.func).endswith(".print")}
+    others = {what for what in printed if not what.startswith("json.dumps(")}
+    assert others == {"_text(text, style)", "table", "_statistics_of(evaluation)", "wsseg.__version__"}
+
+
 @every_file
 def test_every_error_says_what_helps(path: Path) -> None:
     """One of "its" weights is passed on by a caller, who says whose, and what helps."""

@@ -28,6 +28,8 @@ from wsseg.record import Finding, Record
 
 QUICK = ("--samples", "1", "--no-mirror", "--exact-side", "64")
 RUN_FILES = ("run.json", "run.jsonl")
+STEERING = "\x1b[31m[red]:smile:\n"
+"""A name that terminals and rich would read as more than a name."""
 PROGRAM = (sys.executable, "-c", "from wsseg.cli import main; main()")
 
 
@@ -791,6 +793,7 @@ class TestEvaluate:
     def test_two_folders_are_compared(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
         words = ("--truth", folders[1], "--void", 128, "--json", tmp_path / "both.json", "--csv", tmp_path / "both.csv")
         ended = run("compare", folders[0], folders[0], *words)
+        assert "2 photos, protocol default" in map(str.strip, ended.out.splitlines())
         assert ended.code == 0, ended.err
         assert ended.out.splitlines()[-1].startswith("too few to tell, for which it takes 6: iou +0.0000")
         assert "2 photos, protocol default" in [line.strip() for line in ended.out.splitlines()]
@@ -915,6 +918,16 @@ class TestReport:
         assert ended.code == 0, ended.err
         assert "1 photos: report.html" in ended.err
         assert "tabby" in (tmp_path / "report.html").read_text()
+
+    @pytest.mark.parametrize("words", [("report",), ("export", "--to", "cvat"), ("merge",)])
+    def test_no_name_steers_the_terminal(self, run: Run, made: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
+        suffix = {"report": ".html", "export": ".zip", "merge": ""}[words[0]]
+        (run_folder := tmp_path / STEERING).mkdir()
+        made.rename(run_folder / "run")
+        ended = run(*words, run_folder / "run", "-o", run_folder / f"out{suffix}")
+        assert ended.code == 0, ended.err
+        assert rf"\x1b[31m[red]:smile:\n/out{suffix}" in ended.err
+        assert all(line.isprintable() for line in ended.err.splitlines())
 
     def test_truths_give_it_scores(self, run: Run, made: Path, tmp_path: Path) -> None:
         page = tmp_path / "page.html"

@@ -429,7 +429,7 @@ def visualize(
     with replacing(out) as file:
         file.write(encoded_picture(picture, SUFFIXES[out.suffix.lower()]))
     probability = loaded.probabilities(picture)[list(target.indices)].sum()
-    answers.print(f"{target.category}, probability {probability:.2f}: {out}", soft_wrap=True, markup=False)
+    _answer(f"{target.category}, probability {probability:.2f}: {out}")
 
 
 @app.command()
@@ -507,13 +507,13 @@ def tune(
         tuning = tuning_of(photos, truths, segmenter, target=target, void=void, folds=folds, trials=trials, track=track)
     before, after = (f"{fmean(scores.values()):.3f}" for scores in (tuning.before, tuning.after))
     style = "yellow" if tuning.interval[0] <= 0 else ""
-    answers.print(Text(f"mean IoU {before} before, {after} after: {tuning.verdict}", style), soft_wrap=True)
+    _answer(f"mean IoU {before} before, {after} after: {tuning.verdict}", style)
     for name, value in tuning.changes.items():
-        answers.print(f"{name} = {json.dumps(value)}", markup=False)
+        _answer(f"{name} = {json.dumps(value)}")
     by = spelled(f"wsseg {wsseg.__version__} with {segmenter.classifier.name}")
     with replacing(out) as file:
         file.write(f"# By {by}.\n{tuning.as_toml()}".encode())
-    messages.print(f"use it by --recipe {out}", soft_wrap=True, markup=False)
+    _say(f"use it by --recipe {out}")
 
 
 @app.command()
@@ -548,7 +548,7 @@ def adapt(
         head = head_from(studies, segmenter, track=track)
     with replacing(out) as file:
         file.write(head.as_json().encode())
-    messages.print(f"{head.provenance.photos} of {len(sources)} photos learned: {out}", soft_wrap=True, markup=False)
+    _say(f"{head.provenance.photos} of {len(sources)} photos learned: {out}")
     if len(studies) < len(sources):
         raise typer.Exit(SOME_FAILED)
 
@@ -567,10 +567,10 @@ def merge(
     with _progress("merging") as track:
         merging = merging_of(runs, out, track=track)
     for run in merging.unfinished:
-        messages.print(f"{run} was broken off, and may lack photos: go on with it", soft_wrap=True, markup=False)
+        _say(f"{run} was broken off, and may lack photos: go on with it")
     failed = f", {merging.failed} of which failed" if merging.failed else ""
     lacking = f", {merging.lacking} left out, whose pictures are gone" if merging.lacking else ""
-    messages.print(f"{merging.photos} photos of {len(runs)} runs{failed}{lacking}: {out}", soft_wrap=True, markup=False)
+    _say(f"{merging.photos} photos of {len(runs)} runs{failed}{lacking}: {out}")
 
 
 @app.command()
@@ -599,7 +599,7 @@ def export(
         _warn(f"{loss.photo}: lost in {to}: {loss.lost}")
     for name in exported.failed:
         _warn(f"{name}: left out, since the run failed on it")
-    messages.print(f"{exported.photos} photos exported: {out}", soft_wrap=True, markup=False)
+    _say(f"{exported.photos} photos exported: {out}")
 
 
 @app.command()
@@ -622,7 +622,7 @@ def report(
         _complain(problem)
     if rest := written.problems[SHOWN:]:
         _complain(f"and {len(rest)} more, which the page names")
-    messages.print(f"{written.photos} photos: {out}", soft_wrap=True, markup=False)
+    _say(f"{written.photos} photos: {out}")
     if written.problems:
         raise typer.Exit(SOME_FAILED)
 
@@ -647,10 +647,10 @@ def models(
     for model in shown:
         parameters = f"{model.parameters / 1e6:.1f} M" if model.parameters else ""
         size = f"{model.megabytes:.0f}" if model.megabytes else ""
-        table.add_row(model.name, model.state, parameters, size, Text(spelled(str(model.file or model.origin))))
+        table.add_row(_text(model.name), model.state, parameters, size, _text(str(model.file or model.origin)))
     answers.print(table)
     if rest := len(known) - len(shown):
-        messages.print(f"{rest} more of torchvision and timm are downloaded on first use; --all lists them")
+        _say(f"{rest} more of torchvision and timm are downloaded on first use; --all lists them")
 
 
 @app.command()
@@ -718,7 +718,7 @@ def _run(job: Job, recipe: Recipe, ask: Ask) -> None:
     done, kept = counts["done"] + counts["kept"], counts["kept"]
     earlier = f", {kept} of them by an earlier run" if kept else ""
     folders = ", ".join(str(job.out / PICTURES[picture].folder) for picture in ask.pictures)
-    messages.print(f"{done} of {counts.total()} photos done{earlier}: {folders}", soft_wrap=True, markup=False)
+    _say(f"{done} of {counts.total()} photos done{earlier}: {folders}")
     if counts["failed"]:
         raise typer.Exit(SOME_FAILED)
 
@@ -834,7 +834,7 @@ def _hints_of(sources: "Sequence[Source] | None", folder: Path | None) -> dict[P
     if stray or not found:
         got = f"{stray[0]}, of no photo" if stray else "none"
         raise ValueError(f"hints must hold PNGs named like the photos, got {got}; {folder / sources[0].name} would do")
-    messages.print(f"{len(found)} of {len(sources)} photos have hints")
+    _say(f"{len(found)} of {len(sources)} photos have hints")
     return found
 
 
@@ -880,7 +880,7 @@ def _segmenter(classifier: str | None, head: Path | None, recipe: Recipe, device
         return Segmenter(loaded, recipe)
     if not recipe.objectness:
         recipe = _heeding_a_head(recipe)
-        messages.print(f"the head's share is {recipe.objectness}; see --objectness, and --recipe adapted")
+        _say(f"the head's share is {recipe.objectness}; see --objectness, and --recipe adapted")
     return Segmenter(loaded.with_head(read_head(head)), recipe)
 
 
@@ -917,7 +917,7 @@ def _print_record(record: "Record") -> None:
         status = found.status or ""
         sure = status if found.confidence is None else f"{status} {found.confidence:.2f}"
         words = [record.input, f"{found.category} {found.probability:.2f}", sure, *found.reasons]
-        answers.print(Text(spelled("  ".join(filter(None, words))), STYLES[status]), soft_wrap=True)
+        _answer("  ".join(filter(None, words)), STYLES[status])
 
 
 def _print_scores(evaluation: "Evaluation") -> None:
@@ -927,11 +927,11 @@ def _print_scores(evaluation: "Evaluation") -> None:
         photos = dict(evaluation.worst(WORST))
         title = f"{title}: the {WORST} worst of {len(evaluation.photos)}, all by --csv"
     columns = list(next(iter(photos.values()), {}))[:COLUMNS]
-    table = Table(Column("photo", overflow="fold"), title=Text(spelled(title)))
+    table = Table(Column("photo", overflow="fold"), title=_text(title))
     for score in columns:
         table.add_column(score, no_wrap=True, min_width=len("0.0000"))
     for name, scores in photos.items():
-        table.add_row(Text(spelled(name)), *(f"{scores[score]:.4f}" for score in columns))
+        table.add_row(_text(name), *(f"{scores[score]:.4f}" for score in columns))
     answers.print(table)
     if evaluation.statistics:
         answers.print(_statistics_of(evaluation))
@@ -944,7 +944,7 @@ def _statistics_of(evaluation: "Evaluation") -> Table:
         table.add_column(column, no_wrap=True)
     table.add_column("what it is")
     for one in evaluation.statistics:
-        table.add_row(one.name, f"{one.value:.4f}", one.interval, one.meaning)
+        table.add_row(_text(one.name), f"{one.value:.4f}", one.interval, _text(one.meaning))
     return table
 
 
@@ -956,17 +956,18 @@ def _print_comparison(comparison: "Comparison") -> None:
     table = Table(Column("photo", overflow="fold"), "A", "B", "change", title=f"the largest changes of {name}")
     for photo, _ in largest:
         before, after = first.photos[photo][name], second.photos[photo][name]
-        table.add_row(Text(spelled(photo)), f"{before:.4f}", f"{after:.4f}", f"{after - before:+.4f}")
+        table.add_row(_text(photo), f"{before:.4f}", f"{after:.4f}", f"{after - before:+.4f}")
     answers.print(table)
     lines = (f"{len(first.photos)} photos, protocol {first.protocol}", f"A {first.masks}", f"B {second.masks}")
-    title = Text("\n".join(map(spelled, lines)))
+    title = Text("\n").join(map(_text, lines))
     table = Table("score", "A", "B", "B - A", "95 % interval", title=title, title_justify="left")
     for one in comparison.differences:
         style = "" if one.is_real else "dim"
-        table.add_row(one.name, f"{one.first:.4f}", f"{one.second:.4f}", f"{one.value:+.4f}", one.interval, style=style)
+        values = f"{one.first:.4f}", f"{one.second:.4f}", f"{one.value:+.4f}"
+        table.add_row(_text(one.name), *values, one.interval, style=style)
     table.caption, table.caption_justify = Text(first.convention), "left"
     answers.print(table)
-    answers.print(Text(comparison.verdict), soft_wrap=True)
+    _answer(comparison.verdict)
 
 
 def _print_diagnosis(found: "Diagnosis") -> None:
@@ -975,9 +976,9 @@ def _print_diagnosis(found: "Diagnosis") -> None:
     table.add_column(overflow="fold")
     for name, version in found.versions.items():
         table.add_row(name, version or Text("missing; pip install wsseg", "red"))
-    table.add_row("system", found.system)
+    table.add_row("system", _text(found.system))
     for name, device in found.devices.items():
-        table.add_row(name, device)
+        table.add_row(name, _text(device))
     for one in found.weights:
         state = Text("sound") if one.sound else Text("damaged; delete it and get it anew", "red")
         table.add_row(one.classifier, Text.assemble(state, f", SHA-256 {one.sha256}\n{spelled(str(one.file))}"))
@@ -989,7 +990,7 @@ def _print_diagnosis(found: "Diagnosis") -> None:
     if found.problem:
         _complain(f"no photo can be segmented: {found.problem}; {found.remedy}")
     else:
-        answers.print("photos can be segmented")
+        _answer("photos can be segmented")
 
 
 @contextmanager
@@ -998,16 +999,29 @@ def _resumable() -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        messages.print("interrupted; the same command goes on")
+        _say("interrupted; the same command goes on")
         raise
 
 
 def _complain(text: str) -> None:
-    messages.print(Text(spelled(text), "red"), soft_wrap=True)
+    _say(text, "red")
 
 
 def _warn(text: str) -> None:
-    messages.print(Text(spelled(text), "yellow"), soft_wrap=True)
+    _say(text, "yellow")
+
+
+def _say(text: str, style: str = "") -> None:
+    messages.print(_text(text, style), soft_wrap=True)
+
+
+def _answer(text: str, style: str = "") -> None:
+    answers.print(_text(text, style), soft_wrap=True)
+
+
+def _text(text: str, style: str = "") -> Text:
+    """The text as it is, whatever names are in it: rich reads no markup in it, and a terminal no commands."""
+    return Text(spelled(text), style)
 
 
 @contextmanager
