@@ -2,6 +2,7 @@
 
 import io
 import json
+from time import monotonic, sleep
 
 import pytest
 from rich.console import Console
@@ -44,6 +45,30 @@ def test_a_program_has_json_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
         "rate": pytest.approx(1 / 3),
         "left": 0,
     }
+
+
+@pytest.mark.parametrize(("kind", "beginning"), [("json", '{"what": "photos", "done": 3, '), ("lines", "photos: 3")])
+def test_the_last_of_a_burst_is_told_though_nothing_comes(
+    monkeypatch: pytest.MonkeyPatch, kind: Kind, beginning: str
+) -> None:
+    monkeypatch.setitem(module.EVERY, kind, 0.2)
+    with progress("photos", None, kind, Console(file=(file := io.StringIO()), width=200)) as advance:
+        for _ in range(3):
+            advance()
+        deadline = monotonic() + 30
+        while not file.getvalue().endswith("\n") and monotonic() < deadline:
+            sleep(0.01)
+        assert file.getvalue().startswith(beginning)
+        told = file.getvalue()
+    assert file.getvalue() == told
+
+
+def test_what_ends_too_soon_is_told_to_a_program_alone() -> None:
+    for kind, count in (("json", 1), ("lines", 0), ("none", 0)):
+        with progress("photos", None, kind, Console(file=(file := io.StringIO()), width=200)) as advance:
+            advance(failed=True)
+            advance()
+        assert [json.loads(line)["done"] for line in file.getvalue().splitlines()] == [2] * count
 
 
 def test_nobody_knows_what_is_left_of_things_without_end(monkeypatch: pytest.MonkeyPatch) -> None:

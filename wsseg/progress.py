@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from threading import Lock, Timer
 from time import monotonic
 from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol, TypeAlias
@@ -98,7 +99,11 @@ def progress(verb: str, total: int | None, kind: Kind, console: Console) -> Iter
         with _bar(verb, total, console) as advance:
             yield advance
     else:
-        yield _reports(Count(verb, total), "lines" if kind == "auto" else kind, console)
+        reports = _Reports(Count(verb, total), "lines" if kind == "auto" else kind, console)
+        try:
+            yield reports.advance
+        finally:
+            reports.end()
 
 
 @contextmanager
@@ -116,19 +121,50 @@ def _bar(verb: str, total: int | None, console: Console) -> Iterator[Advance]:
         yield advance
 
 
-def _reports(count: Count, kind: Kind, console: Console) -> Advance:
-    """Spells the count from time to time, and when all is done."""
-    last = monotonic()
+class _Reports:
+    """Spells the count from time to time; what comes too soon after a report is told once it is time."""
 
-    def advance(*, failed: bool = False) -> None:
-        nonlocal last
-        now = monotonic()
-        count.add(now, failed=failed)
-        if kind != "none" and (now - last >= EVERY[kind] or (count.done == count.total and kind == "json")):
-            last = now
-            console.print(SPELLED[kind](count), soft_wrap=True, markup=False)
+    def __init__(self, count: Count, kind: Kind, console: Console) -> None:
+        self._count, self._kind, self._console = count, kind, console
+        self._reporting = Lock()
+        self._last = monotonic()
+        self._later: Timer | None = None
+        """Runs while something is yet to be told."""
 
-    return advance
+    def advance(self, *, failed: bool = False) -> None:
+        with self._reporting:
+            now = monotonic()
+            self._count.add(now, failed=failed)
+            if self._kind == "none":
+                return
+            if (left := self._last + EVERY[self._kind] - now) <= 0:
+                self._tell(now)
+            elif self._later is None:
+                self._later = Timer(left, self._tell_late)
+                self._later.daemon = True
+                self._later.start()
+
+    def end(self) -> None:
+        """Tells a program the last of it; a person is told otherwise."""
+        with self._reporting:
+            if self._later and self._kind == "json":
+                self._tell(monotonic())
+            self._forget()
+
+    def _tell_late(self) -> None:
+        with self._reporting:
+            if self._later:
+                self._tell(monotonic())
+
+    def _tell(self, now: float) -> None:
+        self._forget()
+        self._last = now
+        self._console.print(SPELLED[self._kind](self._count), soft_wrap=True, markup=False)
+
+    def _forget(self) -> None:
+        if self._later:
+            self._later.cancel()
+            self._later = None
 
 
 class _Rate(ProgressColumn):
