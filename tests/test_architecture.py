@@ -124,7 +124,7 @@ def test_the_command_line_spells_what_it_prints() -> None:
     calls = [node for node in ast.walk(ast.parse((ROOT / "cli.py").read_text())) if isinstance(node, ast.Call)]
     printed = {ast.unparse(call.args[0]) for call in calls if ast.unparse(call.func).endswith(".print")}
     others = {what for what in printed if not what.startswith("json.dumps(")}
-    assert others == {"_text(text, style)", "table", "_statistics_of(evaluation)", "wsseg.__version__"}
+    assert others == {"_text(text, style)", "told", "table", "_statistics_of(evaluation)", "wsseg.__version__"}
 
 
 @every_file

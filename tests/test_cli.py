@@ -400,9 +400,22 @@ class TestRuns:
     @pytest.mark.slow
     def test_progress_may_be_json_or_nothing(self, run: Run, photos: Path, tmp_path: Path) -> None:
         words = ("saliency", photos, "-o", tmp_path / "out", "--method", "gradient", "--force", "--progress")
-        *_, last, summary = run(*words, "json").err.splitlines()
-        assert json.loads(last)["done"] == json.loads(last)["total"] == 2
-        assert run(*words, "none").err.splitlines() == [summary]
+        *_, last, summary = map(json.loads, run(*words, "json").err.splitlines())
+        assert last["done"] == last["total"] == 2
+        assert run(*words, "none").err.splitlines() == [summary["message"]]
+
+    def test_a_program_reads_nothing_but_json(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        (photos / "bad.jpg").write_text("no picture")
+        (photos / "raw.nef").write_text("no picture either")
+        words = ("segment", photos, "-o", tmp_path / "out", "--progress", "json", *QUICK)
+        told = [json.loads(line) for line in run(*words).err.splitlines()]
+        assert {next(iter(each)) for each in told} == {"warning", "error", "what", "message"}
+        (error,) = [each["error"] for each in told if "error" in each]
+        assert error.startswith(f"{photos}/bad.jpg must be a picture, got")
+        assert told[-1]["message"].startswith("2 of 3 photos done")
+        ended = run(*words[:3], photos / "cat.jpg", *words[4:])
+        assert ended.code == 2
+        assert json.loads(ended.err.splitlines()[-1])["error"].startswith("out must be a folder, got the file")
 
     @pytest.mark.slow
     def test_photos_are_watched_for(self, photos: Path, tmp_path: Path) -> None:

@@ -52,6 +52,17 @@ STYLES = {"": "", "ok": "", "weak": "yellow", "no object": "yellow"}
 """How a line about a photo looks, by the status of its mask."""
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@dataclass
+class Manner:
+    """How messages are told."""
+
+    as_json: bool = False
+    """Each as a JSON object of a line, since a program reads how far it is."""
+
+
+manner = Manner()
 answers, messages = (Console(stderr=stderr, highlight=False, emoji=False) for stderr in (False, True))
 
 Item = TypeVar("Item")
@@ -65,6 +76,11 @@ def _path(text: str) -> Path:
         return path_of(text)
     except ValueError as error:
         raise OSError(str(error)) from error  # Of a ValueError typer would make a box, broken into lines.
+
+
+def _take_manner(kind: Kind) -> Kind:
+    manner.as_json = kind == "json"
+    return kind
 
 
 def _recipe_names(begun: str) -> list[str]:
@@ -130,7 +146,13 @@ Workers = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="Where the network runs: cpu, cuda, cuda:1, mps.")]
 ShowProgress = Annotated[
-    Kind, typer.Option("--progress", help="How far it is; auto is a bar on a terminal, else lines.")
+    Kind,
+    typer.Option(
+        "--progress",
+        callback=_take_manner,
+        is_eager=True,
+        help="How far it is; auto is a bar on a terminal, else lines. With json, stderr is JSON, a line an object.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Shard = Annotated[str | None, typer.Option(metavar="I/N", help="Only the I-th of N parts of the photos; see merge.")]
@@ -166,10 +188,11 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # A name that the terminal cannot show is no reason to stop.
     signal.signal(signal.SIGTERM, _terminate)
+    manner.as_json = False
     try:
         app()
     except (ValueError, TypeError, OSError) as error:
-        _complain(f"error: {error}")
+        _say(str(error), "error", "red", lead="error: ")
         sys.exit(CANNOT_RUN)
 
 
@@ -1004,15 +1027,16 @@ def _resumable() -> Iterator[None]:
 
 
 def _complain(text: str) -> None:
-    _say(text, "red")
+    _say(text, "error", "red")
 
 
 def _warn(text: str) -> None:
-    _say(text, "yellow")
+    _say(text, "warning", "yellow")
 
 
-def _say(text: str, style: str = "") -> None:
-    messages.print(_text(text, style), soft_wrap=True)
+def _say(text: str, kind: str = "message", style: str = "", *, lead: str = "") -> None:
+    told = Text(json.dumps({kind: text})) if manner.as_json else _text(lead + text, style)
+    messages.print(told, soft_wrap=True)
 
 
 def _answer(text: str, style: str = "") -> None:
