@@ -331,6 +331,8 @@ class TestTargets:
 
 class TestBesideOutputs:
     def test_the_pictures_of_a_run_are_no_photos_of_the_next(self, tmp_path: Path) -> None:
+        with opened(tmp_path / "out", {"wsseg": "1"}):
+            pass
         paths = ("out/masks/a.png", "out/strips/sub/a.png", "out/other/a.png", "masks/a.png", "a.png")
         sources = [source(str(tmp_path / path)) for path in paths]
         assert beside_outputs(sources, tmp_path / "out") == sources[2:]
@@ -341,6 +343,13 @@ class TestBesideOutputs:
         paths = ("old/overlays/a.png", "old/a.png", "overlays/a.png")
         sources = [source(str(tmp_path / path)) for path in paths]
         assert beside_outputs(sources, tmp_path / "out") == sources[1:]
+
+    def test_photos_where_pictures_will_go_are_refused(self, tmp_path: Path) -> None:
+        for out, photo in ((tmp_path, "masks/sub/a.png"), (tmp_path / "seeds/..", "overlays/a.jpg")):
+            sources = [source(str(tmp_path / path)) for path in ("a.png", photo)]
+            with pytest.raises(ValueError, match="^out must not put pictures among photos, got ") as caught:
+                beside_outputs(sources, out)
+            assert str(caught.value).endswith(f"{out} with {tmp_path / photo}; name another folder")
 
     def test_nor_are_those_of_a_report(self, tmp_path: Path) -> None:
         paths = (f"report_files/wsseg-report-{'0a' * 16}/000001.webp", "report_files/a.png", "wsseg-report-1/a.png")

@@ -131,6 +131,15 @@ class TestSegment:
         assert "2 of 2 photos done" in run("segment", photos, "-o", out, *QUICK).err
         assert files_in(out / "masks") == ["cat.png", "sub/cup.png"]
 
+    @pytest.mark.parametrize("watch", [(), ("--watch",)])
+    def test_photos_are_not_replaced_by_pictures(self, run: Run, photos: Path, watch: tuple[str, ...]) -> None:
+        (photos / "masks").mkdir()
+        (photos / "cat.jpg").rename(photos / "masks/cat.jpg")
+        ended = run("segment", photos, "-o", photos, "--force", *watch, *QUICK)
+        assert ended.code == 2
+        assert f"out must not put pictures among photos, got {photos} with {photos}/masks/cat.jpg" in ended.err
+        assert files_in(photos) == ["masks/cat.jpg", "sub/cup.png"]
+
     def test_the_target_may_be_named(self, run: Run, photos: Path, tmp_path: Path) -> None:
         ended = run("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--target", "tiger_cat|TABBY", *QUICK)
         assert ended.code == 0

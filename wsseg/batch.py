@@ -422,14 +422,24 @@ def check_labels(targets: Iterable[Target], labels: Callable[[Target], str]) -> 
 
 
 def beside_outputs(sources: Iterable[Source], out: Path) -> list[Source]:
-    """The sources that are not themselves pictures of a run or of its report, into `out` or elsewhere among them."""
+    """The sources that are not themselves pictures of a run or of its report, into `out` or elsewhere among them.
+
+    ValueError names one that lies where pictures go in `out` before any run does: its like could not be told from them.
+    """
     folders = {picture.folder for picture in PICTURES.values()}
-    run_of = cache(lambda folder: folder == _real(out) or is_run(folder))
+    run_of = cache(is_run)
 
     def is_output(here: Path) -> bool:
         return (here.name in folders and run_of(here.parent)) or bool(REPORTED.fullmatch(here.name))
 
-    return [source for source in sources if not any(map(is_output, _real(source.path).parents))]
+    found = [source for source in sources if not any(map(is_output, _real(source.path).parents))]
+    taken = {_real(out) / folder for folder in folders}
+    for source in found:
+        if not taken.isdisjoint(_real(source.path).parents):
+            raise ValueError(
+                f"out must not put pictures among photos, got {out} with {source.path}; name another folder"
+            )
+    return found
 
 
 def _plain(category: str) -> str:

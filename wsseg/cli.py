@@ -791,6 +791,7 @@ def _arriving(job: Job) -> "Iterator[Source | None]":
     """The photos of the folders as they arrive; for ever."""
     from wsseg.batch import arriving, beside_outputs
     from wsseg.files import find_photos, is_folder
+    from wsseg.record import is_run
 
     if strange := [path for path in job.paths if not is_folder(path)]:
         raise ValueError(f"paths must be folders where photos arrive, got {strange[0]}; name its folder")
@@ -800,6 +801,8 @@ def _arriving(job: Job) -> "Iterator[Source | None]":
         sources = find_photos(job.paths, named={**names, **given}, empty_ok=True)
         return _of_shard(job, beside_outputs(sources, job.out))
 
+    if not is_run(job.out):
+        find({})  # Once the run is there, photos among its pictures could not be told from them.
     return arriving(find, complain=_warn)
 
 
