@@ -150,6 +150,14 @@ class TestMerge:
         outcomes = done(tmp_path / "out", sources_in(photos))
         assert [outcome.record.name.rpartition("/")[2] for outcome in outcomes if outcome.fresh] == [lost.stem]
 
+    def test_pictures_in_a_linked_folder_are_there(self, shards: list[Path], tmp_path: Path) -> None:
+        for shard in shards:
+            moved = (shard / "saliency").rename(tmp_path / f"{shard.name} elsewhere")
+            (shard / "saliency").symlink_to(moved, target_is_directory=True)
+        merging = merge(shards, tmp_path / "out")
+        assert (merging.photos, merging.lacking) == (12, 0)
+        assert len(files_in(tmp_path / "out")) == 12
+
     def test_what_was_broken_off_is_told(self, shards: list[Path], tmp_path: Path) -> None:
         (shards[1] / "run.json").unlink()
         assert merge(shards, tmp_path / "out").unfinished == (shards[1],)

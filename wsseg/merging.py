@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from wsseg.files import is_local, replacing, sizes_below
-from wsseg.record import WORKING, Record, Run, is_run, opened, read_run
+from wsseg.record import WORKING, Record, Run, is_run, opened, read_run, size_of
 
 _Entry: TypeAlias = tuple[Run, Record]
 
@@ -75,13 +75,21 @@ def _chosen(runs: Sequence[Run]) -> tuple[list[_Entry], set[str]]:
     chosen: dict[str, _Entry] = {}
     names = set[str]()
     for run in runs:
-        sizes = sizes_below(run.folder)
+        size = _sizes_in(run.folder)
         for record in run.records:
             name = _folded(record.name)
             names.add(name)
-            if all(map(sizes.get, record.files)):
+            if all(map(size, record.files)):
                 chosen[name] = _better(chosen.get(name), (run, record))
     return list(chosen.values()), names
+
+
+def _sizes_in(folder: Path) -> Callable[[str], int]:
+    """The size of each file of a run; 0 for one that is not there."""
+    if is_local(folder):
+        return lambda file: size_of(folder / file)
+    sizes = sizes_below(folder)  # To ask for each would cost a request.
+    return lambda file: sizes.get(file, 0)
 
 
 def _better(first: _Entry | None, second: _Entry) -> _Entry:

@@ -316,10 +316,7 @@ class Journal:
     def _size(self, file: str) -> int:
         if not is_local(self._out):
             return self._sizes.get(file, 0)
-        try:
-            return (self._out / file).stat().st_size
-        except OSError:
-            return 0
+        return size_of(self._out / file)
 
     def _notice(self, record: Record) -> None:
         for labelled in (False, True):
@@ -356,6 +353,14 @@ class Journal:
                 file.writelines(lines)
             remove(_parts(self._out))
             self._waiting = []
+
+
+def size_of(path: Path) -> int:
+    """The size in bytes of a file on a disk, which may lie in a linked folder; 0 when it is not there."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _stem(file: str) -> str:
