@@ -158,6 +158,21 @@ class TestMerge:
         assert (merging.photos, merging.lacking) == (12, 0)
         assert len(files_in(tmp_path / "out")) == 12
 
+    def test_a_photo_in_doubt_is_left_out(self, photos: Path, shards: list[Path], tmp_path: Path) -> None:
+        with opened(shards[0], MADE_BY) as journal:
+            journal.doubt(doubted := read_run(shards[0]).records[0])
+        merging = merge(shards, tmp_path / "out")
+        assert (merging.photos, merging.lacking) == (11, 1)
+        outcomes = done(tmp_path / "out", sources_in(photos))
+        assert [outcome.record.name for outcome in outcomes if outcome.fresh] == [doubted.name]
+
+    def test_one_in_doubt_is_taken_of_another_run(self, photos: Path, shards: list[Path], tmp_path: Path) -> None:
+        merge(shards, tmp_path / "out")
+        with opened(tmp_path / "out", MADE_BY) as journal:
+            journal.doubt(read_run(tmp_path / "out").records[0])
+        assert merge(shards, tmp_path / "out").lacking == 0
+        assert not any(outcome.fresh for outcome in done(tmp_path / "out", sources_in(photos)))
+
     def test_what_was_broken_off_is_told(self, shards: list[Path], tmp_path: Path) -> None:
         (shards[1] / "run.json").unlink()
         assert merge(shards, tmp_path / "out").unfinished == (shards[1],)
@@ -238,4 +253,4 @@ def test_the_command_tells_counts(
     assert not ended.value.code
     told = capsys.readouterr().err
     assert f"{shards[1]} was broken off" in told
-    assert f"11 photos of 3 runs, 1 left out, whose pictures are gone: {tmp_path / 'out'}" in told
+    assert f"11 photos of 3 runs, 1 left out, whose pictures are gone or in doubt: {tmp_path / 'out'}" in told

@@ -592,7 +592,7 @@ def merge(
     for run in merging.unfinished:
         _say(f"{run} was broken off, and may lack photos: go on with it")
     failed = f", {merging.failed} of which failed" if merging.failed else ""
-    lacking = f", {merging.lacking} left out, whose pictures are gone" if merging.lacking else ""
+    lacking = f", {merging.lacking} left out, whose pictures are gone or in doubt" if merging.lacking else ""
     _say(f"{merging.photos} photos of {len(runs)} runs{failed}{lacking}: {out}")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from wsseg.files import is_local, replacing, sizes_below
-from wsseg.record import WORKING, Record, Run, is_run, opened, read_run, size_of
+from wsseg.record import UNSURE, WORKING, Record, Run, is_run, opened, read_run, size_of
 
 _Entry: TypeAlias = tuple[Run, Record]
 
@@ -25,7 +25,7 @@ class Merging:
     photos: int
     failed: int
     lacking: int
-    """Photos left out, since a picture of theirs is gone: they are to be done again."""
+    """Photos left out, since a picture of theirs is gone, or may be of other settings: they are to be done again."""
     unfinished: tuple[Path, ...]
     """The runs that did not end by themselves, which may lack photos."""
 
@@ -71,7 +71,7 @@ def _check_apart(runs: Sequence[Path], out: Path) -> None:
 
 
 def _chosen(runs: Sequence[Run]) -> tuple[list[_Entry], set[str]]:
-    """What is taken of each photo that has all its pictures, and the names of all photos."""
+    """What is taken of each photo that has all its pictures without doubt, and the names of all photos."""
     chosen: dict[str, _Entry] = {}
     names = set[str]()
     for run in runs:
@@ -79,7 +79,7 @@ def _chosen(runs: Sequence[Run]) -> tuple[list[_Entry], set[str]]:
         for record in run.records:
             name = _folded(record.name)
             names.add(name)
-            if all(map(size, record.files)):
+            if record.settings != UNSURE and all(map(size, record.files)):
                 chosen[name] = _better(chosen.get(name), (run, record))
     return list(chosen.values()), names
 
@@ -136,7 +136,8 @@ def _first_digest(runs: Sequence[Run]) -> str | None:
 def _digests(run: Run) -> list[str]:
     """The digests of the settings of a run: one, unless it was gone on with under others."""
     said = [run.made_by["settings"]] if "settings" in run.made_by else []
-    return list(dict.fromkeys([*said, *(record.settings for record in run.records)]))
+    held = (record.settings for record in run.records if record.settings != UNSURE)
+    return list(dict.fromkeys([*said, *held]))
 
 
 def _check_settings(runs: Sequence[Run]) -> None:
