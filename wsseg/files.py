@@ -5,6 +5,7 @@ Pillow decodes. While it does, this module holds a lock, sets Pillow's two globa
 at a time, and processes as many as they like.
 """
 
+import hashlib
 import math
 import os
 import stat
@@ -728,8 +729,9 @@ def find_photos(
     list, or s3://...; blank lines and # comments are skipped).
     A name is the photo's path relative to its folder with suffix `.png`, and `_` for a backslash and `..`; below the
     folder's own name when there are several paths; photos that would share a name keep their whole name (`a.jpg.png`).
-    Names are compared without case and Unicode form, as some file systems do. ValueError names a path that is missing
-    or holds no photo, and two photos whose names still clash.
+    Names are compared without case and Unicode form, as some file systems do; whole names that differ in these alone
+    have a digest too (`a.jpg-0f1e2d3c.png`). ValueError names a path that is missing or holds no photo, and two photos
+    whose names still clash.
 
     `named` has the names, without suffix, that photos have already by their paths: these keep theirs, and no other gets
     it while they are there. With `empty_ok` a folder may hold none.
@@ -869,17 +871,32 @@ def _name_under(root: Path, path: Path) -> PurePosixPath:
 
 def _named(sources: list[Source], named: Mapping[str, str]) -> list[Source]:
     owners = {_folded(PurePosixPath(f"{name}.png")): path for path, name in named.items()}
-    short = [source.name.with_suffix(".png") for source in sources]
-    uses = Counter(map(_folded, short))
-    names = []
-    for source, name in zip(sources, short, strict=True):
-        if (kept := named.get(str(source.path))) is not None:
-            names.append(PurePosixPath(f"{kept}.png"))
-        elif uses[_folded(name)] == 1 and not _is_another(owners.get(_folded(name)), source.path):
-            names.append(name)
-        else:
-            names.append(source.name.with_name(f"{source.name.name}.png"))
-    return [Source(source.path, name) for source, name in zip(sources, names, strict=True)]
+    found = {place: name for place, source in enumerate(sources) if (name := _kept(source, named))}
+    for name_of in (_short, _whole, _marked):
+        uses = Counter(_folded(name_of(source.name)) for source in sources)
+        for place in set(range(len(sources))) - found.keys():
+            path, name = sources[place].path, name_of(sources[place].name)
+            if uses[_folded(name)] == 1 and not _is_another(owners.get(_folded(name)), path):
+                found[place] = name
+    return [Source(source.path, found.get(place, _whole(source.name))) for place, source in enumerate(sources)]
+
+
+def _kept(source: Source, named: Mapping[str, str]) -> PurePosixPath | None:
+    name = named.get(str(source.path))
+    return None if name is None else PurePosixPath(f"{name}.png")
+
+
+def _short(name: PurePosixPath) -> PurePosixPath:
+    return name.with_suffix(".png")
+
+
+def _whole(name: PurePosixPath) -> PurePosixPath:
+    return name.with_name(f"{name.name}.png")
+
+
+def _marked(name: PurePosixPath) -> PurePosixPath:
+    """The whole name with a digest of how it is written, which tells it from another that file systems may not."""
+    return name.with_name(f"{name.name}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}.png")
 
 
 def _is_another(owner: str | None, path: Path) -> bool:
