@@ -140,6 +140,28 @@ class TestSegment:
         assert f"out must not put pictures among photos, got {photos} with {photos}/masks/cat.jpg" in ended.err
         assert files_in(photos) == ["masks/cat.jpg", "sub/cup.png"]
 
+    def test_a_relative_path_is_known_from_anywhere(
+        self, run: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Even where another photo has the same one; and one that came later keeps its longer name."""
+        words = ("saliency", "photos", "-o", tmp_path / "out", "--method", "gradient")
+        monkeypatch.chdir(tmp_path)
+        run(*words)
+        (photos / "cat.gif").write_bytes((photos / "cat.jpg").read_bytes())
+        run(*words)
+        pictures = {
+            name: (tmp_path / "out" / name).read_bytes() for name in files_in(tmp_path / "out") if name.endswith(".png")
+        }
+        (tmp_path / "other/photos").mkdir(parents=True)
+        (tmp_path / "other/photos/cat.jpg").write_bytes((photos / "sub/cup.png").read_bytes())
+        monkeypatch.chdir(tmp_path / "other")
+        for path in ("../photos", photos):
+            assert "3 of 3 photos done, 3 of them by an earlier run" in run(words[0], path, *words[2:]).err
+        assert "1 of 1 photos done:" in run(*words).err
+        for name, data in pictures.items():
+            assert (tmp_path / "out" / name).read_bytes() == data
+        assert (tmp_path / "out/saliency/cat.jpg.png").exists()
+
     def test_the_target_may_be_named(self, run: Run, photos: Path, tmp_path: Path) -> None:
         ended = run("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--target", "tiger_cat|TABBY", *QUICK)
         assert ended.code == 0

@@ -712,6 +712,15 @@ def test_photos_need_a_place(small: Path, tmp_path: Path, to: str) -> None:
         export_run(small, to, tmp_path / f"o{SUFFIXES.get(to, '')}", photos=True)
 
 
+def test_photos_of_relative_paths_are_found_from_anywhere(small: Path, tmp_path: Path) -> None:
+    lines = [json.loads(line) for line in (small / "run.jsonl").read_bytes().splitlines()]
+    for told in lines:
+        told.update(input=str(Path(told["input"]).relative_to(small.parent)), base=str(small.parent))
+    (small / "run.jsonl").write_text("".join(f"{json.dumps(told)}\n" for told in lines))
+    export_run(small, "yolo", tmp_path / "out", photos=True)
+    assert len(list((tmp_path / "out").rglob("*.jpg"))) == len(lines)
+
+
 def test_photos_that_are_gone_are_named(small: Path, tmp_path: Path) -> None:
     (small.parent / "photos/a.jpg").unlink()
     with pytest.raises(

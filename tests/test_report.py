@@ -408,6 +408,15 @@ def test_hostile_text_is_in_the_data_as_text(hostile: Made) -> None:
     assert "\\u202egpj.exe" in categories
 
 
+def test_a_relative_photo_is_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_picture(tmp_path / "here/a.png", np.zeros((4, 5, 3), np.uint8))
+    record = Record(input="a.png", base=str(tmp_path / "here"), name="a", settings="")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/run.jsonl").write_bytes(record.as_line())
+    monkeypatch.chdir(tmp_path)
+    assert write_report(tmp_path / "run", tmp_path / "page.html").problems == ()
+
+
 @given(st.text())
 def test_spelled_text_can_be_printed_and_encoded(text: str) -> None:
     spelled = module.spelled(text)

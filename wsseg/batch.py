@@ -114,7 +114,9 @@ class Task:
         return not earlier.error and earlier.settings == self.settings and set(self.pictures) <= earlier.pictures
 
     def _blank(self, job: Job) -> Record:
-        return Record(input=str(job.source.path), name=name_of(job.source), settings=self.settings)
+        path = job.source.path
+        base = str(Path.cwd()) if is_local(path) and not path.is_absolute() else ""
+        return Record(input=str(path), base=base, name=name_of(job.source), settings=self.settings)
 
     def _read(self, job: Job) -> _Case:
         case = _tried("read", self._fetched, _Case(job=job, record=self._blank(job)))
@@ -134,7 +136,7 @@ class Task:
         record = replace(case.record, hash=_sha256(data), hints=hints)
         earlier = job.earlier if job.complete else None
         if earlier and (earlier.hash, earlier.hints) == (record.hash, record.hints):
-            return replace(case, record=replace(earlier, input=record.input), kept=True)
+            return replace(case, record=replace(earlier, input=record.input, base=record.base), kept=True)
         return replace(case, record=record, content=data)
 
     def _decoded(self, case: _Case) -> _Case:

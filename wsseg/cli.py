@@ -821,7 +821,7 @@ def _names_in(out: Path) -> dict[str, str]:
     """What an earlier run called the outputs of each photo, by the photo's path."""
     from wsseg.record import is_run, read_run
 
-    return {record.input: record.name for record in read_run(out).records} if is_run(out) else {}
+    return {record.place: record.name for record in read_run(out).records} if is_run(out) else {}
 
 
 def _engine(job: Job, found: "Sequence[Source] | None") -> "Engine":

@@ -14,7 +14,7 @@ import unicodedata
 import uuid
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -871,19 +871,23 @@ def _name_under(root: Path, path: Path) -> PurePosixPath:
 
 def _named(sources: list[Source], named: Mapping[str, str]) -> list[Source]:
     owners = {_folded(PurePosixPath(f"{name}.png")): path for path, name in named.items()}
-    found = {place: name for place, source in enumerate(sources) if (name := _kept(source, named))}
+    real = cache(os.path.realpath)  # Of a few folders, which hold many photos.
+    names = {_place(path, real): PurePosixPath(f"{name}.png") for path, name in named.items()}
+    places = [_place(str(source.path), real) for source in sources]
+    found = {index: names[place] for index, place in enumerate(places) if place in names}
     for name_of in (_short, _whole, _marked):
         uses = Counter(_folded(name_of(source.name)) for source in sources)
-        for place in set(range(len(sources))) - found.keys():
-            path, name = sources[place].path, name_of(sources[place].name)
+        for index in set(range(len(sources))) - found.keys():
+            path, name = sources[index].path, name_of(sources[index].name)
             if uses[_folded(name)] == 1 and not _is_another(owners.get(_folded(name)), path):
-                found[place] = name
-    return [Source(source.path, found.get(place, _whole(source.name))) for place, source in enumerate(sources)]
+                found[index] = name
+    return [Source(source.path, found.get(index, _whole(source.name))) for index, source in enumerate(sources)]
 
 
-def _kept(source: Source, named: Mapping[str, str]) -> PurePosixPath | None:
-    name = named.get(str(source.path))
-    return None if name is None else PurePosixPath(f"{name}.png")
+def _place(path: str, real: Callable[[str], str]) -> str:
+    """Where a photo is, however its path is spelled; a linked photo stays a photo of its own."""
+    folder, name = os.path.split(path)
+    return path if "://" in path else str(Path(real(folder), name))
 
 
 def _short(name: PurePosixPath) -> PurePosixPath:

@@ -70,6 +70,8 @@ class Record:
 
     input: str
     """The photo's path, as it was given."""
+    base: str = ""
+    """The folder that the path starts from; empty when it says so itself."""
     name: str
     """What its outputs are called, below their folders and without suffix: `sub/a`."""
     settings: str
@@ -98,6 +100,11 @@ class Record:
                 raise ValueError(f"its files must lie in folders of pictures, got {file!r}")
 
     @property
+    def place(self) -> str:
+        """The photo's path from anywhere."""
+        return str(Path(self.base, self.input)) if self.base else self.input
+
+    @property
     def files(self) -> list[str]:
         """All outputs, relative to the run's folder."""
         return [file for outputs in self._all_outputs for file in outputs.values()]
@@ -114,6 +121,8 @@ class Record:
     def as_line(self) -> bytes:
         """A line of JSON: flat when the photo has one target alone, else with a list of `findings`."""
         told = asdict(self)
+        if not self.base:
+            del told["base"]
         if len(self.findings) == 1 and not self.outputs:
             told |= told.pop("findings")[0]
         return json.dumps(told).encode() + b"\n"

@@ -340,9 +340,9 @@ class _Drawer:
         """The photo if it is on this machine, and is what the run saw; ValueError and OSError otherwise."""
         if "://" in record.input:
             raise ValueError(f"photo must be on a disk to be shown, got {record.input}; copy it, and segment the copy")
-        data = read_file(Path(record.input), max_pixels=self.max_pixels)
+        data = read_file(Path(record.place), max_pixels=self.max_pixels)
         if record.hash and hashlib.sha256(data).hexdigest() != record.hash:
-            raise ValueError(f"photo must be the one that the run saw, got another at {record.input}; segment it again")
+            raise ValueError(f"photo must be the one that the run saw, got another at {record.place}; segment it again")
         return read_image(data, max_pixels=self.max_pixels)
 
     def _output(self, file: str) -> Image:

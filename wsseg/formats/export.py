@@ -126,7 +126,7 @@ def _place(out: str | PathLike[str], form: Format, *, force: bool) -> Path:
 
 
 def _name_of(record: Record) -> PhotoName:
-    name = PhotoName(name=record.name, input=record.input)
+    name = PhotoName(name=record.name, input=record.place)
     if Path(name.input).name in ("", ".."):
         raise ValueError(f"run must hold the paths of photos, got {record.input!r}; segment it anew")
     return name

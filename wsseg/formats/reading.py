@@ -38,7 +38,7 @@ def photo_of(record: Record, folder: Path, *, max_pixels: int) -> AnnotatedPhoto
         for finding in [record.findings[number]]
     )
     height, width = found[0][1].shape
-    return AnnotatedPhoto(name=record.name, input=record.input, size=(height, width), objects=objects)
+    return AnnotatedPhoto(name=record.name, input=record.place, size=(height, width), objects=objects)
 
 
 def _of_masks(record: Record, folder: Path, max_pixels: int) -> Iterator[tuple[int, Mask]]:
