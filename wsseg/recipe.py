@@ -91,7 +91,7 @@ class Recipe:
     cam_share: float = _number(
         "saliency", 0.5, "say of Grad-CAM in fused, less where the classifier is less sure of its choice", 0, 1
     )
-    cam_share_given: float = _number("saliency", 0.75, "say of Grad-CAM in fused when a target is given", 0, 1)
+    cam_share_given: float = _number("saliency", 1.0, "say of Grad-CAM in fused when a target is given", 0, 1)
     steps: int = _number("saliency", 20, "photos on the way from black, for integrated", 1, 1000)
     layers: str = _text("saliency", "", "names of layers, separated by commas, for maps of activations; else found")
     channels: int = _number("saliency", 32, "channels of a layer that score_cam tries as masks", 1)
