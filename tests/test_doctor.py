@@ -14,8 +14,8 @@ from wsseg.doctor import TIMED, diagnose, missing_extras, wheels
 from wsseg.models import Model
 
 
-def model_of(file: Path, sha256: str) -> Model:
-    return Model("mine", "cached", None, 1.0, "https://example.org", file, sha256)
+def model_of(file: Path, sha256: str, name: str = "efficientnet_lite0") -> Model:
+    return Model(name, "cached", None, 1.0, "https://example.org", file, sha256)
 
 
 def test_a_sound_installation_segments_a_photo_by_each_recipe() -> None:
@@ -50,6 +50,19 @@ def test_damaged_weights_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     found = diagnose()
     assert not found.weights[0].sound
     assert str(file) in found.remedy
+
+
+def test_weights_of_another_network_are_no_problem_of_the_embedded_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A folder stands for a file that cannot be read: root may read all."""
+    models = [model_of(tmp_path, "", "vgg19"), model_of(Path(__file__), "", "vgg16")]
+    monkeypatch.setattr("wsseg.models.models", lambda: iter(models))
+    monkeypatch.setattr(doctor, "_timed", lambda: iter([("fast", 1.0)]))
+    found = diagnose()
+    assert [one.sound for one in found.weights] == [False, True]
+    assert (found.problem, found.seconds) == (None, {"fast": 1.0})
+    assert str(tmp_path) not in found.remedy
 
 
 def test_it_needs_no_network_s_library_to_say_that_it_is_missing() -> None:

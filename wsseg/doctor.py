@@ -43,6 +43,7 @@ class Weights:
     classifier: str
     file: Path
     sha256: str
+    """Empty when it cannot be read."""
     sound: bool
     """Whether that is what it should be, as far as is known."""
 
@@ -67,7 +68,7 @@ class Diagnosis:
     @property
     def remedy(self) -> str:
         """What may mend the problem."""
-        damaged = [one for one in self.weights if not one.sound]
+        damaged = [one for one in self.weights if one.classifier in wheels() and not one.sound]
         return f"delete {damaged[0].file} first, then {REINSTALL}" if damaged else REINSTALL
 
     def as_json(self) -> dict[str, Any]:
@@ -125,9 +126,14 @@ def _timed() -> Iterator[tuple[str, float]]:
 
 
 def _weights_of(model: "Model", file: Path) -> Weights:
-    with file.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return Weights(classifier=model.name, file=file, sha256=digest, sound=digest.startswith(model.sha256))
+    try:
+        with file.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:  # One that cannot be read is as good as damaged, and no fault of the others.
+        digest = ""
+    return Weights(
+        classifier=model.name, file=file, sha256=digest, sound=bool(digest) and digest.startswith(model.sha256)
+    )
 
 
 def _versions() -> dict[str, str | None]:
