@@ -63,8 +63,17 @@ def table(*heads: str, rows: Iterable[Sequence[object]]) -> str:
 
 
 def accuracy() -> str:
-    """The table of the README, where it is written."""
-    return re.search(r"^\| set \|.*?(?=\n\n)", README.read_text(), re.MULTILINE | re.DOTALL)[0]
+    return of_readme("set")
+
+
+def pages() -> str:
+    return of_readme("to").replace("](docs/", "](")
+
+
+def of_readme(head: str) -> str:
+    """The table whose first column is called so, where it is written."""
+    (found,) = (part for part in README.read_text().split("\n\n") if part.startswith(f"| {head} |"))
+    return found
 
 
 def codings() -> str:
@@ -190,6 +199,7 @@ MADE: dict[str, Callable[[], str]] = {
     "scores": scores,
     "layouts": layouts,
     "numbers": numbers,
+    "pages": pages,
     "commands": commands,
     "python": python,
 }

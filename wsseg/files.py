@@ -876,6 +876,8 @@ def _named(sources: list[Source], named: Mapping[str, str]) -> list[Source]:
     places = [_place(str(source.path), real) for source in sources]
     found = {index: names[place] for index, place in enumerate(places) if place in names}
     for name_of in (_short, _whole, _marked):
+        if len(found) == len(sources):
+            break
         uses = Counter(_folded(name_of(source.name)) for source in sources)
         for index in set(range(len(sources))) - found.keys():
             path, name = sources[index].path, name_of(sources[index].name)

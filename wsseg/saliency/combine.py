@@ -49,12 +49,21 @@ def fused(
     has less than `CERTAIN`. ValueError for a network without a grid of features, see `grids_of`.
     """
     activation, features = _look(classifier, image, target, mirror=mirror)
-    fine = smoothgrad(
-        classifier, image, target, mirror=mirror, crops=crops, samples=samples, noise=noise, random_state=random_state
-    )
     share = cam_share_given if target.weights is None else cam_share * min(1.0, max(target.weights) / CERTAIN)
     grid = features.shape[1:]
-    both = _ranged(_resized(fine, grid)) ** (1 - share) * _ranged(_resized(activation, grid)) ** share
+    both = _ranged(_resized(activation, grid))
+    if share < 1:  # Else SmoothGrad would take its passes, and have no say.
+        fine = smoothgrad(
+            classifier,
+            image,
+            target,
+            mirror=mirror,
+            crops=crops,
+            samples=samples,
+            noise=noise,
+            random_state=random_state,
+        )
+        both = _ranged(_resized(fine, grid)) ** (1 - share) * both**share
     return _ranged(spread(both, features, steps=spread_steps))
 
 
