@@ -29,8 +29,8 @@ from variants import Looker, Variant, cut, otsu, variants_of
 
 import wsseg
 from wsseg.arrays import Seeds
-from wsseg.cli import recipe_flags
-from wsseg.files import read_photo
+from wsseg.cli.app import recipe_flags
+from wsseg.files.photos import read_photo
 from wsseg.metrics import scores
 from wsseg.recipe import Recipe
 
@@ -67,7 +67,7 @@ def main(
     *,
     data: Data,
     limit: Annotated[int | None, typer.Option(min=1, help="Photos of each set at most, evenly spread.")] = None,
-    classifier: Annotated[str, typer.Option(help="As in wsseg segment.")] = wsseg.classifier.EMBEDDED,
+    classifier: Annotated[str, typer.Option(help="As in wsseg segment.")] = wsseg.classifier.weights.EMBEDDED,
     workers: Annotated[int, typer.Option(min=1, help="Processes; the figures do not depend on them.")] = 1,
     targets: Annotated[bool, typer.Option("--targets", help="Give each photo the classes of its set's list.")] = False,
     ablate: Annotated[bool, typer.Option("--ablate", help="Also leave out each part, and run peers.")] = False,

@@ -22,8 +22,8 @@ from workers import Workers, each, segmenter
 
 import wsseg
 from wsseg.arrays import FOREGROUND, Box, Seeds
-from wsseg.cli import recipe_flags
-from wsseg.hints import Hints, box_grown
+from wsseg.cli.app import recipe_flags
+from wsseg.graphcut.hints import Hints, box_grown
 from wsseg.metrics import scores
 from wsseg.recipe import Recipe
 

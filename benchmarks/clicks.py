@@ -27,7 +27,7 @@ from workers import Workers, each, segmenter
 
 import wsseg
 from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Image, Mask, Point, Seeds
-from wsseg.hints import Hints, seeds_from_hints
+from wsseg.graphcut.hints import Hints, seeds_from_hints
 from wsseg.metrics import scores
 from wsseg.recipe import Recipe
 

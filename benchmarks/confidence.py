@@ -21,8 +21,8 @@ from scipy.stats import spearmanr
 from workers import Workers, each, segmenter
 
 import wsseg
-from wsseg.cli import recipe_flags
-from wsseg.confidence import WEIGHTS, confidence_of
+from wsseg.cli.app import recipe_flags
+from wsseg.graphcut.confidence import WEIGHTS, confidence_of
 from wsseg.metrics import scores
 from wsseg.recipe import Recipe
 
@@ -71,7 +71,7 @@ def main(
 def case_of(sample: Sample) -> Case:
     """The photo's mask, its signs and what it is worth."""
     sighting = segmenter().sight(sample.photo)
-    found = wsseg.label(sighting.image, sighting.saliency, segmenter().recipe)
+    found = wsseg.mask_from_saliency(sighting.image, sighting.saliency, segmenter().recipe)
     signs = tuple(found.signs.get(name, 0.0) for name in WEIGHTS)
     iou = scores(found.mask, truth_of(sample))["iou"]
     return Case(sample.collection, signs, sighting.probability, confidence_of(found.signs), iou)

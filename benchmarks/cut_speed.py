@@ -24,7 +24,7 @@ from variants import ITERATIONS, grabcut
 
 import wsseg
 from wsseg.arrays import BACKGROUND, FOREGROUND, Image, Saliency, Seeds
-from wsseg.cli import recipe_flags
+from wsseg.cli.app import recipe_flags
 from wsseg.metrics import scores
 from wsseg.recipe import Recipe
 
@@ -59,7 +59,7 @@ def main(
     print(f"ratio {ratios}")
 
 
-def at_size(sample: Sample, sighting: wsseg.Sighting, megapixels: float) -> tuple[Image, Saliency, Seeds]:
+def at_size(sample: Sample, sighting: wsseg.SaliencyResult, megapixels: float) -> tuple[Image, Saliency, Seeds]:
     """Photo, map and truth of that many megapixels."""
     truth = truth_of(sample)
     scale = (megapixels * 1e6 / truth.size) ** 0.5
@@ -72,7 +72,7 @@ def at_size(sample: Sample, sighting: wsseg.Sighting, megapixels: float) -> tupl
 
 def row_of(image: Image, saliency: Saliency, truth: Seeds, recipe: Recipe) -> Row:
     """Both on one photo, one after the other."""
-    ours, labeling = seconds_of(partial(wsseg.label, image, saliency, recipe))
+    ours, labeling = seconds_of(partial(wsseg.mask_from_saliency, image, saliency, recipe))
     start = start_of(saliency, recipe)
     theirs, mask = seconds_of(partial(grabcut, image, start))
     ious = (scores(labeling.mask, truth)["iou"], scores(mask, truth)["iou"])

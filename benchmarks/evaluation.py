@@ -14,7 +14,7 @@ import numpy as np
 import typer
 from provenance import provenance
 
-from wsseg.evaluation import evaluate
+from wsseg.evaluation.evaluate import evaluate
 
 HEIGHT, WIDTH = 375, 500
 KINDS = 50

@@ -33,11 +33,15 @@ from rich.progress import track
 from rich.table import Table
 
 import wsseg
-from wsseg.batch import Engine, Outcome, Task, run, see_masks
-from wsseg.engines import here, in_processes
-from wsseg.files import Source, find_photos
+from wsseg.engines.processes import in_processes
+from wsseg.engines.stream import here
+from wsseg.files.find import find_photos
+from wsseg.files.names import Source
 from wsseg.recipe import MAX_PIXELS
-from wsseg.record import opened, read_run
+from wsseg.runs.batch import Engine, run
+from wsseg.runs.journal import opened
+from wsseg.runs.record import read_run
+from wsseg.runs.task import Outcome, Task, see_masks
 
 Data = Annotated[Path, typer.Option(help="Folder with a folder `photos`.")]
 Recipe = Annotated[str, typer.Option(help="As in wsseg segment.")]

@@ -28,7 +28,7 @@ from stages import seconds_of
 
 import wsseg
 from wsseg.arrays import Image, Saliency
-from wsseg.cli import recipe_flags
+from wsseg.cli.app import recipe_flags
 from wsseg.recipe import Recipe
 
 MEGAPIXELS = (0.2, 1.0, 4.0, 12.0, 24.0)
@@ -71,13 +71,13 @@ def alone(measure: Callable[..., tuple[float, float]], *given: Any) -> tuple[flo
 def cost_of(image: Image, saliency: Saliency, megapixels: float, recipe: Recipe) -> tuple[float, float]:
     """Seconds, and MiB above what was held before, on the photo enlarged."""
     cv2.setNumThreads(1)
-    wsseg.label(image, saliency, recipe)  # Libraries load at first use.
+    wsseg.mask_from_saliency(image, saliency, recipe)  # Libraries load at first use.
     scale = (megapixels * 1e6 / saliency.size) ** 0.5
     image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     saliency = cv2.resize(saliency, image.shape[1::-1], interpolation=cv2.INTER_LINEAR).clip(0, 1)
     Path("/proc/self/clear_refs").write_text("5")  # The peak begins anew.
     before = held("VmRSS")
-    seconds, _ = seconds_of(partial(wsseg.label, image, saliency, recipe))
+    seconds, _ = seconds_of(partial(wsseg.mask_from_saliency, image, saliency, recipe))
     return seconds, held("VmHWM") - before
 
 
@@ -87,12 +87,12 @@ def held(field: str) -> float:
     return int(line.split()[1]) / 1024
 
 
-def agreement(sighting: wsseg.Sighting, recipe: Recipe) -> float | None:
+def agreement(sighting: wsseg.SaliencyResult, recipe: Recipe) -> float | None:
     """The IoU of the two masks, where there are two."""
-    banded = wsseg.label(sighting.image, sighting.saliency, recipe)
+    banded = wsseg.mask_from_saliency(sighting.image, sighting.saliency, recipe)
     if banded.exact:
         return None
-    exact = wsseg.label(sighting.image, sighting.saliency, replace(recipe, exact_side=ENDLESS))
+    exact = wsseg.mask_from_saliency(sighting.image, sighting.saliency, replace(recipe, exact_side=ENDLESS))
     return float((banded.mask & exact.mask).sum() / max((banded.mask | exact.mask).sum(), 1))
 
 

@@ -23,7 +23,7 @@ from rich.table import Table
 from variants import grabcut
 
 import wsseg
-from wsseg.cli import recipe_flags
+from wsseg.cli.app import recipe_flags
 from wsseg.recipe import Recipe
 
 Result = TypeVar("Result")
@@ -48,7 +48,7 @@ def main(
         saliency = segmenter.sight(image).saliency
         stages = (
             partial(segmenter.sight, image),
-            partial(wsseg.label, image, saliency, segmenter.recipe),
+            partial(wsseg.mask_from_saliency, image, saliency, segmenter.recipe),
             partial(grabcut, image, np.zeros(image.shape[:2], np.uint8), RECTANGLE),
         )
         rows.append([seconds_of(stage)[0] for stage in stages])

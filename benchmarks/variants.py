@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from wsseg.arrays import Image, Mask, Saliency
-from wsseg.classifier import Classifier
-from wsseg.labeling import label
+from wsseg.classifier.classifier import Classifier
+from wsseg.graphcut.labeling import mask_from_saliency
 from wsseg.recipe import RECIPES, Recipe
-from wsseg.segmentation import Segmenter
+from wsseg.segmenting.segmenter import Segmenter
 
 INSET: Final = 0.05
 """Width of the frame outside the rectangle that cv2.grabCut starts from, per side of the photo."""
@@ -43,7 +43,7 @@ def cut(recipe: Recipe) -> Variant:
     """The recipe's mask."""
 
     def variant(looker: Looker) -> Mask:
-        return label(looker.image, looker.saliency(recipe), recipe.given if looker.target else recipe).mask
+        return mask_from_saliency(looker.image, looker.saliency(recipe), recipe.given if looker.target else recipe).mask
 
     return variant
 

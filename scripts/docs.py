@@ -21,9 +21,10 @@ from mkdocs.structure.pages import Page
 from typer.cli import get_docs_for_click
 
 import wsseg
-from wsseg import cli
-from wsseg.datasets import CODINGS, LAYOUTS
-from wsseg.protocols import LOWER, MEANINGS, PROTOCOLS, Protocol
+from wsseg.cli import app as cli
+from wsseg.evaluation.codings import CODINGS
+from wsseg.evaluation.layouts import LAYOUTS
+from wsseg.evaluation.protocols import LOWER, MEANINGS, PROTOCOLS, Protocol
 from wsseg.recipe import RECIPES, Recipe
 
 README = Path(__file__).resolve().parents[1] / "README.md"

@@ -99,7 +99,12 @@ def _problem(mutation: Mutation) -> str | None:
 
 
 def _tried(mutation: Mutation) -> Outcome:
-    return _run_on_copy(mutation, [f"tests/test_{name}.py" for name in mutation.tests])
+    return _run_on_copy(mutation, [_file_of(name) for name in mutation.tests])
+
+
+def _file_of(name: str) -> str:
+    (file,) = (ROOT / "tests").rglob(f"test_{name}.py")
+    return file.relative_to(ROOT).as_posix()
 
 
 def _run_on_copy(mutation: Mutation | None, tests: Sequence[str]) -> Outcome:

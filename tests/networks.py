@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from wsseg.arrays import Image
-from wsseg.classifier import Classifier, Preprocessing, load_classifier
+from wsseg.classifier.classifier import Classifier, Preprocessing
+from wsseg.classifier.load import load_classifier
 
 
 def seeded(model: nn.Module, seed: int = 0) -> nn.Module:

@@ -10,8 +10,8 @@ import pytest
 
 import wsseg
 from wsseg import doctor
+from wsseg.classifier.catalog import Model
 from wsseg.doctor import TIMED, diagnose, missing_extras, wheels
-from wsseg.models import Model
 
 
 def model_of(file: Path, sha256: str, name: str = "efficientnet_lite0") -> Model:
@@ -35,7 +35,7 @@ def test_a_classifier_that_cannot_run_is_a_problem_with_a_remedy(monkeypatch: py
     def broken() -> None:
         raise OSError("libcudart.so is gone")
 
-    monkeypatch.setattr("wsseg.models.devices", broken)
+    monkeypatch.setattr("wsseg.classifier.catalog.devices", broken)
     found = diagnose()
     assert found.problem == "OSError: libcudart.so is gone"
     assert "pip install" in found.remedy
@@ -45,7 +45,7 @@ def test_a_classifier_that_cannot_run_is_a_problem_with_a_remedy(monkeypatch: py
 def test_damaged_weights_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "weights.pth"
     file.write_bytes(b"half")
-    monkeypatch.setattr("wsseg.models.models", lambda: iter([model_of(file, "0" * 8)]))
+    monkeypatch.setattr("wsseg.classifier.catalog.models", lambda: iter([model_of(file, "0" * 8)]))
     monkeypatch.setattr(doctor, "_timed", lambda: iter([("fast", 1.0)]))
     found = diagnose()
     assert not found.weights[0].sound
@@ -57,7 +57,7 @@ def test_weights_of_another_network_are_no_problem_of_the_embedded_one(
 ) -> None:
     """A folder stands for a file that cannot be read: root may read all."""
     models = [model_of(tmp_path, "", "vgg19"), model_of(Path(__file__), "", "vgg16")]
-    monkeypatch.setattr("wsseg.models.models", lambda: iter(models))
+    monkeypatch.setattr("wsseg.classifier.catalog.models", lambda: iter(models))
     monkeypatch.setattr(doctor, "_timed", lambda: iter([("fast", 1.0)]))
     found = diagnose()
     assert [one.sound for one in found.weights] == [False, True]
@@ -66,7 +66,9 @@ def test_weights_of_another_network_are_no_problem_of_the_embedded_one(
 
 
 def test_it_needs_no_network_s_library_to_say_that_it_is_missing() -> None:
-    script = "import sys; sys.modules['torch'] = None; from wsseg.cli import main; sys.argv[1:] = ['doctor']; main()"
+    script = (
+        "import sys; sys.modules['torch'] = None; from wsseg.cli.app import main; sys.argv[1:] = ['doctor']; main()"
+    )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert run.returncode == 1
     assert "no photo can be segmented" in run.stderr

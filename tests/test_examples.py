@@ -13,7 +13,7 @@ import pytest
 from PIL import Image as pillow
 
 import wsseg
-from wsseg.cli import main
+from wsseg.cli.app import main
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))

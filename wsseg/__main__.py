@@ -1,5 +1,5 @@
 """`python -m wsseg` is `wsseg`."""
 
-from wsseg.cli import main
+from wsseg.cli.app import main
 
 main()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import wsseg
 
 if TYPE_CHECKING:
-    from wsseg.models import Model
+    from wsseg.classifier.catalog import Model
 
 PHOTO: Final = "chelsea.png"
 """That speed is measured on, of those that scikit-image ships: 451 x 300 pixels."""
@@ -81,8 +81,8 @@ def diagnose() -> Diagnosis:
     """Looks at all there is, and segments a photo by each of the `TIMED` recipes."""
     devices, weights, seconds, problem = dict[str, str](), list[Weights](), dict[str, float](), None
     try:
-        from wsseg.models import devices as devices_of
-        from wsseg.models import models
+        from wsseg.classifier.catalog import devices as devices_of
+        from wsseg.classifier.catalog import models
 
         devices = devices_of()
         weights = [_weights_of(model, model.file) for model in models() if model.file]
@@ -113,9 +113,9 @@ def wheels() -> list[str]:
 
 
 def _timed() -> Iterator[tuple[str, float]]:
-    from wsseg.classifier import load_classifier
-    from wsseg.files import read_image
-    from wsseg.segmentation import Segmenter
+    from wsseg.classifier.load import load_classifier
+    from wsseg.files.photos import read_image
+    from wsseg.segmenting.segmenter import Segmenter
 
     image, classifier = read_image((resources.files("skimage") / "data" / PHOTO).read_bytes()), load_classifier()
     classifier.probabilities(image)  # The first pass takes longer than any after it.

@@ -215,7 +215,6 @@ RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
     }
 )
 
-
 _KNOWN: Final = f"one of {', '.join(RECIPES)}"
 
 

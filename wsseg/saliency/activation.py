@@ -19,8 +19,8 @@ import torch
 from torch import nn
 
 from wsseg.arrays import Image
-from wsseg.categories import Target
-from wsseg.classifier import Classifier
+from wsseg.classifier.categories import Target
+from wsseg.classifier.classifier import Classifier
 from wsseg.saliency.layers import forward, grids_of, last, last_of_each, named, pooled_weights
 from wsseg.saliency.score import score_of
 from wsseg.saliency.views import BATCH, differentiable, mean_map, views_of

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from wsseg.arrays import Image
-from wsseg.categories import Target
-from wsseg.classifier import Classifier
+from wsseg.classifier.categories import Target
+from wsseg.classifier.classifier import Classifier
 from wsseg.saliency.features import Look, look_at, takes_any_size
 from wsseg.saliency.gradient import smoothgrad
 from wsseg.saliency.propagate import spread

@@ -8,8 +8,8 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
-from wsseg.categories import Target
-from wsseg.classifier import Classifier
+from wsseg.classifier.categories import Target
+from wsseg.classifier.classifier import Classifier
 from wsseg.saliency.activation import weighted_by_mean_slopes
 from wsseg.saliency.layers import Grid, Size, forward, grids_of, last
 from wsseg.saliency.score import score_of

@@ -16,8 +16,8 @@ import torch
 from torch.autograd.graph import Node
 
 from wsseg.arrays import Image
-from wsseg.categories import Target
-from wsseg.classifier import Classifier
+from wsseg.classifier.categories import Target
+from wsseg.classifier.classifier import Classifier
 from wsseg.saliency.score import score_of
 from wsseg.saliency.views import BATCH, differentiable, mean_map, views_of
 

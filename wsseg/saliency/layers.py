@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, TypeAlias
 import torch
 from torch import nn
 
-from wsseg.classifier import Classifier
+from wsseg.classifier.classifier import Classifier
 
 PREFIX_TOKENS: Final = 16
 """The most tokens before those of the grid that are taken for such: class, distillation and registers."""

@@ -2,7 +2,7 @@
 
 import torch
 
-from wsseg.categories import Target
+from wsseg.classifier.categories import Target
 
 
 def score_of(scores: torch.Tensor, target: Target) -> torch.Tensor:

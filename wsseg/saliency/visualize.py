@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 
 from wsseg.arrays import Image
-from wsseg.categories import Target
-from wsseg.classifier import Classifier
+from wsseg.classifier.categories import Target
+from wsseg.classifier.classifier import Classifier
 from wsseg.recipe import VISUALIZATION_STEPS
 from wsseg.saliency.gradient import score_gradient
 

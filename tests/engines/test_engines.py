@@ -1,0 +1,122 @@
+"""Where a batch runs: the results are the same everywhere, and no item is lost with the process that held it."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wsseg.engines.processes import in_processes
+from wsseg.engines.stream import DEATHS, WORTH, here, in_order, workers_for
+
+
+def squares(items: Iterable[int | None]) -> Iterator[tuple[int, int]]:
+    return ((item, item**2) for item in items if item is not None)
+
+
+def deadly(item: int, fatal: int, marker: Path | None = None) -> tuple[int, int]:
+    """Kills its process at one item: always, or until there is a marker."""
+    if item == fatal and not (marker and marker.exists()):
+        if marker:
+            marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return item, item**2
+
+
+def by(act: Any, items: Iterable[int | None]) -> Iterator[tuple[int, int]]:
+    return (act(item) for item in items if item is not None)
+
+
+def lost(item: int, fate: str) -> tuple[int, str]:
+    return item, fate
+
+
+class Stillborn:
+    """What ends the process that it is brought to."""
+
+    def __call__(self, items: Iterable[object]) -> Iterator[object]:
+        return iter(items)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os._exit, (3,)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_results_do_not_depend_on_the_processes(workers: int) -> None:
+    items = [*range(10), None, *range(10, 20)]
+    found = in_processes(squares, items, lost=lost, workers=workers)
+    assert sorted(found) == list(here(squares, items, lost=lost)) == [(item, item**2) for item in range(20)]
+
+
+def test_one_process_keeps_the_order() -> None:
+    assert [item for item, _ in in_processes(squares, range(20), lost=lost, workers=1)] == list(range(20))
+
+
+def test_without_items_there_are_no_results() -> None:
+    assert list(in_processes(squares, [], lost=lost, workers=2)) == []
+
+
+def test_the_items_of_a_process_that_dies_are_done_by_another(tmp_path: Path) -> None:
+    act = partial(deadly, fatal=4, marker=tmp_path / "marker")
+    assert sorted(in_processes(partial(by, act), range(9), lost=lost, workers=2)) == [(n, n**2) for n in range(9)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_item_that_no_process_outlives_is_lost_alone(workers: int) -> None:
+    found = dict(in_processes(partial(by, partial(deadly, fatal=4)), range(9), lost=lost, workers=workers))
+    assert found == {n: n**2 for n in range(9)} | {
+        4: "no process outlived it (SIGKILL); use fewer workers, or make it smaller"
+    }
+
+
+def wrong(items: Iterable[int | None]) -> Iterator[int]:
+    for item in items:
+        if item == 2:
+            raise OSError("no space")
+        yield item or 0
+
+
+def test_what_the_stream_raises_is_raised_here() -> None:
+    with pytest.raises(OSError, match="^no space") as raised:
+        list(in_processes(wrong, [1, 2, 3], lost=lost, workers=2))
+    assert "in wrong" in raised.value.__notes__[0]
+
+
+def test_processes_that_cannot_start_are_not_started_for_ever() -> None:
+    with pytest.raises(
+        ChildProcessError, match="^workers must be able to start, got exit code 3; give them more memory"
+    ):
+        list(in_processes(Stillborn(), range(DEATHS), lost=lost, workers=1))
+
+
+def test_no_process_outlives_it() -> None:
+    results = in_processes(squares, range(1000), lost=lost, workers=2)
+    next(results)
+    assert len(multiprocessing.active_children()) == 2
+    results.close()  # type: ignore[attr-defined]  # It is a generator.
+    assert not multiprocessing.active_children()
+
+
+def test_items_are_taken_as_they_are_needed() -> None:
+    taken: list[int] = []
+    results = in_processes(squares, (taken.append(item) or item for item in range(1000)), lost=lost, workers=1)  # type: ignore[func-returns-value]  # None, which is the point.
+    next(results)
+    assert len(taken) < 20
+    results.close()  # type: ignore[attr-defined]  # It is a generator.
+
+
+def test_what_comes_early_waits_for_its_turn() -> None:
+    numbered = [(2, "c"), (0, "a"), (1, "b"), (4, "e"), (3, "d")]
+    assert list(in_order(iter(numbered))) == list("abcde")
+    assert list(in_order([])) == []
+
+
+def test_there_are_as_many_processes_as_cores_and_work() -> None:
+    cores = workers_for(None)
+    assert cores >= 1
+    assert [workers_for(items) for items in (0, 1, 2 * WORTH - 1, 10_000)] == [1, 1, 1, cores]

@@ -1,0 +1,77 @@
+"""Intervals of means and of formulas of means."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from wsseg.evaluation.bootstrap import AT_ONCE, FEWEST, RESAMPLES, Resamples, interval_of
+
+
+def resamples_of(values: Any, random_state: int = 0) -> Resamples:
+    resamples = Resamples(random_state)
+    for one in values:
+        resamples.add({"curve": one, "rest": one[0]})
+    return resamples
+
+
+@pytest.mark.parametrize("photos", [30, AT_ONCE, 500])
+def test_the_interval_is_as_wide_as_that_of_resampled_photos(photos: int) -> None:
+    rng = np.random.default_rng(photos)
+    values = rng.random((photos, 3))
+    found = resamples_of(values)
+    drawn = values[rng.integers(0, photos, (RESAMPLES, photos))].mean(axis=1)
+    expected = np.quantile(drawn, (0.025, 0.975), axis=0)
+    assert found.mean("curve") == pytest.approx(values.mean(axis=0))
+    bounds = np.transpose([interval_of(draws) for draws in found.draws("curve").T])
+    assert bounds == pytest.approx(expected, abs=0.15 * float(np.diff(expected, axis=0).max()))
+
+
+def test_the_mean_lies_in_the_interval_of_most_means() -> None:
+    rng = np.random.default_rng(1)
+    bounds = [interval_of(resamples_of(rng.normal(size=(60, 1)), seed).draws("rest")) for seed in range(200)]
+    covered = np.mean([low <= 0 <= high for low, high in bounds])
+    assert 0.90 <= covered <= 0.98
+
+
+def test_a_formula_sees_the_axes_of_the_values() -> None:
+    values = np.random.default_rng(2).random((80, 2, 5))
+    resamples = Resamples(0)
+    for one in values:
+        resamples.add({"first": one[0], "all": one})
+    low, high = interval_of(resamples.draws("all", lambda means: means.max(axis=-1).sum(axis=-1)))
+    assert low < values.mean(axis=0).max(axis=-1).sum() < high
+    assert resamples.mean("all").shape == (2, 5)
+
+
+def test_values_of_one_name_are_resampled_with_those_of_another() -> None:
+    found = resamples_of(np.random.default_rng(3).random((20, 4)))
+    assert (found.draws("rest") == found.draws("curve")[:, 0]).all()
+
+
+def test_when_it_is_asked_does_not_matter_after_whole_blocks() -> None:
+    values = np.random.default_rng(4).random((3 * AT_ONCE, 2))
+    asked = resamples_of(values[:AT_ONCE])
+    asked.mean("curve")
+    for one in values[AT_ONCE:]:
+        asked.add({"curve": one, "rest": one[0]})
+    assert (asked.draws("curve") == resamples_of(values).draws("curve")).all()
+
+
+def test_equal_states_give_equal_draws() -> None:
+    values = np.random.default_rng(5).random((50, 1))
+    first, same, other = (resamples_of(values, state).draws("curve").tolist() for state in (0, 0, 1))
+    assert first == same != other
+
+
+def test_of_few_photos_there_is_no_interval() -> None:
+    few = resamples_of(np.full((FEWEST - 1, 1), 0.25))
+    assert few.mean("rest") == 0.25
+    assert np.isnan(interval_of(few.draws("rest"))).all()
+    assert interval_of(few.draws("curve", lambda means: means.max(axis=-1)))[0] != 0.25
+    assert interval_of(resamples_of(np.full((FEWEST, 1), 0.25)).draws("rest")) == (0.25, 0.25)
+
+
+def test_an_unknown_name_is_a_key_error() -> None:
+    with pytest.raises(KeyError):
+        resamples_of(np.ones((2, 1))).mean("nothing")

@@ -1,0 +1,570 @@
+"""Known benchmarks as small trees: each is scored by one call, with the truths that its own code would read."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools import mask as coco
+
+from wsseg.arrays import UNKNOWN, Box
+from wsseg.evaluation.coco_truths import CocoTruth
+from wsseg.evaluation.codings import CODINGS, VOC_CLASSES, object_truth
+from wsseg.evaluation.evaluate import evaluate
+from wsseg.evaluation.layouts import KINDS, LAYOUTS
+from wsseg.evaluation.protocols import LOWER, MEANINGS, PROTOCOLS, sequence_scores
+from wsseg.evaluation.result import Evaluation
+from wsseg.evaluation.truths import truths_in
+from wsseg.files.encode import write_labels
+from wsseg.runs.record import Finding, Record
+
+OBJECT = np.array([[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]], np.uint8)
+SHIFTED = np.roll(OBJECT, 1, axis=1)
+
+
+def put(path: Path, levels: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(levels, np.uint8)).save(path)
+
+
+def put_labels(path: Path, labels: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_labels(path, np.asarray(labels, np.uint8))
+
+
+def write(path: Path, *lines: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{line}\n" for line in lines))
+
+
+def values_of(evaluation: Evaluation) -> dict[str, float]:
+    assert evaluation.problems == ()
+    return {one.name: one.value for one in evaluation.statistics}
+
+
+def scored(root: Path, protocol: str, **options: Any) -> Evaluation:
+    return evaluate(root / "found", root / "data", protocol=protocol, **options)
+
+
+# ---------------------------------------------------------------------------------------------------------- tables
+
+
+def test_every_layout_has_a_coding_or_boxes_and_a_kind() -> None:
+    for name, layout in LAYOUTS.items():
+        assert (layout.coding in CODINGS) != (layout.boxes is not None)
+        assert "https://" in layout.source or "http://" in layout.source
+        assert any(name in names for names in KINDS.values())
+
+
+def test_every_score_has_a_meaning() -> None:
+    frames = sequence_scores({"j": [1.0] * 5, "f": [0.5] * 5})
+    names = {name for rules in PROTOCOLS.values() for name in (*rules.scores, *rules.wholes)} | frames.keys()
+    assert names <= MEANINGS.keys()
+    assert names >= LOWER
+
+
+# ---------------------------------------------------------------------------------------------------------- codings
+
+
+def test_codings_say_what_is_object_and_what_is_void(tmp_path: Path) -> None:
+    path = tmp_path / "truth.png"
+    put(path, [[0, 128, 129, 255]])
+    assert object_truth(path, "grey").tolist() == [[0, 0, 1, 1]]
+    assert object_truth(path, "any").tolist() == [[0, 1, 1, 1]]
+    put(path, [[1, 2, 3, 2]])
+    assert object_truth(path, "trimap").tolist() == [[1, 0, UNKNOWN, 0]]
+    put_labels(path, [[0, 8, 15, 255]])
+    assert object_truth(path, "voc").tolist() == [[0, 1, 1, UNKNOWN]]
+    assert object_truth(path, "voc", category="cat").tolist() == [[0, 1, 0, UNKNOWN]]
+    assert object_truth(path, "voc", category="15").tolist() == [[0, 0, 1, UNKNOWN]]
+    put(path, [[[0, 0, 0], [44, 1, 0], [1000 % 256, 1000 // 256, 0]]])
+    assert object_truth(path, "imagenet-s").tolist() == [[0, 1, UNKNOWN]]
+    assert object_truth(path, "imagenet-s", category="300").tolist() == [[0, 1, UNKNOWN]]
+    assert object_truth(path, "imagenet-s", category="44").tolist() == [[0, 0, UNKNOWN]]
+
+
+def test_classes_have_the_numbers_of_the_development_kit() -> None:
+    assert (VOC_CLASSES[8], VOC_CLASSES[15], VOC_CLASSES[20], len(VOC_CLASSES)) == ("cat", "person", "tvmonitor", 21)
+
+
+@pytest.mark.parametrize(("coding", "category"), [("grey", "cat"), ("voc", "unicorn"), ("voc", "21"), ("binary", "1")])
+def test_a_category_must_be_of_the_coding(tmp_path: Path, coding: str, category: str) -> None:
+    put(tmp_path / "data/a.png", OBJECT)
+    with pytest.raises(ValueError, match=f"^category must be .* got '{category}'"):
+        truths_in(tmp_path / "data", coding=coding, category=category)
+
+
+def test_blue_is_no_class_of_imagenet_s(tmp_path: Path) -> None:
+    put(tmp_path / "truth.png", [[[1, 0, 9]]])
+    with pytest.raises(ValueError, match=r"truth\.png must hold classes in red and green, got blue; "):
+        object_truth(tmp_path / "truth.png", "imagenet-s")
+
+
+# ------------------------------------------------------------------------------------------------------------- COCO
+
+
+@pytest.fixture
+def annotations(tmp_path: Path) -> Path:
+    """A photo with a cat as RLE, a dog as a polygon and a crowd of cats, and one with nothing."""
+    crowd = np.zeros((6, 8), np.uint8)
+    crowd[:, 7] = 1
+    cat = np.zeros((6, 8), np.uint8)
+    cat[1:3, 1:4] = 1
+    rle = coco.encode(np.asfortranarray(cat))
+    runs = {"size": [6, 8], "counts": [42, 6]}
+    square = [1.0, 3.0, 4.0, 3.0, 4.0, 5.0, 1.0, 5.0]
+    content = {
+        "images": [
+            {"id": 3, "file_name": "sub/a.jpg", "height": 6, "width": 8},
+            {"id": 4, "file_name": "b.jpg", "height": 6, "width": 8},
+        ],
+        "categories": [{"id": 17, "name": "cat"}, {"id": 18, "name": "dog"}],
+        "annotations": [
+            {"image_id": 3, "category_id": 17, "segmentation": {"size": [6, 8], "counts": rle["counts"].decode()}},
+            {"image_id": 3, "category_id": 18, "segmentation": [square]},
+            {"image_id": 3, "category_id": 17, "segmentation": runs, "iscrowd": 1},
+        ],
+    }
+    file = tmp_path / "data" / "instances.json"
+    write(file, json.dumps(content))
+    return file
+
+
+def test_coco_truths_are_the_union_of_objects_and_crowds_are_void(annotations: Path) -> None:
+    (truth,) = truths_in(annotations).wanted["sub/a"]
+    expected = np.zeros((6, 8), np.uint8)
+    expected[1:5, 1:4] = 1
+    expected[:, 7] = UNKNOWN
+    assert (truth.read() == expected).all()
+    assert not truths_in(annotations).wanted["b"][0].read().any()
+
+
+@pytest.mark.parametrize("category", ["dog", "18"])
+def test_coco_truths_of_one_category(annotations: Path, category: str) -> None:
+    (truth,) = truths_in(annotations, category=category).wanted["sub/a"]
+    assert truth.read().sum() == 6
+    assert truth.read()[3:5, 1:4].all()
+
+
+def test_masks_are_scored_against_a_coco_file(annotations: Path, tmp_path: Path) -> None:
+    mask = np.zeros((6, 8), np.uint8)
+    mask[1:5, 1:4], mask[:, 7] = 255, 255
+    put(tmp_path / "found/sub/a.png", mask)
+    put(tmp_path / "found/b.png", 0 * mask)
+    assert values_of(evaluate(tmp_path / "found", annotations))["iou"] == 1
+
+
+def test_a_file_that_is_not_coco_s_is_refused(tmp_path: Path) -> None:
+    for text in ("{", "[]", '{"images": []}'):
+        write(tmp_path / "a.json", text)
+        with pytest.raises(ValueError, match="^truths must be a COCO file"):
+            truths_in(tmp_path / "a.json")
+
+
+def test_a_broken_segmentation_is_a_problem(annotations: Path, tmp_path: Path) -> None:
+    content = json.loads(annotations.read_text())
+    content["annotations"][1]["segmentation"] = [[1.0]]
+    content["annotations"][2]["segmentation"]["size"] = [3, 3]
+    write(annotations, json.dumps(content))
+    put(tmp_path / "found/sub/a.png", np.zeros((6, 8)))
+    put(tmp_path / "found/b.png", np.zeros((6, 8)))
+    (problem,) = evaluate(tmp_path / "found", annotations).problems
+    assert problem.startswith("sub/a: truth must have")
+
+
+def broken(annotations: Path, **changes: Any) -> str:
+    """What reading the truth of `sub/a` complains of, once its image or its annotations are changed."""
+    content = json.loads(annotations.read_text())
+    for where, change in changes.items():
+        one = content["images"][0] if where == "image" else content["annotations"][0]
+        one.update(change)
+    write(annotations, json.dumps(content))
+    with pytest.raises(ValueError) as raised:
+        truths_in(annotations).wanted["sub/a"][0].read()
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        {"size": [6, 8], "counts": [10, 5]},
+        {"size": [6, 8], "counts": [50, -2]},
+        {"size": [6, 8], "counts": [10**30]},
+        {"size": [6, 8], "counts": "zzzzzzzzz"},
+        {"size": [6, 8], "counts": "o" * 100_000},
+        {"size": [6, 8]},
+        [[float("nan"), 3.0, 4.0, 3.0, 4.0, 5.0]],
+        [[float("inf"), 3.0, 4.0, 3.0, 4.0, 5.0]],
+        [[1e9, 3.0, 4.0, 3.0, 4.0, 5.0]],
+        ["square"],
+        [],
+        7,
+    ],
+)
+def test_segmentations_that_are_not_whole_are_refused(annotations: Path, segmentation: object) -> None:
+    assert "truth must have sound segmentations" in broken(annotations, annotation={"segmentation": segmentation})
+
+
+@pytest.mark.parametrize("height", [0, -6, "6", 6.0, None, 10**9])
+def test_a_size_that_is_none_is_refused_before_memory_is_taken(annotations: Path, height: object) -> None:
+    assert "truth must have a height and a width of" in broken(annotations, image={"height": height})
+
+
+def test_the_runs_of_any_mask_are_read_as_pycocotools_writes_them(annotations: Path) -> None:
+    rng = np.random.default_rng(0)
+    for scale in (1, 3, 20):
+        mask = cv2.resize(rng.integers(0, 2, (90 // scale + 1, 70 // scale + 1), np.uint8), (70, 90), interpolation=0)
+        counts = coco.encode(np.asfortranarray(mask))["counts"].decode()
+        truth = CocoTruth("a.jpg", (90, 70), [{"size": [90, 70], "counts": counts}], [])
+        assert (truth.read() == mask).all()
+
+
+def test_photos_of_one_name_or_id_are_told(annotations: Path, tmp_path: Path) -> None:
+    content = json.loads(annotations.read_text())
+    content["images"][1]["file_name"] = "sub/a.png"
+    write(annotations, json.dumps(content))
+    put(tmp_path / "found/sub/a.png", np.zeros((6, 8)))
+    (problem,) = evaluate(tmp_path / "found", annotations).problems
+    assert problem == "sub/a: truth must be one file, got sub/a.jpg and sub/a.png; keep one of them"
+    content["images"][1]["id"] = 3
+    write(annotations, json.dumps(content))
+    with pytest.raises(ValueError, match="^truths must have an id for each image, got 1 twice"):
+        truths_in(annotations)
+
+
+NAMELESS = '{"images": [{"id": 1, "file_name": ""}], "categories": [], "annotations": []}'
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, NAMELESS], ids=["deep", "nameless"])
+def test_what_only_looks_like_a_coco_file_is_refused(tmp_path: Path, text: str) -> None:
+    write(tmp_path / "a.json", text)
+    with pytest.raises(ValueError, match="^truths must be a COCO file"):
+        truths_in(tmp_path / "a.json")
+
+
+def test_names_pair_however_their_letters_are_composed(tmp_path: Path) -> None:
+    put(tmp_path / "found/caf\u00e9.png", OBJECT * 255)
+    put(tmp_path / "truths/cafe\u0301.PNG", OBJECT * 255)
+    assert list(evaluate(tmp_path / "found", tmp_path / "truths").photos) == ["caf\u00e9"]
+
+
+def test_an_unknown_category_of_a_coco_file_is_refused(annotations: Path) -> None:
+    with pytest.raises(ValueError, match="^category must be one of the file's, got 'cow'; they are cat, dog"):
+        truths_in(annotations, category="cow")
+
+
+# ----------------------------------------------------------------------------------------------------- saliency sets
+
+
+@pytest.mark.parametrize("folder", ["ground_truth_mask", "DUTS-TE-Mask", "DUTS-TE/DUTS-TE-Mask", "pixelwiseGT-new-PNG"])
+@pytest.mark.parametrize("protocol", ["saliency", "unsupervised"])
+def test_saliency_sets_are_scored_by_both_communities(tmp_path: Path, folder: str, protocol: str) -> None:
+    put(tmp_path / "data" / folder / "a.png", OBJECT * 200)
+    put(tmp_path / "found/a.png", SHIFTED * 180 + 20)
+    values = values_of(scored(tmp_path, protocol))
+    half = 1.3 * 2 / (0.3 * 4 + 4)
+    assert values["f_max"] == pytest.approx(half)
+    if protocol == "saliency":
+        assert list(values) == [*("mae", "f_adaptive", "e_adaptive", "s_measure", "f_max", "f_mean", "e_max", "e_mean")]
+        assert values["mae"] == pytest.approx(4 / 16)  # Of the stretched map.
+    else:
+        assert values["iou"] == pytest.approx(2 / 6)
+
+
+def test_a_plain_folder_may_be_scored_by_a_protocol(tmp_path: Path) -> None:
+    put(tmp_path / "data/a.png", OBJECT * 255)
+    put(tmp_path / "found/a.png", OBJECT * 255)
+    assert values_of(scored(tmp_path, "saliency"))["f_max"] == pytest.approx(1)
+
+
+# ------------------------------------------------------------------------------------------------------ PASCAL VOC
+
+
+@pytest.fixture
+def voc(tmp_path: Path) -> Path:
+    """Two photos of `val` and one of `train`: cats, and a person."""
+    base = tmp_path / "data/VOCdevkit/VOC2012"
+    for name, label in {"a": 8, "b": 15, "c": 1}.items():
+        truth = OBJECT * label
+        truth[0] = 255
+        put_labels(base / f"SegmentationClass/{name}.png", truth)
+        objects = "<object><name>cat</name><bndbox><xmin>2</xmin><ymin>2</ymin><xmax>3</xmax><ymax>3</ymax></bndbox>"
+        write(base / f"Annotations/{name}.xml", f"<annotation>{objects}</object></annotation>")
+    write(base / "ImageSets/Segmentation/val.txt", "a", "b")
+    write(base / "ImageSets/Segmentation/train.txt", "c")
+    write(base / "ImageSets/Main/trainval.txt", "a", "b", "c")
+    return tmp_path
+
+
+def test_voc_pools_the_classes_of_the_split(voc: Path) -> None:
+    put_labels(voc / "found/a.png", OBJECT * 8)
+    put_labels(voc / "found/b.png", OBJECT * 8)
+    put_labels(voc / "found/c.png", OBJECT * 3)  # Of another split.
+    evaluation = scored(voc, "voc")
+    assert list(evaluation.photos) == ["a", "b"]
+    assert evaluation.classes == {"background": 1, "cat": 0.5, "person": 0}
+    assert values_of(evaluation) == pytest.approx({"accuracy": 20 / 24, "miou": 0.5, "pixel_accuracy": 20 / 24})
+    assert evaluation.as_json()["classes"]["cat"] == 0.5
+
+
+def test_another_split_is_named(voc: Path) -> None:
+    put_labels(voc / "found/c.png", OBJECT)
+    assert values_of(scored(voc, "voc", split="train"))["miou"] == 1
+    with pytest.raises(ValueError, match="^split must be one of val, train, trainval, got 'test'; "):
+        scored(voc, "voc", split="test")
+    with pytest.raises(ValueError, match="^split must be listed in .*trainval.txt, got"):
+        scored(voc, "voc", split="trainval")
+
+
+def test_a_photo_of_the_split_without_truth_or_mask_is_a_problem(voc: Path) -> None:
+    write(voc / "data/VOCdevkit/VOC2012/ImageSets/Segmentation/val.txt", "a", "nowhere")
+    put_labels(voc / "found/b.png", OBJECT)
+    problems = scored(voc, "voc").problems
+    assert problems[0].startswith("a: mask must be one file, got none")
+    assert problems[1].startswith("nowhere: truth must be one file, got none")
+
+
+def test_a_mask_of_no_class_is_a_problem(voc: Path) -> None:
+    put(voc / "found/a.png", OBJECT * 255)
+    put_labels(voc / "found/b.png", OBJECT)
+    (problem,) = scored(voc, "voc").problems
+    assert problem == "a: labels must hold classes below 21, got 255; number them likewise"
+
+
+def test_a_missing_mask_of_classes_may_count_as_background(voc: Path) -> None:
+    put_labels(voc / "found/a.png", OBJECT * 8)
+    evaluation = scored(voc, "voc", missing="zero")
+    assert evaluation.classes == {"background": 16 / 20, "cat": 1, "person": 0}
+
+
+def test_voc_truths_may_be_of_one_class(voc: Path) -> None:
+    put(voc / "found/a.png", OBJECT * 255)
+    put(voc / "found/b.png", OBJECT * 0)
+    evaluation = scored(voc, "default", layout="voc", category="cat")
+    assert [photo["iou"] for photo in evaluation.photos.values()] == [1, 1]
+
+
+def test_corloc_of_voc_needs_one_true_box(voc: Path) -> None:
+    spotted = np.pad(OBJECT, (0, 3)) * 255
+    spotted[6, 6] = 255  # The largest component counts.
+    for name, mask in {"a": OBJECT * 255, "b": spotted, "c": SHIFTED * 255}.items():
+        put(voc / f"found/{name}.png", mask)
+    evaluation = scored(voc, "corloc")
+    assert [photo["corloc"] for photo in evaluation.photos.values()] == [1, 1, 0]
+    assert values_of(evaluation)["corloc"] == pytest.approx(2 / 3)
+    assert scored(voc, "corloc", category="dog").photos["a"]["corloc"] == 0
+
+
+CORNERS = "<a><object><bndbox><xmin>{}</xmin><ymin>1</ymin><xmax>5</xmax><ymax>5</ymax></bndbox></object></a>"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<annotation><object>",
+        CORNERS.format("inf"),
+        CORNERS.format("nan"),
+        CORNERS.format("9"),
+        '<?xml version="1.0" encoding="morse"?><a/>',
+    ],
+)
+def test_a_broken_annotation_is_a_problem(voc: Path, text: str) -> None:
+    write(voc / "data/VOCdevkit/VOC2012/Annotations/a.xml", text)
+    for name in "abc":
+        put(voc / f"found/{name}.png", OBJECT * 255)
+    (problem,) = scored(voc, "corloc").problems
+    assert problem.startswith("a: ")
+    assert "a.xml must hold objects with boxes" in problem
+
+
+# ------------------------------------------------------------------------------------------------------- ImageNet-S
+
+
+@pytest.fixture
+def imagenet_s(tmp_path: Path) -> Path:
+    colors = np.zeros((4, 4, 3), np.uint8)
+    colors[OBJECT == 1] = (300 % 256, 300 // 256, 0)
+    colors[0] = (1000 % 256, 1000 // 256, 0)
+    put(tmp_path / "data/validation-segmentation/n01443537/one.png", colors)
+    return tmp_path
+
+
+def test_imagenet_segmentation_pools_object_and_background(imagenet_s: Path) -> None:
+    put(imagenet_s / "found/n01443537/one.png", SHIFTED * 255)
+    values = values_of(scored(imagenet_s, "imagenet-segmentation"))
+    assert values["pooled_accuracy"] == pytest.approx(8 / 12)
+    assert values["pooled_miou"] == pytest.approx((2 / 6 + 6 / 10) / 2)
+
+
+def test_imagenet_s_compares_classes_of_its_coding(imagenet_s: Path) -> None:
+    truth = imagenet_s / "data/validation-segmentation/n01443537/one.png"
+    found = imagenet_s / "found/n01443537/one.png"
+    colors = np.array(Image.open(truth))
+    colors[0] = 0
+    put(found, colors)
+    evaluation = scored(imagenet_s, "imagenet-s")
+    assert evaluation.classes == {"0": 1, "300": 1}
+
+
+# ------------------------------------------------------------------------------------------------------ pets, birds
+
+
+def test_pets_have_trimaps_and_lists(tmp_path: Path) -> None:
+    for name in ("Abyssinian_1", "beagle_2"):
+        truth = np.where(OBJECT == 1, 1, 2)
+        truth[0] = 3
+        put(tmp_path / f"data/annotations/trimaps/{name}.png", truth)
+        put(tmp_path / f"data/annotations/trimaps/._{name}.png", truth)
+        put(tmp_path / f"found/{name}.png", OBJECT * 255)
+    write(tmp_path / "data/annotations/test.txt", "Abyssinian_1 1 1 1")
+    evaluation = scored(tmp_path, "unsupervised")
+    assert list(evaluation.photos) == ["Abyssinian_1"]
+    assert values_of(evaluation)["iou"] == 1
+
+
+@pytest.fixture
+def birds(tmp_path: Path) -> Path:
+    base = tmp_path / "data/CUB_200_2011"
+    for number, name in enumerate(("001.Auk/one", "001.Auk/two"), 1):
+        put(base / f"segmentations/{name}.png", OBJECT * 204 + 51 * SHIFTED)
+        put(tmp_path / f"found/{name}.png", OBJECT * 255)
+        with (base / "images.txt").open("a") as file:
+            file.write(f"{number} {name}.jpg\n")
+    write(base / "train_test_split.txt", "1 1", "2 0")
+    write(base / "bounding_boxes.txt", "1 0.0 0.0 1.0 1.0", "2 1.0 1.0 2.0 2.0")
+    return tmp_path
+
+
+def test_birds_are_where_most_annotators_saw_them(birds: Path) -> None:
+    evaluation = scored(birds, "unsupervised")
+    assert list(evaluation.photos) == ["001.Auk/two"]
+    assert values_of(evaluation)["iou"] == 1
+
+
+def test_birds_have_boxes(birds: Path) -> None:
+    evaluation = scored(birds, "corloc")
+    assert list(evaluation.photos) == ["001.Auk/two"]
+    assert values_of(evaluation) == {"box_iou": 1, "corloc": 1}
+
+
+@pytest.mark.parametrize("line", ["7 1 2 3 4", "1 inf 2 3 4", "1 a 2 3 4", "1 2 3", "1 1 1 0 5"])
+def test_a_line_that_is_no_box_is_named(birds: Path, line: str) -> None:
+    file = next(birds.rglob("bounding_boxes.txt"))
+    write(file, f"{line}\n\n")
+    number, _, rest = line.partition(" ")
+    with pytest.raises(ValueError, match=rf"bounding_boxes.txt must hold a number.*got {number} '{rest}'; mend"):
+        truths_in(birds / "data", protocol="corloc", layout="cub-boxes")
+
+
+def test_a_list_of_the_split_that_is_not_there_is_asked_for(birds: Path) -> None:
+    next(birds.rglob("train_test_split.txt")).unlink()
+    with pytest.raises(ValueError, match="^split must be listed in .*train_test_split.txt"):
+        truths_in(birds / "data", layout="cub")
+
+
+def test_of_several_layouts_one_is_named(birds: Path) -> None:
+    put(birds / "data/ground_truth_mask/001.Auk/two.png", OBJECT * 255)
+    with pytest.raises(ValueError, match="^truths must have one layout, got ecssd and cub in .*--layout$"):
+        scored(birds, "unsupervised")
+    assert scored(birds, "unsupervised", layout="cub").problems == ()
+    with pytest.raises(ValueError, match="^layout must be one of .* has, got pets; "):
+        scored(birds, "unsupervised", layout="pets")
+
+
+# ------------------------------------------------------------------------------------------------------------ DAVIS
+
+
+def test_davis_scores_sequences_without_their_ends(tmp_path: Path) -> None:
+    blank = np.zeros((20, 20), np.uint8)
+    blank[5:15, 5:15] = 255
+    lines = []
+    for sequence, frames in {"cow": 7, "goat": 6, "train": 5}.items():
+        for frame in range(frames):
+            put(tmp_path / f"data/Annotations/480p/{sequence}/{frame:05}.png", blank)
+            if 0 < frame < frames - 1 or sequence == "cow":
+                shift = 10 if sequence == "goat" and frame == 4 else 0
+                put(tmp_path / f"found/{sequence}/{frame:05}.png", np.roll(blank, shift, axis=0))
+            name = f"{sequence}/{frame:05}"
+            lines += [f"/JPEGImages/480p/{name}.jpg /Annotations/480p/{name}.png"] * (sequence != "train")
+    write(tmp_path / "data/ImageSets/480p/val.txt", *lines)
+    evaluation = scored(tmp_path, "davis")
+    assert len(evaluation.photos) == 5 + 4
+    values = values_of(evaluation)
+    assert values["j_recall"] == pytest.approx((1 + 3 / 4) / 2)
+    assert values["j_mean"] == pytest.approx((1 + 3 / 4) / 2)
+    assert values["jf_mean"] == pytest.approx((values["j_mean"] + values["f_mean"]) / 2)
+    assert list(values) == ["j_mean", "j_recall", "j_decay", "f_mean", "f_recall", "f_decay", "jf_mean"]
+
+
+def test_frames_in_a_plain_folder_go_without_their_ends_too(tmp_path: Path) -> None:
+    for number in range(4):
+        for folder in ("found", "truths"):
+            put(tmp_path / folder / f"bear/{number}.png", OBJECT * 255)
+    evaluation = evaluate(tmp_path / "found", tmp_path / "truths", protocol="davis")
+    assert list(evaluation.photos) == ["bear/1", "bear/2"]
+    put(tmp_path / "truths/cow/1.png", OBJECT * 255)
+    with pytest.raises(ValueError, match="^truths must be of sequences of 3 frames or more, got fewer in 'cow'"):
+        evaluate(tmp_path / "found", tmp_path / "truths", protocol="davis")
+
+
+def test_each_folder_of_frames_is_a_sequence_however_deep(tmp_path: Path) -> None:
+    for name, frames, found in (("bear", 3, OBJECT), ("cow", 5, 0 * OBJECT)):
+        for number in range(frames):
+            put(tmp_path / f"truths/val/{name}/{number}.png", OBJECT * 255)
+            put(tmp_path / f"found/val/{name}/{number}.png", found * 255)
+    evaluation = evaluate(tmp_path / "found", tmp_path / "truths", protocol="davis")
+    assert len(evaluation.photos) == 4
+    assert values_of(evaluation)["j_mean"] == 0.5
+
+
+def test_the_decay_is_of_quarters() -> None:
+    values = [1.0] * 4 + [0.5] * 4 + [0.25] * 4 + [0.125] * 4
+    found = sequence_scores({"j": values, "f": [1.0] * 16})
+    # Ends of the parts, from 0: 0, 4, 8, 11 and 15, each of them in both.
+    assert found["j_decay"] == pytest.approx(np.mean(values[:5]) - np.mean(values[11:]))
+    assert (found["j_mean"], found["j_recall"]) == (pytest.approx(np.mean(values)), 0.25)
+    assert found["f_decay"] == 0
+
+
+# ----------------------------------------------------------------------------------------------------------- ILSVRC
+
+
+def box_xml(name: str, box: Box) -> str:
+    corners = zip(("xmin", "ymin", "xmax", "ymax"), (box.x0, box.y0, box.x1 - 1, box.y1 - 1), strict=True)
+    inner = "".join(f"<{corner}>{value}</{corner}>" for corner, value in corners)
+    return f"<annotation><object><name>{name}</name><bndbox>{inner}</bndbox></object></annotation>"
+
+
+@pytest.mark.slow
+def test_ilsvrc_takes_the_guesses_of_a_run(tmp_path: Path) -> None:
+    run, truths = tmp_path / "found", tmp_path / "data/ILSVRC/Annotations/CLS-LOC/val"
+    records = []
+    for name, wnid in {"one": "n02123045", "two": "n02123045", "six": "n01440764"}.items():
+        write(truths / f"{name}.xml", box_xml(wnid, Box(1, 1, 3, 3)))
+        findings = []
+        for number, category in enumerate(("tench", "tabby")):
+            mask = f"masks/{name}.{category}.png"
+            put(run / mask, (SHIFTED if name == "two" else OBJECT) * 255)
+            findings.append(Finding(category=category, probability=0.5 - number / 4, outputs={"mask": mask}))
+        records.append(Record(input=f"{name}.jpg", name=name, settings="", findings=tuple(findings)))
+    write(run / "run.jsonl", *(record.as_line().decode().strip() for record in records))
+    evaluation = scored(tmp_path, "ilsvrc-loc")
+    assert evaluation.photos == {
+        "one": {"top5_error": 0, "top1_error": 1},
+        "six": {"top5_error": 0, "top1_error": 0},
+        "two": {"top5_error": 1, "top1_error": 1},
+    }
+    assert values_of(evaluation) == pytest.approx({"top5_error": 1 / 3, "top1_error": 2 / 3})
+    assert evaluation.worst(1)[0][0] == "two"
+    with pytest.raises(ValueError, match="^masks must be the folder of a run, got .*; segment with --top 5"):
+        evaluate(run / "masks", tmp_path / "data", protocol="ilsvrc-loc")
+
+
+@pytest.mark.parametrize("protocol", ["corloc", "ilsvrc-loc"])
+def test_boxes_are_not_in_a_plain_folder(tmp_path: Path, protocol: str) -> None:
+    put(tmp_path / "data/a.png", OBJECT)
+    with pytest.raises(ValueError, match="^truths must be a benchmark's folder, got .*; it may be of .*ilsvrc"):
+        truths_in(tmp_path / "data", protocol=protocol)

@@ -1,0 +1,174 @@
+"""How far to trust a mask: each sign by a slow formula, and what good and bad masks are worth."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from oracles import contrast, energy
+
+from wsseg.graphcut.confidence import LEAST, OFFSET, REACH, WEIGHTS, confidence_of, signs_of
+from wsseg.graphcut.energy import pairwise_from_contrast
+
+SIDE = 48
+SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, max_side=8)
+
+
+def disc(shift: int = 0) -> Any:
+    y, x = np.mgrid[:SIDE, :SIDE]
+    return np.hypot(y - 24, x - 24 - shift) < 12
+
+
+def photo() -> Any:
+    """A noisy orange disc on noisy blue."""
+    colors = np.where(disc()[..., None], (230, 140, 40), (40, 80, 160))
+    return (colors + np.random.default_rng(0).normal(0, 5, colors.shape)).clip(0, 255).astype(np.uint8)
+
+
+def signs_in(image: Any, saliency: Any, odds: Any, mask: Any) -> Any:
+    pairwise = pairwise_from_contrast(image, smoothness=30)
+    return signs_of(saliency, odds, pairwise, mask, smoothness=30)
+
+
+def signs(mask: Any) -> Any:
+    """Of a mask of that photo, its map and colors being as good as can be."""
+    return signs_in(photo(), disc().astype(np.float32), np.where(disc(), 5.0, -5.0), mask)
+
+
+@st.composite
+def problems(draw: st.DrawFn) -> tuple[Any, Any, Any, Any]:
+    """Photo, map, odds and mask of one size, none of them to be changed."""
+    shape = draw(SHAPES)
+    found = (
+        draw(hnp.arrays(np.uint8, (*shape, 3))),
+        draw(hnp.arrays(np.float32, shape, elements=st.floats(0, 1, width=32))),
+        draw(hnp.arrays(np.float64, shape, elements=st.floats(-20, 20))),
+        draw(hnp.arrays(np.bool_, shape)),
+    )
+    for array in found:
+        array.setflags(write=False)
+    return found
+
+
+class TestSigns:
+    def test_of_an_ideal_mask_all_are_near_one(self) -> None:
+        assert signs(disc()) == pytest.approx({"support": 1, "contrast": 1, "drop": 1}, abs=0.05)
+
+    def test_each_is_less_the_worse_the_mask(self) -> None:
+        masks = (disc(), disc(3), np.random.default_rng(0).random((SIDE, SIDE)) < 0.2)
+        found = [signs(mask) for mask in masks]
+        for name in WEIGHTS:
+            assert found[0][name] > found[1][name] > found[2][name], name
+        trust = [confidence_of(one) for one in found]
+        assert trust[0] > 0.95
+        assert trust[0] > trust[1] > trust[2]
+        assert trust[2] < LEAST
+
+    def test_the_opposite_mask_has_opposite_evidence(self) -> None:
+        found, opposite = signs(disc()), signs(~disc())
+        assert (opposite["support"], opposite["contrast"]) == (0, found["contrast"])
+        assert opposite["drop"] == -found["drop"]
+
+    @given(problems())
+    def test_they_are_those_that_are_weighed_and_in_range(self, problem: Any) -> None:
+        image, saliency, odds, mask = problem
+        found = signs_in(image, saliency, odds, mask)
+        if mask.all() or not mask.any():
+            assert found == {}
+            assert confidence_of(found) == 0
+            return
+        assert found.keys() == WEIGHTS.keys()
+        assert 0 <= found["support"] <= 1
+        assert -1e-9 <= found["contrast"] < 1
+        assert -1 <= found["drop"] <= 1
+        assert 0 <= confidence_of(found) <= 1
+
+    @given(problems())
+    def test_support_is_the_share_of_pixels_for_their_label(self, problem: Any) -> None:
+        image, saliency, odds, mask = problem
+        sides: dict[bool, list[bool]] = {True: [], False: []}
+        for place, label in np.ndenumerate(mask):
+            sides[bool(label)].append((odds[place] > 0) == label)
+        if all(sides.values()):
+            expected = np.mean([np.mean(votes) for votes in sides.values()])
+            assert signs_in(image, saliency, odds, mask)["support"] == pytest.approx(expected)
+
+    @given(problems())
+    def test_contrast_is_the_part_of_its_cost_that_the_outline_is_spared(self, problem: Any) -> None:
+        image, saliency, odds, mask = problem
+        free = np.zeros((*mask.shape, 2))
+        full = energy(mask, free, contrast(np.zeros_like(image), 7.0))
+        if full:
+            expected = 1 - energy(mask, free, contrast(image, 7.0)) / full
+            assert signs_in(image, saliency, odds, mask)["contrast"] == pytest.approx(expected, abs=1e-9)
+
+    @pytest.mark.parametrize("shape", [(21, 30), (30, 21), (4, 9)])
+    @pytest.mark.parametrize("random_state", range(3))
+    def test_drop_is_what_is_lost_across_the_outline(self, shape: tuple[int, int], random_state: int) -> None:
+        rng = np.random.default_rng(random_state)
+        saliency, mask = rng.random(shape, np.float32), cv2.blur(rng.random(shape), (7, 7)) > 0.5
+        reach = max(1, round(REACH * max(shape))) - 1
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2) > 0
+        near: dict[bool, list[float]] = {True: [], False: []}
+        for y, x in np.ndindex(*shape):
+            around = [
+                mask[v, u]
+                for v, u in np.ndindex(*shape)
+                if abs(v - y) <= reach and abs(u - x) <= reach and disc[v - y + reach, u - x + reach]
+            ]
+            if not all(around) and any(around):
+                near[bool(mask[y, x])].append(float(saliency[y, x]))
+        expected = {side: np.mean(values or saliency[mask == side]) for side, values in near.items()}
+        found = signs_in(np.zeros((*shape, 3), np.uint8), saliency, np.zeros(shape), mask)
+        assert found["drop"] == pytest.approx(expected[True] - expected[False], abs=1e-5)
+
+    def test_far_from_the_outline_saliency_does_not_matter(self) -> None:
+        saliency, other = disc().astype(np.float32), disc().astype(np.float32)
+        other[22:27, 22:27], other[:4] = 0, 1
+        one, same = (signs_in(photo(), map, np.zeros((SIDE, SIDE)), disc())["drop"] for map in (saliency, other))
+        assert one == same == 1
+
+    @pytest.mark.parametrize("shape", [(1, 2), (2, 1), (2, 2), (1, 5)])
+    def test_hardly_a_photo_has_signs_too(self, shape: tuple[int, int]) -> None:
+        mask = np.zeros(shape, np.bool_)
+        mask[0, 0] = True
+        image, saliency = np.zeros((*shape, 3), np.uint8), mask.astype(np.float32)
+        expected = {"support": 1, "contrast": 0, "drop": 1}
+        assert signs_in(image, saliency, np.where(mask, 1.0, -1.0), mask) == pytest.approx(expected)
+
+
+class TestConfidence:
+    def test_without_signs_there_is_none(self) -> None:
+        assert confidence_of({}) == 0
+
+    def test_no_weight_is_negative(self) -> None:
+        assert min(WEIGHTS.values()) >= 0
+        with pytest.raises(TypeError):
+            WEIGHTS["support"] = -1.0  # type: ignore[index]  # What must fail.
+
+    def test_it_is_the_weighed_sum(self) -> None:
+        found = {"support": 0.9, "contrast": 0.5, "drop": 0.4}
+        expected = OFFSET + 0.9 * WEIGHTS["support"] + 0.5 * WEIGHTS["contrast"] + 0.4 * WEIGHTS["drop"]
+        assert 0 < expected < 1
+        assert confidence_of(found) == pytest.approx(expected)
+        assert confidence_of(dict(reversed(found.items()))) == pytest.approx(expected)
+
+    def test_it_spans_from_nothing_to_full_trust(self) -> None:
+        assert confidence_of({"support": 1.0, "contrast": 1.0, "drop": 1.0}) == 1
+        assert confidence_of({"support": 0.0, "contrast": 0.0, "drop": -1.0}) == 0
+        assert 0 < LEAST < 1
+
+    @given(*[st.floats(0, 1)] * 3, st.sampled_from(list(WEIGHTS)), st.floats(0, 1))
+    def test_more_of_a_sign_is_never_less_confidence(
+        self, support: float, contrast: float, drop: float, name: str, more: float
+    ) -> None:
+        found = {"support": support, "contrast": contrast, "drop": drop}
+        assert confidence_of(found | {name: found[name] + more}) >= confidence_of(found)
+
+    @pytest.mark.parametrize("name", WEIGHTS)
+    def test_every_sign_counts(self, name: str) -> None:
+        found = {"support": 0.9, "contrast": 0.5, "drop": 0.3}
+        assert confidence_of(found | {name: found[name] + 0.1}) > confidence_of(found)

@@ -1,0 +1,388 @@
+"""What a labeling costs, term by term, against the formulas of the papers."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from oracles import contrast, energy, hard_cost, log_mixture, neighboring_pairs, potts_energies
+
+from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Image
+from wsseg.graphcut.cut import min_cut
+from wsseg.graphcut.energy import (
+    CLEAREST_ODDS,
+    QUANTIZATION,
+    Palette,
+    border_seeds,
+    clamp_to_seeds,
+    energy_of,
+    log_odds,
+    mixtures_from_seeds,
+    pairwise_from_contrast,
+    palette_of,
+    ties_within,
+    unary_from_log_odds,
+    unary_from_mixtures,
+    unary_from_saliency,
+)
+from wsseg.graphcut.mixture import COLOR_VARIANCE, Mixture, fit_mixture
+
+SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, max_side=5)
+IMAGES = SHAPES.flatmap(lambda shape: hnp.arrays(np.uint8, (*shape, 3)))
+WHOLE = st.integers(0, 1000)
+TINY = [(1, 1), (1, 6), (6, 1), (2, 2)]
+
+tiny = pytest.mark.parametrize("shape", TINY)
+
+
+def costs(shape: tuple[int, ...], elements: Any = WHOLE) -> Any:
+    return hnp.arrays(np.float64, shape, elements=elements)
+
+
+def locked(array: Any) -> Any:
+    """The array, so that a change in place raises."""
+    array.setflags(write=False)
+    return array
+
+
+def noise(*shape: int, random_state: int = 0) -> Image:
+    return np.random.default_rng(random_state).integers(0, 256, shape, np.uint8)
+
+
+def seeds_of(*rows: str) -> Any:
+    """The seeds drawn in characters: `#` object, `.` background, `?` unknown."""
+    labels = {"#": FOREGROUND, ".": BACKGROUND, "?": UNKNOWN}
+    return np.array([[labels[character] for character in row] for row in rows], np.uint8)
+
+
+class TestPalette:
+    @given(IMAGES)
+    def test_each_pixel_finds_its_color_again(self, image: Image) -> None:
+        palette = palette_of(locked(image))
+        assert palette.entry.shape == image.shape[:2]
+        error = np.abs(palette.colors[palette.entry] - image)
+        assert error.max() <= (QUANTIZATION - 1) / 2
+
+    @given(IMAGES)
+    def test_each_color_is_named_once_and_used(self, image: Image) -> None:
+        palette = palette_of(image)
+        assert len(palette.colors) == len(np.unique((image // QUANTIZATION).reshape(-1, 3), axis=0))
+        assert len(np.unique(palette.colors, axis=0)) == len(palette.colors)
+        np.testing.assert_array_equal(np.unique(palette.entry), np.arange(len(palette.colors)))
+
+    def test_a_photo_needs_far_fewer_colors_than_pixels(self, photo: Image) -> None:
+        palette = palette_of(photo)
+        assert len(palette.colors) < photo[..., 0].size / 2
+        assert np.abs(palette.colors[palette.entry] - photo).max() <= COLOR_VARIANCE**0.5 / 2
+
+    def test_only_an_image_is_accepted(self) -> None:
+        with pytest.raises(ValueError, match="^image must be a non-empty uint8"):
+            palette_of(np.zeros((2, 2, 3)))
+
+
+class TestContrast:
+    @given(IMAGES, st.floats(0, 100))
+    def test_it_is_that_of_the_paper(self, image: Image, smoothness: float) -> None:
+        found = pairwise_from_contrast(locked(image), smoothness=smoothness)
+        assert found.shape == (4, *image.shape[:2])
+        np.testing.assert_allclose(found, contrast(image, smoothness), rtol=1e-12)
+
+    def test_black_beside_white_is_the_strongest_contrast(self) -> None:
+        row = np.array([[0, 255, 255]], np.uint8)[..., None].repeat(3, axis=2)
+        found = pairwise_from_contrast(row, smoothness=50)[0]
+        np.testing.assert_allclose(found, [[50 * np.exp(-1), 50, 0]])
+
+    @tiny
+    def test_a_flat_photo_holds_together_alike(self, shape: tuple[int, int]) -> None:
+        found = pairwise_from_contrast(np.full((*shape, 3), 200, np.uint8), smoothness=10)
+        inside = contrast(np.zeros((*shape, 3)), 1) > 0
+        np.testing.assert_allclose(found, inside * np.array([10, 10, 10 / 2**0.5, 10 / 2**0.5])[:, None, None])
+
+    def test_one_pixel_has_no_neighbor(self) -> None:
+        np.testing.assert_array_equal(pairwise_from_contrast(noise(1, 1, 3), smoothness=50), np.zeros((4, 1, 1)))
+
+    @given(IMAGES)
+    def test_the_mirror_image_has_the_mirrored_contrast(self, image: Image) -> None:
+        right, down, down_right, down_left = pairwise_from_contrast(image, smoothness=50)[:, :, ::-1]
+        mirrored = pairwise_from_contrast(image[:, ::-1], smoothness=50)
+        np.testing.assert_allclose(mirrored, [np.roll(right, -1, axis=1), down, down_left, down_right], rtol=1e-12)
+
+    @given(IMAGES)
+    def test_the_transposed_image_has_the_transposed_contrast(self, image: Image) -> None:
+        right, down, down_right, down_left = pairwise_from_contrast(image, smoothness=50).swapaxes(1, 2)
+        turned = pairwise_from_contrast(image.swapaxes(0, 1), smoothness=50)
+        np.testing.assert_allclose(turned[:3], [down, right, down_right], rtol=1e-12)
+        np.testing.assert_allclose(turned[3, :-1, 1:], down_left[1:, :-1], rtol=1e-12)
+
+    def test_a_photo_s_contrast_lies_between_nothing_and_the_smoothness(self, photo: Image) -> None:
+        planes = pairwise_from_contrast(photo, smoothness=50)
+        assert planes.min() >= 0
+        assert planes.max(axis=(1, 2)).tolist() == pytest.approx([50, 50, 50 / 2**0.5, 50 / 2**0.5])
+
+    def test_only_an_image_is_accepted(self) -> None:
+        with pytest.raises(ValueError, match="^image must be a non-empty uint8"):
+            pairwise_from_contrast(noise(3, 4), smoothness=50)
+
+
+class TestMixtures:
+    SEEDS = seeds_of("#.#.?.", ".#..#?", "??....")
+
+    def fitted(self, image: Image, seeds: Any, **numbers: int) -> tuple[Mixture, Mixture]:
+        return mixtures_from_seeds(image, seeds, **{"components": 1, "color_samples": 64, "random_state": 0} | numbers)
+
+    def test_each_side_is_fitted_to_its_seeds(self) -> None:
+        image = locked(noise(*self.SEEDS.shape, 3))
+        seeds = locked(self.SEEDS.copy())
+        for mixture, label in zip(self.fitted(image, seeds), (BACKGROUND, FOREGROUND), strict=True):
+            colors = image[seeds == label].astype(float)
+            expected = fit_mixture(colors, components=1, random_state=0)
+            np.testing.assert_allclose(mixture.means, expected.means)
+            np.testing.assert_allclose(mixture.covariances, expected.covariances)
+
+    def test_a_side_is_fitted_to_at_most_so_many_distinct_pixels(self) -> None:
+        levels = 2 ** np.arange(8, dtype=np.uint8)  # Any sum of distinct ones tells how many there are.
+        image = np.stack([levels, levels])[..., None].repeat(3, axis=2)
+        seeds = seeds_of("........", "########")
+        for count in (1, 3, 8, 20):
+            for mixture in self.fitted(image, seeds, color_samples=count):
+                total = mixture.means[0, 0] * min(count, 8)
+                assert total == pytest.approx(round(total))
+                assert round(total).bit_count() == min(count, 8)
+
+    def test_a_photo_gives_the_asked_number_of_gaussians_again_and_again(self, photo: Image) -> None:
+        seeds = np.zeros(photo.shape[:2], np.uint8)
+        seeds[20:60, 30:80] = FOREGROUND
+        first, again, other = (
+            self.fitted(photo, seeds, components=5, color_samples=500, random_state=state) for state in (1, 1, 2)
+        )
+        for side in (0, 1):
+            assert len(first[side].weights) == 5
+            np.testing.assert_array_equal(first[side].means, again[side].means)
+            assert not np.array_equal(first[side].means, other[side].means)
+
+    def test_the_random_state_chooses_the_pixels(self) -> None:
+        image, seeds = noise(20, 20, 3), np.repeat(np.array([[0], [1]], np.uint8), 10, axis=0).repeat(20, axis=1)
+        first, other = (self.fitted(image, seeds, random_state=state) for state in (1, 2))
+        for side in (0, 1):
+            assert not np.array_equal(first[side].means, other[side].means)
+
+    @pytest.mark.parametrize(("seeds", "missing"), [("##?", "background"), ("..?", "object"), ("???", "background")])
+    def test_a_side_without_seeds_is_refused(self, seeds: str, missing: str) -> None:
+        with pytest.raises(ValueError, match=f"^seeds must hold both sides, got none of the {missing}; "):
+            self.fitted(noise(1, 3, 3), seeds_of(seeds))
+
+    def test_seeds_of_another_size_are_refused(self) -> None:
+        with pytest.raises(ValueError, match="^image and seeds must have one height and width"):
+            self.fitted(noise(3, 2, 3), seeds_of("#.?", "#.?"))
+
+
+class TestUnary:
+    BACKGROUND_MIXTURE = Mixture(
+        np.array([0.7, 0.3]), np.array([[40.0, 90, 60], [200, 180, 190]]), np.stack([300 * np.eye(3), 900 * np.eye(3)])
+    )
+    FOREGROUND_MIXTURE = Mixture(
+        np.ones(1), np.array([[150.0, 60, 70]]), np.array([[[500.0, 90, 0], [90, 400, 30], [0, 30, 800]]])
+    )
+
+    def of_colors(self, palette: Palette, color_limit: float) -> Any:
+        return unary_from_mixtures(palette, self.BACKGROUND_MIXTURE, self.FOREGROUND_MIXTURE, color_limit=color_limit)
+
+    @pytest.mark.parametrize("color_limit", [0.0, 2.5, 12.0, 1e9])
+    def test_colors_cost_what_each_pixel_s_mixtures_say(self, color_limit: float) -> None:
+        image = noise(5, 6, 3) // 3 + 70  # Between the mixtures, so that no likelihood underflows in the oracle.
+        found = self.of_colors(palette_of(image), color_limit)
+        assert found.shape == (5, 6, 2)
+        for place in np.ndindex(5, 6):
+            color = image[place] // QUANTIZATION * QUANTIZATION + (QUANTIZATION - 1) / 2
+            pair = (self.BACKGROUND_MIXTURE, self.FOREGROUND_MIXTURE)
+            price = [-log_mixture(color, side.weights, side.means, side.covariances) for side in pair]
+            expected = [min(cost - min(price), color_limit) for cost in price]
+            np.testing.assert_allclose(found[place], expected, rtol=1e-9, atol=1e-9)
+
+    def test_swapping_the_mixtures_swaps_the_labels(self) -> None:
+        palette = palette_of(noise(4, 4, 3))
+        swapped = unary_from_mixtures(palette, self.FOREGROUND_MIXTURE, self.BACKGROUND_MIXTURE, color_limit=9.0)
+        np.testing.assert_allclose(self.of_colors(palette, 9.0), swapped[..., ::-1])
+
+    def test_the_likelier_label_is_free_and_the_other_costs_at_most_the_limit(self) -> None:
+        found = self.of_colors(palette_of(noise(20, 20, 3)), 12.0)
+        assert found.min(axis=2).max() == 0
+        assert found.max() == 12
+
+    @tiny
+    @pytest.mark.parametrize(("prior", "balance"), [(0.0, 0.5), (1.0, 0.5), (4.0, 0.5), (2.0, 0.7), (2.0, 0.1)])
+    def test_saliency_costs_its_log_odds(self, shape: tuple[int, int], prior: float, balance: float) -> None:
+        saliency = locked(np.random.default_rng(0).random(shape, np.float32))
+        found = unary_from_saliency(saliency, prior=prior, balance=balance)
+        assert found.shape == (*shape, 2)
+        for place, value in np.ndenumerate(saliency):
+            bounded = min(max(float(value), 1 - CLEAREST_ODDS), CLEAREST_ODDS)
+            price = [-prior * np.log((1 - bounded) / (1 - balance)), -prior * np.log(bounded / balance)]
+            np.testing.assert_allclose(found[place], [cost - min(price) for cost in price], atol=1e-12)
+
+    def test_saliency_is_never_certain(self) -> None:
+        found = unary_from_saliency(np.array([[0, 0.01, 0.5, 0.99, 1]], np.float32), prior=2, balance=0.5)
+        most = 2 * np.log(CLEAREST_ODDS / (1 - CLEAREST_ODDS))
+        np.testing.assert_allclose(found, [[[0, most], [0, most], [0, 0], [most, 0], [most, 0]]], atol=1e-12)
+        assert CLEAREST_ODDS == 0.97
+
+    def test_more_salient_means_cheaper_as_object(self) -> None:
+        found = unary_from_saliency(np.linspace(0, 1, 50, dtype=np.float32)[None], prior=4, balance=0.6)
+        leaning = found[0, :, BACKGROUND] - found[0, :, FOREGROUND]
+        assert np.all(np.diff(leaning) >= 0)
+        assert leaning[0] < 0 < leaning[-1]
+
+
+@st.composite
+def problems(draw: st.DrawFn) -> tuple[Any, Any, Any]:
+    """Unary, pairwise and seeds of one size; the unary often adverse to the seeds."""
+    shape = draw(SHAPES)
+    huge = st.sampled_from([0.0, 1.0, 1e3, 1e9])
+    seeds = draw(hnp.arrays(np.uint8, shape, elements=st.sampled_from([BACKGROUND, FOREGROUND, UNKNOWN])))
+    return draw(costs((*shape, 2), huge)), draw(costs((4, *shape))), seeds
+
+
+class TestClamp:
+    @given(problems())
+    def test_no_seed_is_ever_contradicted(self, problem: tuple[Any, Any, Any]) -> None:
+        unary, pairwise, seeds = problem
+        mask = min_cut(clamp_to_seeds(locked(unary), locked(pairwise), locked(seeds)), pairwise).mask
+        assert mask[seeds == FOREGROUND].all()
+        assert not mask[seeds == BACKGROUND].any()
+
+    @given(problems())
+    def test_a_seed_costs_k_and_the_rest_keeps_its_unary(self, problem: tuple[Any, Any, Any]) -> None:
+        unary, _, seeds = problem
+        pairwise = pairwise_from_contrast(noise(*seeds.shape, 3), smoothness=50)
+        clamped, impossible = clamp_to_seeds(unary, pairwise, seeds), hard_cost(pairwise)
+        np.testing.assert_array_equal(clamped[seeds == UNKNOWN], unary[seeds == UNKNOWN])
+        np.testing.assert_allclose(clamped[seeds == FOREGROUND].reshape(-1, 2) - [impossible, 0], 0, atol=1e-9)
+        np.testing.assert_allclose(clamped[seeds == BACKGROUND].reshape(-1, 2) - [0, impossible], 0, atol=1e-9)
+
+    def test_a_seed_holds_against_all_its_neighbors(self) -> None:
+        seeds = seeds_of("...", ".#.", "...")
+        pairwise = np.full((4, 3, 3), 1e6)
+        clamped = clamp_to_seeds(np.zeros((3, 3, 2)), pairwise, seeds)
+        assert clamped[1, 1].tolist() == [1 + 8e6, 0]
+        np.testing.assert_array_equal(min_cut(clamped, pairwise).mask, seeds == FOREGROUND)
+
+
+class TestBorder:
+    def test_all_four_sides_are_background(self) -> None:
+        found = border_seeds(locked(np.full((10, 20), UNKNOWN, np.uint8)), border=0.1)
+        expected = np.full((10, 20), UNKNOWN)
+        expected[[0, -1]] = BACKGROUND
+        expected[:, [0, 1, -2, -1]] = BACKGROUND
+        assert found.dtype == np.uint8
+        np.testing.assert_array_equal(found, expected)
+
+    def test_object_seeds_are_exempt_and_seeds_inside_are_dropped(self) -> None:
+        found = border_seeds(seeds_of("#.?.", ".#..", "..?#", "?..#"), border=0.25)
+        np.testing.assert_array_equal(found, seeds_of("?...", ".??.", ".???", "...?"))
+
+    @pytest.mark.parametrize("shape", [*TINY, (8, 9)])
+    def test_no_border_seeds_nothing(self, shape: tuple[int, int]) -> None:
+        found = border_seeds(np.zeros(shape, np.uint8), border=0.0)
+        np.testing.assert_array_equal(found, np.full(shape, UNKNOWN))
+
+    @pytest.mark.parametrize("shape", [(2, 2), (4, 6), (3, 3), (7, 11)])
+    def test_half_a_side_leaves_nothing(self, shape: tuple[int, int]) -> None:
+        found = border_seeds(np.full(shape, UNKNOWN, np.uint8), border=0.5)
+        np.testing.assert_array_equal(found, np.full(shape, BACKGROUND))
+
+    @pytest.mark.parametrize(("side", "width"), [(1, 0), (24, 0), (26, 1), (74, 1), (76, 2), (640, 13)])
+    def test_its_width_is_rounded(self, side: int, width: int) -> None:
+        for line in (border_seeds(np.full(shape, 255, np.uint8), border=0.02) for shape in ((side, 1), (1, side))):
+            expected = [BACKGROUND] * width + [UNKNOWN] * (side - 2 * width) + [BACKGROUND] * width
+            assert line.ravel().tolist() == expected
+
+
+@given(SHAPES.flatmap(lambda shape: st.tuples(costs((*shape, 2)), costs((4, *shape)), hnp.arrays(np.bool_, shape))))
+def test_energy_is_the_sum_of_its_terms(problem: tuple[Any, Any, Any]) -> None:
+    unary, pairwise, mask = (locked(array) for array in problem)
+    assert energy_of(mask, unary, pairwise) == energy(mask, unary, pairwise)
+
+
+@st.composite
+def bands(draw: st.DrawFn, count: int) -> tuple[Any, Any, Any, Any]:
+    """A photo, labels, the pixels that are free, and other labels for these."""
+    shape = draw(SHAPES)
+    labels, others = (draw(hnp.arrays(np.uint8, shape, elements=st.integers(0, count - 1))) for _ in range(2))
+    free = draw(hnp.arrays(np.bool_, shape))
+    image = draw(hnp.arrays(np.uint8, (*shape, 3)))
+    return locked(image), locked(labels), locked(free), locked(np.where(free, others, labels))
+
+
+def outline(labels: Any, pairwise: Any) -> float:
+    """What a labeling of any number of labels costs but for its unary terms."""
+    return float(potts_energies(labels[None], np.zeros((*labels.shape, 256)), pairwise)[0])
+
+
+class TestTies:
+    @pytest.mark.parametrize("count", [2, 4])
+    @given(data=st.data())
+    def test_any_labeling_of_the_free_costs_what_it_does_in_the_whole_photo(self, count: int, data: Any) -> None:
+        """But for a constant: the ties among those that are not free."""
+        image, labels, free, others = data.draw(bands(count))
+        ties = ties_within(image, labels, free, smoothness=7.0, count=count)
+        pairwise = contrast(image, 7.0)
+        cost = []
+        for labeling in (labels, others):
+            (first, second), chosen = ties.pairs, labeling[free]
+            inward = ties.weights[chosen[first] != chosen[second]].sum()
+            outward = ties.outward[np.arange(len(chosen)), chosen].sum()
+            cost.append((inward + outward, outline(labeling, pairwise)))
+        fixed = [whole - part for part, whole in cost]
+        assert fixed[0] == pytest.approx(fixed[1], abs=1e-9)
+        rest = [pair for pair in neighboring_pairs(*free.shape) if not (free[pair[1]] or free[pair[2]])]
+        expected = sum(pairwise[plane, *p] for plane, p, q in rest if labels[p] != labels[q])
+        assert fixed[0] == pytest.approx(expected, abs=1e-9)
+
+    @given(bands(3))
+    def test_every_pair_is_there_once_and_no_cost_is_negative(self, band: Any) -> None:
+        image, labels, free, _ = band
+        ties = ties_within(image, labels, free, smoothness=7.0, count=3)
+        assert ties.outward.shape == (free.sum(), 3)
+        assert ties.outward.min(initial=0) >= 0
+        places = {tuple(place): number for number, place in enumerate(np.argwhere(free).tolist())}
+        expected = {
+            frozenset((places[p], places[q])) for _, p, q in neighboring_pairs(*free.shape) if free[p] and free[q]
+        }
+        found = [frozenset(pair) for pair in zip(*(side.tolist() for side in ties.pairs), strict=True)]
+        assert len(found) == len(set(found)) == len(ties.weights)
+        assert set(found) == expected
+
+    def test_where_all_are_free_none_has_a_tie_outward(self) -> None:
+        image = noise(4, 5, 3)
+        ties = ties_within(image, np.zeros((4, 5), np.uint8), np.ones((4, 5), np.bool_), smoothness=3.0)
+        assert not ties.outward.any()
+        assert ties.weights.sum() == pytest.approx(pairwise_from_contrast(image, smoothness=3.0).sum())
+
+    def test_other_sizes_are_refused(self) -> None:
+        image, labels, free = noise(3, 4, 3), np.zeros((3, 4), np.uint8), np.ones((3, 4), np.bool_)
+        with pytest.raises(ValueError, match="^image and labels must have one height and width"):
+            ties_within(image, labels.T, free, smoothness=1.0)
+        with pytest.raises(ValueError, match="^image and free must have one height and width"):
+            ties_within(image, labels, free.T, smoothness=1.0)
+
+
+class TestLogOdds:
+    @given(hnp.arrays(np.float32, (7,), elements=st.floats(0, 1, width=32)))
+    def test_they_are_those_of_the_probabilities_within_limits(self, probabilities: Any) -> None:
+        for found, value in zip(log_odds(locked(probabilities)), probabilities.tolist(), strict=True):
+            bounded = min(max(value, 1 - CLEAREST_ODDS), CLEAREST_ODDS)
+            assert found == pytest.approx(np.log(bounded / (1 - bounded)), abs=1e-9)
+
+    def test_the_opposite_has_the_opposite_odds(self) -> None:
+        levels = np.linspace(0, 1, 101)
+        np.testing.assert_allclose(log_odds(levels), -log_odds(1 - levels), atol=1e-9)
+        assert log_odds(np.array(0.5)) == 0
+
+    @given(costs((4,), st.floats(-50, 50)))
+    def test_costs_of_log_odds_differ_by_them_and_one_is_free(self, odds: Any) -> None:
+        found = unary_from_log_odds(locked(odds))
+        assert found.shape == (4, 2)
+        np.testing.assert_array_equal(found[:, BACKGROUND] - found[:, FOREGROUND], odds)
+        assert not found.min(axis=1).any()

@@ -1,0 +1,201 @@
+"""Learning a head from photos alone, by a small network, and the command that does."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from typer.testing import CliRunner
+
+from wsseg.arrays import Image, Mask
+from wsseg.classifier.classifier import Preprocessing
+from wsseg.classifier.head import Head, read_head
+from wsseg.classifier.load import load_classifier
+from wsseg.cli.app import app
+from wsseg.files.encode import write_picture
+from wsseg.learning.adapt import SIDE, Study, _fitted, head_from, studies_of, study
+from wsseg.metrics import scores
+from wsseg.recipe import RECIPES, Recipe
+from wsseg.saliency.objectness import HeadFit
+from wsseg.segmenting.segmenter import Segmenter
+
+ADAPTED = RECIPES["adapted"]
+
+
+class Reds(nn.Module):
+    """Scores red against the rest; its features are the colors of squares of four pixels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Conv2d(3, 3, 4, 4, bias=False)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.score = nn.Linear(3, 2)
+        with torch.no_grad():
+            self.features.weight.copy_(torch.eye(3)[:, :, None, None].expand(3, 3, 4, 4) / 16)
+            self.score.weight.copy_(torch.tensor([[4.0, -2, -2], [-4, 2, 2]]))
+            self.score.bias.copy_(torch.tensor([9.0, 0]))  # Though most of a photo is ground.
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        return self.score(self.pool(self.features(batch)).flatten(1))
+
+
+def segmenter() -> Segmenter:
+    preprocessing = Preprocessing((56, 56), (0.5,) * 3, (0.5,) * 3)
+    return Segmenter(load_classifier(Reds(), categories=["red", "other"], preprocessing=preprocessing), ADAPTED)
+
+
+def disc(seed: int) -> tuple[Image, np.ndarray]:
+    """A noisy red disc before a noisy blue and green ground, and where it is."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[:90, :120]
+    center, radius = random.integers(35, 55, 2), random.integers(18, 28)
+    inside = (y - center[0]) ** 2 + (x - center[1]) ** 2 < radius**2
+    image = random.integers(0, 60, (90, 120, 3))
+    image[..., 0] += 150 * inside
+    image[..., 1:] += 120 * ~inside[..., None]
+    return image.astype(np.uint8), inside
+
+
+@pytest.fixture(scope="module")
+def studies() -> list[Study]:
+    return [study(disc(seed)[0], segmenter()) for seed in range(5)]
+
+
+def test_a_study_keeps_a_small_photo_its_map_and_its_features(studies: list[Study]) -> None:
+    one = studies[0]
+    assert max(one.image.shape[:2]) <= SIDE and one.saliency.shape == one.image.shape[:2]
+    assert one.features.dtype == np.float16 and len(one.features) == 3
+    mask = one.mask(ADAPTED, None)
+    assert mask.shape == one.saliency.shape
+    assert one.cover(mask).shape == one.features.shape[1:]
+    assert one.cover(mask).mean() == pytest.approx(mask.mean(), abs=0.02)
+
+
+def test_the_head_learned_from_the_masks_tells_the_object_on_other_photos(studies: list[Study]) -> None:
+    head = head_from(studies, segmenter())
+    assert head.provenance.photos == 5 and head.provenance.classifier == "Reds"
+    assert json.loads(head.provenance.recipe) == ADAPTED.as_dict()
+    image, inside = disc(9)
+    other = study(image, segmenter())
+    objectness = head.objectness(other.features.astype(np.float32))
+    cover = other.cover(inside)
+    assert objectness[cover > 0.9].min() > objectness[cover < 0.1].max()
+
+
+def test_it_is_the_same_each_time_and_a_photo_that_shows_nothing_teaches_nothing(studies: list[Study]) -> None:
+    flat = study(np.full((60, 60, 3), 90, np.uint8), segmenter())
+    first, second = head_from(studies, segmenter()), head_from([*studies, flat], segmenter())
+    np.testing.assert_array_equal(first.weights, second.weights)
+    assert second.provenance.photos == 5
+    with pytest.raises(ValueError, match="photos must give at least one mask"):
+        head_from([flat], segmenter())
+
+
+def test_a_later_round_cuts_with_the_head_of_the_round_before(
+    studies: list[Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads: list[Head | None] = []
+    mask = Study.mask
+
+    def noting(one: Study, recipe: Recipe, head: Head | None) -> Mask:
+        heads.append(head)
+        # The masks of so plain photos are the same; those of a later round are made smaller.
+        return mask(one, recipe, head) & (head is None or np.arange(one.image.shape[1]) < 45)
+
+    monkeypatch.setattr(Study, "mask", noting)
+    once, again, thrice = (head_from(studies, segmenter(), rounds=rounds) for rounds in (1, 1, 3))
+    count = len(studies)
+    assert heads[: 3 * count] == [None] * 3 * count
+    second, third = set(heads[3 * count : 4 * count]), set(heads[4 * count :])
+    assert len(second) == len(third) == 1 and second != third
+    np.testing.assert_array_equal(once.weights, next(iter(second)).weights)
+    np.testing.assert_array_equal(once.weights, again.weights)
+    assert not np.array_equal(once.weights, thrice.weights)
+    with pytest.raises(ValueError, match="rounds must be at least 1"):
+        head_from(studies, segmenter(), rounds=0)
+
+
+def test_the_head_has_its_share_in_a_later_mask(studies: list[Study]) -> None:
+    one = studies[0]
+    everywhere, nowhere = (
+        Head(np.zeros(3, np.float32), bias, head_from(studies, segmenter()).provenance) for bias in (1.0, -1.0)
+    )
+    recipe = replace(ADAPTED, objectness=0.9)
+    assert one.mask(recipe, everywhere).sum() > one.mask(recipe, None).sum() > 0
+    assert (one.mask(recipe, nowhere) != one.mask(recipe, everywhere)).any()
+
+
+def test_a_photo_counts_by_the_squared_overlap_of_its_masks(studies: list[Study]) -> None:
+    first = [one.mask(ADAPTED, None) for one in studies[:2]]
+    half = first[1].copy()
+    half.flat[np.flatnonzero(half)[::2]] = False
+    found = _fitted(studies[:2], [first[0], half], first, segmenter())
+    fit = HeadFit()
+    for one, mask, weight in zip(studies[:2], [first[0], half], [1.0, (half.sum() / first[1].sum()) ** 2], strict=True):
+        fit.add(one.features.astype(np.float32), one.cover(mask), weight=weight)
+    np.testing.assert_allclose(found.weights, fit.solved()[0], rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_workers_find_the_same_in_the_same_order(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{seed}.png" for seed in range(3)]
+    for seed in (0, 2):
+        write_picture(paths[seed], disc(seed)[0])
+    alone, shared = (list(studies_of(paths, Segmenter(recipe=ADAPTED), workers=workers)) for workers in (1, 2))
+    assert [error for _, error in alone] == [error for _, error in shared] and alone[1][1]
+    for (one, _), (other, _) in zip(alone[::2], shared[::2], strict=True):
+        assert one and other
+        np.testing.assert_array_equal(one.saliency, other.saliency)
+        np.testing.assert_array_equal(one.features, other.features)
+
+
+def test_a_head_is_used_by_its_own_classifier_and_recipe_alone(studies: list[Study]) -> None:
+    own = segmenter()
+    head = head_from(studies, own)
+    image, inside = disc(7)
+    with pytest.raises(ValueError, match="objectness must be 0 for a classifier without a head, got 0.6 for Reds"):
+        own.sight(image)
+    learned = own.classifier.with_head(head)
+    shares = [replace(ADAPTED, objectness=share) for share in (0.0, 0.5, 1.0)]
+    maps = [Segmenter(learned, recipe).sight(image).saliency for recipe in shares]
+    assert not np.array_equal(maps[0], maps[1]) and not np.array_equal(maps[1], maps[2])
+    np.testing.assert_array_equal(maps[0], Segmenter(own.classifier, shares[0]).sight(image).saliency)
+    given = [Segmenter(learned, recipe).sight(image, "red").saliency for recipe in shares]
+    np.testing.assert_array_equal(given[0], given[2])
+    truth = inside.astype(np.uint8)
+    assert scores(Segmenter(learned, ADAPTED).segment(image).mask, truth)["iou"] > 0.8
+    with pytest.raises(ValueError, match="head must be learned on efficientnet_lite0, got one of Reds"):
+        load_classifier().with_head(head)
+
+
+@pytest.mark.parametrize("words", [(), ("--force",)])
+def test_a_folder_in_the_head_s_place_is_refused_before_any_work(tmp_path: Path, words: tuple[str, ...]) -> None:
+    ended = CliRunner().invoke(app, ["adapt", str(tmp_path / "photos"), "-o", str(tmp_path), *words])
+    assert isinstance(ended.exception, FileExistsError) and "name a file" in str(ended.exception)
+
+
+@pytest.mark.slow
+def test_the_command_learns_a_head_that_another_command_takes(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    for seed in range(2):
+        write_picture(photos / f"{seed}.png", disc(seed)[0])
+    (photos / "bad.jpg").write_bytes(b"no photo")
+    head = tmp_path / "head.json"
+    learn = CliRunner().invoke(app, ["adapt", str(photos), "-o", str(head)])
+    assert learn.exit_code == 1 and "bad.jpg" in learn.output and "2 of 3 photos learned" in learn.output
+    assert read_head(head).provenance.classifier == "efficientnet_lite0"
+    again = CliRunner().invoke(app, ["adapt", str(photos), "-o", str(head)])
+    assert isinstance(again.exception, FileExistsError)
+    (photos / "bad.jpg").unlink()
+    assert (
+        CliRunner().invoke(app, ["saliency", str(photos), "-o", str(tmp_path / "map"), "--target", "cup"]).exit_code
+        == 0
+    )
+    use = CliRunner().invoke(app, ["segment", str(photos), "-o", str(tmp_path / "run"), "--adapt", str(head)])
+    assert use.exit_code == 0, use.output
+    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert run["recipe"]["objectness"] == ADAPTED.objectness and run["head"]["sha256"] == read_head(head).digest
+    assert "the head's share is 0.6" in use.output

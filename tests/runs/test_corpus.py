@@ -1,0 +1,249 @@
+"""A folder of bad and odd files: each ends as a right mask or as a named error, and the good ones are done."""
+
+import io
+import json
+import os
+import struct
+import sys
+import zlib
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image as pillow
+from PIL import ImageOps
+
+from wsseg.cli.app import main
+
+pytestmark = pytest.mark.slow
+
+QUICK = ("--samples", "1", "--no-mirror", "--exact-side", "64", "--max-pixels", "100000")
+WIDTH, HEIGHT = 75, 50
+SIZE = (WIDTH, HEIGHT)
+
+Put = Callable[[Path], object]
+
+
+class Kind(NamedTuple):
+    """A file, and what is to become of it."""
+
+    name: str
+    put: Put
+    size: tuple[int, int] | None = None
+    """Of its mask."""
+    error: str = ""
+    """What is said of it."""
+
+
+def photo() -> pillow.Image:
+    with resources.as_file(resources.files("skimage") / "data" / "chelsea.png") as path:
+        return pillow.open(path).convert("RGB").resize(SIZE)
+
+
+def data(format: str, picture: pillow.Image | None = None, **options: object) -> bytes:
+    """The photo, or another picture, as a file of that format."""
+    file = io.BytesIO()
+    (picture or photo()).save(file, format, **options)
+    return file.getvalue()
+
+
+def of(content: bytes) -> Put:
+    return lambda path: path.write_bytes(content)
+
+
+def as_format(format: str, mode: str = "RGB", **options: object) -> Put:
+    return lambda path: path.write_bytes(data(format, photo().convert(mode), **options))
+
+
+def of_size(width: int, height: int) -> Put:
+    return lambda path: photo().resize((width, height)).save(path, "PNG")
+
+
+def linked(target: str) -> Put:
+    return lambda path: path.symlink_to(target)
+
+
+def bulky(path: Path) -> None:
+    """A file of 100 MB, of which the disk holds nothing."""
+    path.touch()
+    os.truncate(path, 10**8)
+
+
+def turned(orientation: int) -> bytes:
+    exif = pillow.Exif()
+    exif[0x0112] = orientation
+    return data("JPEG", exif=exif)
+
+
+def without_end(content: bytes, share: float) -> bytes:
+    return content[: int(len(content) * share)]
+
+
+def declaring(width: int, height: int) -> bytes:
+    """A PNG that says it is as large as that."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", len(head) - 4) + head + struct.pack(">I", zlib.crc32(head))
+    return data("PNG")[:8] + chunk + data("PNG")[33:]
+
+
+FRAMES = [photo(), ImageOps.invert(photo())]
+
+KINDS = [
+    Kind("good.jpg", as_format("JPEG"), SIZE),
+    Kind("cut.jpg", of(without_end(data("JPEG"), 0.5)), error="must be a whole and sound picture"),
+    Kind("cut.png", of(without_end(data("PNG"), 0.5)), error="must be a whole and sound picture"),
+    Kind("head.gif", of(data("GIF")[:10]), error="must be a"),
+    Kind("empty.jpg", of(b""), error="got an empty file of 0 bytes; copy it anew"),
+    Kind("text.jpg", of(b"a letter"), error="got nothing that Pillow reads; convert it to PNG"),
+    Kind("page.png", of(b"<!DOCTYPE html><html>404</html>"), error="got nothing that Pillow reads"),
+    Kind("drawing.png", of(b"<svg xmlns='http://www.w3.org/2000/svg'/>"), error="got nothing that Pillow reads"),
+    Kind("paper.jpg", of(b"%PDF-1.7\n"), error="got nothing that Pillow reads"),
+    Kind("noise.jpg", of(np.random.default_rng(0).bytes(5000)), error="must be a"),
+    Kind("start.jpg", of(data("JPEG")[:2] + np.random.default_rng(1).bytes(5000)), error="must be a"),
+    Kind("huge.png", of(declaring(60000, 60000)), error="must have at most 100000 pixels"),
+    Kind("nothing.png", of(declaring(0, 10)), error="must be a"),
+    Kind("larger.png", of_size(400, 300), error="must have at most 100000 pixels, got"),
+    Kind("bulky.jpg", bulky, error="bytes, got 100000000; allow more"),
+    Kind("gone.jpg", linked("nowhere.jpg"), error="must be readable, got 'No such file or directory'; check the path"),
+    Kind("loop.jpg", linked("loop.jpg"), error="must be readable"),
+    Kind("inner-link.jpg", linked("good.jpg"), SIZE),
+    Kind("pipe.png", lambda path: os.mkfifo(path), error="must be a regular file, got a pipe or a device"),
+    Kind("print.jpg", as_format("JPEG", "CMYK"), SIZE),
+    Kind("grey.jpg", as_format("JPEG", "L"), SIZE),
+    Kind("progressive.jpg", as_format("JPEG", progressive=True), SIZE),
+    Kind("trailing.jpg", of(data("JPEG") + b"garbage" * 100), SIZE),
+    Kind("turned.jpg", of(turned(6)), (HEIGHT, WIDTH)),
+    Kind("exif.jpg", as_format("JPEG", exif=b"Exif\0\0MM\0*broken"), SIZE),
+    Kind("profile.png", as_format("PNG", icc_profile=b"no profile"), SIZE),
+    Kind("misnamed.jpg", as_format("PNG"), SIZE),
+    Kind("LOUD.JPEG", as_format("JPEG"), SIZE),
+    Kind("one-bit.png", as_format("PNG", "1"), SIZE),
+    Kind("palette.png", as_format("PNG", "P", transparency=0), SIZE),
+    Kind("alpha.png", as_format("PNG", "RGBA"), SIZE),
+    Kind("grey-alpha.png", as_format("PNG", "LA"), SIZE),
+    Kind("sixteen.png", as_format("PNG", "I;16"), SIZE),
+    Kind("float.tif", lambda path: pillow.fromarray(np.zeros((HEIGHT, WIDTH), np.float32)).save(path), SIZE),
+    Kind("bright.tif", lambda path: pillow.fromarray(np.full((5, 5), 9e9, np.float32)).save(path), error="floats in"),
+    Kind("lab.tif", as_format("TIFF", "LAB"), SIZE),
+    Kind("pages.tif", as_format("TIFF", save_all=True, append_images=FRAMES), SIZE),
+    Kind("moving.gif", as_format("GIF", save_all=True, append_images=FRAMES), SIZE),
+    Kind("moving.webp", as_format("WEBP", save_all=True, append_images=FRAMES), SIZE),
+    Kind("moving.png", as_format("PNG", save_all=True, append_images=FRAMES), SIZE),
+    Kind("icon.ico", as_format("ICO", sizes=[(32, 32)]), (32, 21)),
+    Kind("pixel.png", of_size(1, 1), (1, 1)),
+    Kind("row.png", of_size(300, 1), (300, 1)),
+    Kind("column.png", of_size(1, 300), (1, 300)),
+    Kind("wide.png", of_size(3000, 9), (3000, 9)),
+    Kind("flat.png", lambda path: pillow.new("RGB", SIZE, "red").save(path), SIZE),
+    Kind("-dash.png", of_size(9, 9), (9, 9)),
+    Kind("$(touch owned);&.png", of_size(9, 9), (9, 9)),
+    Kind("two\nlines\x1b[31m.png", of_size(9, 9), (9, 9)),
+    Kind("[red]markup.png", of_size(9, 9), (9, 9)),
+    Kind("<img src=x onerror=alert(1)>.png", of_size(9, 9), (9, 9)),
+    Kind("a" * 251 + ".png", of_size(9, 9), (9, 9)),
+    Kind("bytes\udcff.png", of_size(9, 9), (9, 9)),
+    Kind("e\u0301.png", of_size(9, 9), (9, 9)),
+    Kind("\u00e9.bmp", as_format("BMP"), SIZE),
+    Kind("same.png", of_size(9, 9), (9, 9)),
+    Kind("same.bmp", as_format("BMP"), SIZE),
+]
+
+PASSED_OVER = ("outside.jpg", "camera.heic", "camera.NEF", "logo.svg", ".hidden.jpg", "notes.txt", "paper.pdf")
+"""What is no photo to be done: a link out of the folder, formats that nothing here reads, and what is none."""
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    (folder / "elsewhere.jpg").write_bytes(data("JPEG"))
+    inside = folder / "photos"
+    (inside / "folder.jpg").mkdir(parents=True)
+    for kind in KINDS:
+        kind.put(inside / kind.name)
+    (inside / "outside.jpg").symlink_to(folder / "elsewhere.jpg")
+    for name in PASSED_OVER[1:]:
+        (inside / name).write_bytes(b"x")
+    return inside
+
+
+@pytest.fixture(scope="module")
+def ended(corpus: Path) -> tuple[int, str]:
+    return of_run(corpus, out=corpus.parent / "out")
+
+
+def of_run(*paths: Path, out: Path) -> tuple[int, str]:
+    """The exit code of a run of these, and what was said on stderr."""
+    told = io.StringIO()
+    words = ["wsseg", "segment", *map(str, paths), "-o", str(out), "--workers", "1", *QUICK]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", words)
+        patch.setattr(sys, "stderr", told)
+        patch.setattr(sys, "stdout", io.StringIO())
+        with pytest.raises(SystemExit) as left:
+            main()
+    return int(left.value.code or 0), told.getvalue()
+
+
+@pytest.fixture(scope="module")
+def records(corpus: Path, ended: tuple[int, str]) -> dict[str, dict[str, object]]:
+    """What the run wrote down, by file."""
+    lines = (corpus.parent / "out/run.jsonl").read_text().splitlines()
+    found = {Path(record["input"]).relative_to(corpus).as_posix(): record for record in map(json.loads, lines)}
+    assert len(found) == len(lines)
+    return found
+
+
+def test_the_run_ends_and_says_that_some_failed(ended: tuple[int, str]) -> None:
+    failed = sum(bool(kind.error) for kind in KINDS)
+    assert ended[0] == 1
+    assert f"{len(KINDS) - failed} of {len(KINDS)} photos done: " in ended[1]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: ascii(kind.name)[1:20])
+def test_it_ends_as_a_right_mask_or_a_named_error(
+    kind: Kind, corpus: Path, ended: tuple[int, str], records: dict[str, dict[str, object]]
+) -> None:
+    record = records[kind.name]
+    if kind.error:
+        assert kind.error in str(record["error"])
+        (line,) = [line for line in ended[1].splitlines() if line.startswith(f"{corpus / kind.name} must ")]
+        assert kind.error in line and "; " in line
+        assert record["outputs"] == {}
+    else:
+        assert record["error"] == ""
+        (file,) = record["outputs"].values()  # type: ignore[attr-defined]  # It is a dict.
+        with pillow.open(corpus.parent / "out" / file) as mask:
+            assert (mask.size, mask.mode) == (kind.size, "L")
+            assert set(np.unique(np.array(mask))) <= {0, 255}
+
+
+def test_what_is_no_photo_is_passed_over(
+    corpus: Path, ended: tuple[int, str], records: dict[str, dict[str, object]]
+) -> None:
+    assert set(records) == {kind.name for kind in KINDS}
+    assert not (corpus.parent / "owned").exists() and not Path("owned").exists()
+    assert "3 files passed over, as camera.NEF, whose format cannot be read: convert them to PNG or JPEG" in ended[1]
+
+
+def test_what_is_done_is_not_done_again(corpus: Path, records: dict[str, dict[str, object]]) -> None:
+    masks = {file for kind in KINDS if not kind.error for file in records[kind.name]["outputs"].values()}  # type: ignore[attr-defined]
+    out = corpus.parent / "out"
+    assert {path.relative_to(out).as_posix() for path in (out / "masks").rglob("*") if path.is_file()} == masks
+    assert len(masks) == sum(not kind.error for kind in KINDS)
+
+
+def test_what_is_passed_over_in_a_folder_fails_by_name(corpus: Path, tmp_path: Path) -> None:
+    """Also a camera's own format that is a TIFF as well, of its preview alone, and by a list."""
+    (tmp_path / "camera.nef").write_bytes(data("TIFF"))
+    (tmp_path / "list.txt").write_text(f"camera.nef\n{corpus / 'good.jpg'}\n{corpus / 'cut.jpg'}\n")
+    code, told = of_run(corpus / "camera.heic", tmp_path / "list.txt", out=tmp_path / "out")
+    assert code == 1 and "1 of 4 photos done: " in told
+    for path, error in (
+        (corpus / "camera.heic", "must be a picture, got nothing that Pillow reads; convert it to PNG"),
+        (tmp_path / "camera.nef", "must be a picture, got what a camera's sensor saw; "),
+        (corpus / "cut.jpg", "must be a whole and sound picture"),
+    ):
+        assert f"{path} {error}" in told

@@ -1,0 +1,95 @@
+"""How far a long work is, as a terminal, a log and a program are told."""
+
+import io
+import json
+from time import monotonic, sleep
+
+import pytest
+from rich.console import Console
+
+from wsseg.runs import progress as module
+from wsseg.runs.progress import Count, Kind, progress
+
+
+def told(kind: Kind, monkeypatch: pytest.MonkeyPatch, *, total: int | None = 4, terminal: bool = False) -> str:
+    """What is said of four things, of which the second fails, three seconds each."""
+    clock = iter(range(0, 100, 3))
+    monkeypatch.setattr(module, "monotonic", lambda: float(next(clock)))
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=terminal, width=100)
+    with progress("photos", total, kind, console) as advance:
+        for number in range(4):
+            advance(failed=number == 1)
+    return file.getvalue()
+
+
+def test_a_log_has_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert told("lines", monkeypatch) == "photos: 4 of 4, 1 failed, 0.33/s\n"
+    assert told("auto", monkeypatch) == told("lines", monkeypatch)
+    monkeypatch.setitem(module.EVERY, "lines", 6.0)
+    assert told("lines", monkeypatch).splitlines() == [
+        "photos: 2 of 4, 1 failed, 0.33/s, 0:00:06 left",
+        "photos: 4 of 4, 1 failed, 0.33/s",
+    ]
+
+
+def test_a_program_has_json_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    reports = [json.loads(line) for line in told("json", monkeypatch).splitlines()]
+    assert [report["done"] for report in reports] == [1, 2, 3, 4]
+    assert reports[0] == {"what": "photos", "done": 1, "total": 4, "failed": 0, "rate": 0.0, "left": None}
+    assert reports[-1] == {
+        "what": "photos",
+        "done": 4,
+        "total": 4,
+        "failed": 1,
+        "rate": pytest.approx(1 / 3),
+        "left": 0,
+    }
+
+
+@pytest.mark.parametrize(("kind", "beginning"), [("json", '{"what": "photos", "done": 3, '), ("lines", "photos: 3")])
+def test_the_last_of_a_burst_is_told_though_nothing_comes(
+    monkeypatch: pytest.MonkeyPatch, kind: Kind, beginning: str
+) -> None:
+    monkeypatch.setitem(module.EVERY, kind, 0.2)
+    with progress("photos", None, kind, Console(file=(file := io.StringIO()), width=200)) as advance:
+        for _ in range(3):
+            advance()
+        deadline = monotonic() + 30
+        while not file.getvalue().endswith("\n") and monotonic() < deadline:
+            sleep(0.01)
+        assert file.getvalue().startswith(beginning)
+        told = file.getvalue()
+    assert file.getvalue() == told
+
+
+def test_what_ends_too_soon_is_told_to_a_program_alone() -> None:
+    for kind, count in (("json", 1), ("lines", 0), ("none", 0)):
+        with progress("photos", None, kind, Console(file=(file := io.StringIO()), width=200)) as advance:
+            advance(failed=True)
+            advance()
+        assert [json.loads(line)["done"] for line in file.getvalue().splitlines()] == [2] * count
+
+
+def test_nobody_knows_what_is_left_of_things_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert told("lines", monkeypatch, total=None) == "photos: 4, 1 failed, 0.33/s\n"
+
+
+def test_silence_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert told("none", monkeypatch) == ""
+
+
+def test_a_terminal_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = told("auto", monkeypatch, terminal=True)
+    assert "photos, 1 failed" in shown and "4/4" in shown
+    assert told("bar", monkeypatch)  # Wherever it is asked for.
+
+
+def test_the_rate_is_of_the_last_minute() -> None:
+    count = Count("photos", 1000)
+    for second in range(100):
+        count.add(float(second), failed=False)
+    for second in range(100, 400, 10):
+        count.add(float(second), failed=False)
+    assert count.rate == pytest.approx(0.1)
+    assert count.left == pytest.approx((1000 - 130) / 0.1)

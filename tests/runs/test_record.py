@@ -1,0 +1,223 @@
+"""What a run did: lines that come back as they were, hostile ones that do not, and a folder of one run at a time."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wsseg.runs.journal import opened
+from wsseg.runs.record import LINES, RUN, WORKING, Finding, Record, digest_of, is_run, read_run, record_of
+
+ANY = st.characters(exclude_categories=())  # Lone surrogates too: names may be any bytes.
+TEXT = st.text(ANY, max_size=20)
+PATHS = st.lists(st.from_regex(r"[a-z \udcff][^/\\\0]{0,5}", fullmatch=True, alphabet=ANY), min_size=1, max_size=3).map(
+    "/".join
+)
+OUTPUTS = st.dictionaries(TEXT, PATHS.map("masks/{}".format), max_size=2)
+FINDINGS = st.builds(
+    Finding,
+    category=TEXT,
+    probability=st.floats(0, 1),
+    status=st.none() | TEXT,
+    confidence=st.none() | st.floats(0, 1),
+    reasons=st.lists(TEXT, max_size=2).map(tuple),
+    outputs=OUTPUTS,
+)
+RECORDS = st.builds(
+    Record,
+    input=TEXT,
+    name=PATHS,
+    settings=TEXT,
+    hash=TEXT,
+    hints=TEXT,
+    findings=st.lists(FINDINGS, max_size=3).map(tuple),
+    outputs=OUTPUTS,
+    seconds=st.dictionaries(TEXT, st.floats(0, 9), max_size=2),
+    error=TEXT,
+)
+
+A = Record(
+    input="photos/a.jpg",
+    name="a",
+    settings="s",
+    findings=(Finding(category="cat", probability=0.5, outputs={"mask": "masks/a.png"}),),
+)
+B = Record(input="photos/b.jpg", name="b", settings="s", error="torn")
+
+
+def put(file: Path, text: str | bytes = "x") -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
+    return file
+
+
+class TestLines:
+    @given(RECORDS)
+    def test_a_record_comes_back_as_it_was(self, record: Record) -> None:
+        line = record.as_line()
+        assert record_of(line) == record
+        assert line.count(b"\n") == 1 and line.endswith(b"\n") and line.isascii()
+
+    def test_a_photo_of_one_target_is_flat(self) -> None:
+        told = json.loads(A.as_line())
+        assert (told["category"], told["outputs"]) == ("cat", {"mask": "masks/a.png"})
+        assert "findings" not in told
+        assert json.loads(B.as_line())["findings"] == []
+
+    @pytest.mark.parametrize(
+        ("change", "reason"),
+        [
+            ({"name": "../a"}, "its files must lie below the run's folder, got '../a'"),
+            ({"name": ""}, "its files must lie below"),
+            ({"outputs": {"mask": "/etc/passwd"}}, "got '/etc/passwd'"),
+            ({"outputs": {"mask": "masks/../../a.png"}}, "got 'masks/../../a.png'"),
+            ({"outputs": {"mask": "C:\\a.png"}}, "its files must lie below"),
+            ({"outputs": {"mask": "run.jsonl"}}, "its files must lie in folders of pictures, got 'run.jsonl'"),
+            ({"outputs": {"mask": ".wsseg/lock"}}, "its files must lie in folders of pictures"),
+            ({"outputs": {"mask": 3}}, "its outputs must be paths"),
+            ({"outputs": ["a.png"]}, "its outputs must be dict"),
+            ({"input": 7}, "its input must be str, got 7"),
+            ({"probability": "1"}, "its probability must be float, got '1'"),
+            ({"reasons": 1}, "it must have the fields of a record"),
+            ({"strange": 1}, "it must have the fields of a record, got .*strange"),
+        ],
+    )
+    def test_others_are_refused_by_what_is_wrong(self, change: dict[str, Any], reason: str) -> None:
+        told = json.loads(A.as_line()) | change
+        with pytest.raises(ValueError, match=reason.replace("\\", "\\\\")):
+            record_of(json.dumps(told).encode())
+
+    @pytest.mark.parametrize("line", [b"", b"null", b"[]", b"3", b"{", b"{}", b'"a"', b"\xff\xfe", b"[" * 100_000])
+    def test_what_is_no_record_is_refused(self, line: bytes) -> None:
+        with pytest.raises(ValueError):
+            record_of(line)
+
+    def test_equal_settings_have_equal_digests(self) -> None:
+        assert digest_of({"a": 1, "b": [2.5]}) == digest_of({"b": [2.5], "a": 1}) != digest_of({"a": 2, "b": [2.5]})
+
+
+class TestOpened:
+    def test_a_run_leaves_its_lines_in_order_and_last_what_made_it(self, tmp_path: Path) -> None:
+        with opened(tmp_path / "x/out", {"wsseg": "1"}) as journal:
+            journal.append(B)
+            journal.append(A)
+            assert not (tmp_path / "x/out" / RUN).exists()
+            assert (tmp_path / "x/out" / LINES).read_bytes() == B.as_line() + A.as_line()
+        assert (tmp_path / "x/out" / LINES).read_bytes() == A.as_line() + B.as_line()
+        counts = {"photos": 2, "done": 1, "failed": 1}
+        assert json.loads((tmp_path / "x/out" / RUN).read_bytes()) == {"wsseg": "1", "state": "done", "counts": counts}
+        assert sorted(path.name for path in (tmp_path / "x/out").iterdir()) == [RUN, LINES]
+
+    def test_a_link_where_it_works_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / WORKING).symlink_to(tmp_path, target_is_directory=True)
+        with (
+            pytest.raises(FileExistsError, match="^out must hold no link called .wsseg, got"),
+            opened(tmp_path / "out", {}),
+        ):
+            pass
+        assert list(tmp_path.iterdir()) == [tmp_path / "out"]
+
+    @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError, SystemExit, GeneratorExit])
+    def test_one_that_is_broken_off_says_so(self, tmp_path: Path, error: type[BaseException]) -> None:
+        with pytest.raises(error), opened(tmp_path, {"wsseg": "1"}) as journal:
+            journal.append(A)
+            raise error
+        assert json.loads((tmp_path / RUN).read_bytes())["state"] == "interrupted"
+        assert read_run(tmp_path).records == (A,)
+        assert not (tmp_path / WORKING).exists()
+
+    def test_the_last_line_of_a_photo_counts(self, tmp_path: Path) -> None:
+        with opened(tmp_path, {"wsseg": "1"}) as journal:
+            journal.append(replace(A, error="torn"))
+        with opened(tmp_path, {"wsseg": "1"}) as journal:
+            assert journal.earlier("a") == replace(A, error="torn") and journal.earlier("b") is None
+            journal.append(A)
+            assert journal.earlier("a") == A
+        assert read_run(tmp_path).records == (A,)
+
+    def test_a_line_that_was_broken_off_is_none(self, tmp_path: Path) -> None:
+        put(tmp_path / LINES, A.as_line() + B.as_line()[:-9])
+        assert read_run(tmp_path).records == (A,)
+        with opened(tmp_path, {"wsseg": "1"}) as journal:
+            assert journal.earlier("b") is None
+            journal.append(B)
+        assert read_run(tmp_path).records == (A, B)
+
+    def test_a_broken_line_is_named(self, tmp_path: Path) -> None:
+        put(tmp_path / LINES, A.as_line() + b"{}\n" + B.as_line())
+        for read in (read_run, lambda out: opened(out, {}).__enter__()):
+            with pytest.raises(
+                ValueError, match=r"run\.jsonl, line 2 must be a record of a run, but .*; delete that line"
+            ):
+                read(tmp_path)
+
+    def test_what_a_killed_run_left_half_written_is_removed(self, tmp_path: Path) -> None:
+        put(tmp_path / WORKING / ".wsseg-1234")
+        put(tmp_path / WORKING / "lock", "")
+        with opened(tmp_path, {"wsseg": "1"}):
+            assert [path.name for path in (tmp_path / WORKING).iterdir()] == ["lock"]
+        assert not (tmp_path / WORKING).exists()
+
+    def test_two_runs_at_once_are_refused(self, tmp_path: Path) -> None:
+        with opened(tmp_path, {"wsseg": "1"}) as journal:
+            journal.append(A)
+            with pytest.raises(FileExistsError, match="^out must not be in use, got .*, where a run is at work"):
+                opened(tmp_path, {"wsseg": "1"}, force=True).__enter__()
+            assert (tmp_path / WORKING).is_dir()
+        assert read_run(tmp_path).records == (A,)
+
+    def test_a_lock_of_the_dead_is_none(self, tmp_path: Path) -> None:
+        FileLock(put(tmp_path / WORKING / "lock", "")).acquire().lock.release()
+        with opened(tmp_path, {"wsseg": "1"}):
+            pass
+
+    @pytest.mark.parametrize("text", ["{}", "[]", "no json", '{"version": 1}'])
+    def test_the_folder_of_another_program_is_refused(self, tmp_path: Path, text: str) -> None:
+        put(tmp_path / RUN, text)
+        with pytest.raises(FileExistsError, match="^out must be new, empty or of an earlier run, got .*; name another"):
+            opened(tmp_path, {"wsseg": "1"}).__enter__()
+        assert (tmp_path / RUN).read_text() == text
+
+    def test_any_other_is_refused_unless_forced(self, tmp_path: Path) -> None:
+        put(tmp_path / "thesis.tex", "mine")
+        with pytest.raises(FileExistsError, match="^out must be new, empty or of an earlier run"):
+            opened(tmp_path, {"wsseg": "1"}).__enter__()
+        assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+        with opened(tmp_path, {"wsseg": "1"}, force=True):
+            pass
+        assert (tmp_path / "thesis.tex").read_text() == "mine"
+
+    @pytest.mark.parametrize("force", [False, True])
+    def test_a_file_is_no_folder(self, tmp_path: Path, force: bool) -> None:
+        with pytest.raises(FileExistsError, match="^out must be a folder"):
+            opened(put(tmp_path / "out", "mine"), {"wsseg": "1"}, force=force).__enter__()
+        assert (tmp_path / "out").read_text() == "mine"
+
+
+class TestHolds:
+    def test_all_files_must_be_there_and_none_empty(self, tmp_path: Path) -> None:
+        with opened(tmp_path, {"wsseg": "1"}) as journal:
+            journal.append(A)
+        for text, held in ((b"", False), (b"png", True)):
+            put(tmp_path / "masks/a.png", text)
+            with opened(tmp_path, {"wsseg": "1"}) as journal:
+                assert journal.holds(A) == held
+
+
+class TestReadRun:
+    def test_a_run_is_told_by_its_files(self, tmp_path: Path) -> None:
+        assert not is_run(tmp_path) and not is_run(tmp_path / "missing")
+        with pytest.raises(ValueError, match="^run must be a folder that wsseg segment wrote, got"):
+            read_run(tmp_path)
+        put(tmp_path / "a" / RUN, '{"wsseg": "0.1"}')  # Of a run that was of an older version.
+        assert read_run(tmp_path / "a").records == ()
+        put(tmp_path / "b" / LINES, A.as_line())
+        assert (read_run(tmp_path / "b").made_by, read_run(tmp_path / "b").records) == ({}, (A,))
+        put(tmp_path / "c" / WORKING / "lock", "")
+        assert read_run(tmp_path / "c").records == ()

@@ -1,0 +1,121 @@
+"""The fused map: where both maps agree, spread; its sizes; its laws."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from test_features import ONE, Flat, Pooled, classifier_of
+
+from wsseg.arrays import Image
+from wsseg.classifier.categories import Target
+from wsseg.saliency import combine
+from wsseg.saliency.combine import LARGER, NARROWEST, features_of, fused, spread_cam
+
+NUMBERS = {
+    "mirror": True,
+    "crops": False,
+    "samples": 2,
+    "noise": 0.1,
+    "random_state": 0,
+    "spread_steps": 2,
+    "cam_share": 0.5,
+    "cam_share_given": 0.5,
+}
+
+
+def noise(height: int, width: int) -> Image:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def test_it_is_ranged_and_on_the_grid_of_the_features() -> None:
+    found = fused(classifier_of(Pooled()), noise(60, 90), ONE, **NUMBERS)
+    assert found.shape == (4, 6)
+    assert (found.min(), found.max()) == (0, 1)
+    assert found.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ((100, 100), (96, 96)),
+        ((100, 200), (64, 128)),
+        ((200, 100), (128, 64)),
+        ((1, 5000), (32, 192)),
+        ((1, 1), (96, 96)),
+    ],
+)
+def test_the_input_has_the_photo_s_shape_and_a_bounded_area(shape: tuple[int, int], size: tuple[int, int]) -> None:
+    found = combine._size(classifier_of(Pooled()), noise(*shape))
+    assert found == size
+    assert max(found) <= 64 * LARGER * NARROWEST**0.5 + combine.MULTIPLE / 2
+
+
+def test_a_network_of_one_size_is_given_that() -> None:
+    assert combine._size(classifier_of(Flat()), noise(100, 200)) == (64, 64)
+    assert fused(classifier_of(Flat()), noise(100, 200), ONE, **NUMBERS).shape == (4, 4)
+
+
+@pytest.mark.parametrize("network", [Pooled, Flat])
+def test_averaged_over_the_mirror_it_mirrors(network: Any) -> None:
+    classifier, image = classifier_of(network()), noise(60, 90)
+    numbers = NUMBERS | {"noise": 0.0}
+    found, mirrored = (fused(classifier, photo, ONE, **numbers) for photo in (image, image[:, ::-1]))
+    torch.testing.assert_close(found, mirrored.flip(1), rtol=1e-3, atol=1e-4)
+
+
+def test_where_one_map_says_no_it_is_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    fine, activation = torch.zeros(64, 64), torch.zeros(4, 4)
+    fine[:, :32], activation[:2] = 1, 4
+    monkeypatch.setattr(combine, "smoothgrad", lambda *_, **__: fine)
+    monkeypatch.setattr(combine, "_look", lambda *_, **__: (activation, torch.zeros(3, 4, 4)))
+    found = fused(classifier_of(Pooled()), noise(64, 64), ONE, **NUMBERS)
+    assert found[:2, :2].min() > 0.9
+    assert found[2:].max() == 0
+    assert found[:2, 3].max() == 0
+
+
+@pytest.mark.parametrize(
+    ("weights", "share"),
+    [(None, 0.75), ((0.6, 0.3), 0.5), ((0.2, 0.1), 0.2)],
+    ids=["given", "certain", "unsure"],
+)
+def test_the_say_of_grad_cam_falls_with_certainty_but_for_a_given_target(
+    weights: tuple[float, ...] | None, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fine, activation = torch.tensor([[0, 0.25, 1]]), torch.tensor([[0, 1, 0.5]])
+    monkeypatch.setattr(combine, "smoothgrad", lambda *_, **__: fine)
+    monkeypatch.setattr(combine, "_look", lambda *_, **__: (activation, torch.zeros(3, 1, 3)))
+    numbers = NUMBERS | {"spread_steps": 0, "cam_share_given": 0.75}
+    found = fused(classifier_of(Pooled()), noise(64, 64), Target((0, 1), "a|b", weights), **numbers)
+    both = fine ** (1 - share) * activation**share
+    torch.testing.assert_close(found, both / both.max())
+
+
+def test_spread_cam_is_fused_by_grad_cam_alone() -> None:
+    classifier, image = classifier_of(Pooled()), noise(64, 64)
+    alone = fused(classifier, image, ONE, **NUMBERS | {"cam_share_given": 1.0})
+    torch.testing.assert_close(spread_cam(classifier, image, ONE, mirror=True, spread_steps=2), alone)
+
+
+def test_the_features_of_a_photo_are_those_that_the_map_is_spread_over() -> None:
+    classifier, image = classifier_of(Pooled()), noise(60, 90)
+    expected = combine._look(classifier, image, ONE, mirror=True)[1]
+    torch.testing.assert_close(features_of(classifier, image, mirror=True), expected)
+
+
+def test_a_map_of_nothing_stays_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(combine, "smoothgrad", lambda *_, **__: torch.zeros(64, 64))
+    assert not fused(classifier_of(Pooled()), noise(64, 64), ONE, **NUMBERS).any()
+
+
+def test_the_steps_of_the_spread_count() -> None:
+    found = [fused(classifier_of(Pooled()), noise(64, 64), ONE, **NUMBERS | {"spread_steps": n}) for n in (0, 2)]
+    assert not torch.allclose(*found, atol=1e-3)
+
+
+def test_it_is_the_same_each_time_and_the_noise_counts() -> None:
+    classifier, image = classifier_of(Pooled()), noise(64, 64)
+    first, again, other = (fused(classifier, image, ONE, **NUMBERS | {"random_state": n}) for n in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)

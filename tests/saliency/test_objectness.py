@@ -1,0 +1,155 @@
+"""The head: least squares as scikit-learn has it, files that come back the same, and hostile ones."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.linear_model import Ridge
+
+from wsseg.classifier.head import LARGEST, Head, Provenance, read_head
+from wsseg.saliency.objectness import RIDGE, HeadFit, blended
+
+PROVENANCE = Provenance(classifier="small", sha256=None, photos=3, recipe="{}", wsseg="0.1")
+
+
+def photos(count: int, channels: int = 5) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Features and covers of several sizes, where the first channel tells the object."""
+    random, result = np.random.default_rng(3), []
+    for index in range(count):
+        cover = random.random((4, 5 + index), np.float32)
+        features = random.normal(2, 1, (channels, *cover.shape)).astype(np.float32)
+        features[0] += 3 * cover
+        result.append((features, cover))
+    return result
+
+
+def fitted(several: list[tuple[NDArray[np.float32], NDArray[np.float32]]], weights: list[float]) -> Head:
+    fit = HeadFit()
+    for (features, cover), weight in zip(several, weights, strict=True):
+        fit.add(features, cover, weight=weight)
+    assert fit.photos == len(several)
+    return Head(*fit.solved(), PROVENANCE)
+
+
+def test_the_fit_is_the_ridge_regression_of_another_library_with_each_photo_counting_by_its_weight() -> None:
+    several, weights = photos(4), [1.0, 0.5, 2.0, 0.25]
+    head = fitted(several, weights)
+    places = np.concatenate([features.reshape(5, -1).T for features, _ in several]).astype(float)
+    labels = np.concatenate([2 * cover.ravel() - 1 for _, cover in several])
+    each = np.concatenate(
+        [np.full(cover.size, weight / cover.size) for (_, cover), weight in zip(several, weights, strict=True)]
+    )
+    scale = np.sqrt(RIDGE * (each[:, None] * places**2).sum(axis=0))
+    oracle = Ridge(alpha=1.0).fit(places / scale, labels, sample_weight=each)
+    np.testing.assert_allclose(head.weights, oracle.coef_ / scale, rtol=1e-4, atol=1e-6)
+    assert head.bias == pytest.approx(oracle.intercept_, rel=1e-4)
+
+
+def test_the_head_finds_again_what_it_learned() -> None:
+    head = fitted(photos(6), [1.0] * 6)
+    for features, cover in photos(8)[6:]:
+        assert np.corrcoef(head.objectness(features).ravel(), cover.ravel())[0, 1] > 0.5
+
+
+def test_objectness_is_half_where_the_head_is_undecided_and_stays_within_its_range() -> None:
+    head = Head(np.array([1, 0], np.float32), 0.0, PROVENANCE)
+    features = np.array([[[0, 1, -1, 9, -9, 0.5]], [[7, 7, 7, 7, 7, 7]]], np.float32)
+    found = head.objectness(features)
+    assert found.dtype == np.float32
+    assert found.tolist() == [[0.5, 1, 0, 1, 0, 0.75]]
+
+
+def test_a_channel_that_is_always_zero_has_no_say() -> None:
+    several = photos(3)
+    for features, _ in several:
+        features[2] = 0
+    head = fitted(several, [1.0] * 3)
+    assert head.weights[2] == 0 and np.isfinite(head.weights).all()
+
+
+def test_no_photo_is_an_error() -> None:
+    with pytest.raises(ValueError, match="photos must give at least one mask"):
+        HeadFit().solved()
+
+
+def test_features_of_another_network_are_an_error() -> None:
+    with pytest.raises(ValueError, match="a weight for each of 3 channels, got 2; .*wsseg adapt"):
+        Head(np.zeros(2, np.float32), 0.0, PROVENANCE).objectness(np.zeros((3, 1, 1), np.float32))
+
+
+def test_blending_is_a_mean_by_shares_of_the_map_divided_by_its_maximum() -> None:
+    coarse, objectness = np.array([[0, 2], [4, 1]], np.float32), np.full((2, 2), 0.5, np.float32)
+    np.testing.assert_allclose(blended(coarse, objectness, 0.25), [[0.125, 0.5], [0.875, 0.3125]], rtol=1e-6)
+    np.testing.assert_array_equal(blended(coarse, objectness, 0.0), coarse / 4)
+    assert blended(np.zeros((6, 8), np.float32), objectness, 0.5) == pytest.approx(0.25)
+
+
+def test_a_written_head_comes_back(tmp_path: Path) -> None:
+    head = fitted(photos(3), [1.0] * 3)
+    (tmp_path / "head.json").write_text(head.as_json())
+    again = read_head(tmp_path / "head.json")
+    np.testing.assert_allclose(again.weights, head.weights, rtol=1e-4)
+    assert again.bias == pytest.approx(head.bias, rel=1e-4)
+    assert again.provenance == PROVENANCE
+
+
+GOOD = {
+    "weights": [1, 2],
+    "bias": 0,
+    "provenance": {"classifier": "a", "sha256": None, "photos": 1, "recipe": "", "wsseg": ""},
+}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b"3",
+        b"[]",
+        b"{}",
+        json.dumps(GOOD | {"weights": []}).encode(),
+        json.dumps(GOOD | {"weights": 3}).encode(),
+        json.dumps(GOOD | {"weights": [[1, 2]]}).encode(),
+        json.dumps(GOOD | {"weights": [1, [2]]}).encode(),
+        json.dumps(GOOD | {"weights": [1, "x"]}).encode(),
+        json.dumps(GOOD | {"weights": [1, 10**400]}).encode(),
+        json.dumps(GOOD | {"weights": [1, float("nan")]}).encode(),
+        json.dumps(GOOD | {"bias": float("inf")}).encode(),
+        json.dumps(GOOD | {"bias": None}).encode(),
+        json.dumps(GOOD | {"bias": "3"}).encode(),
+        json.dumps(GOOD | {"bias": 1e300}).encode(),
+        json.dumps(GOOD | {"weights": [True, False]}).encode(),
+        json.dumps(GOOD | {"provenance": {}}).encode(),
+        json.dumps(GOOD | {"provenance": {**GOOD["provenance"], "more": 1}}).encode(),  # type: ignore[dict-item]
+        json.dumps(GOOD | {"provenance": {**GOOD["provenance"], "recipe": []}}).encode(),  # type: ignore[dict-item]
+        b" " * LARGEST + json.dumps(GOOD).encode(),
+    ],
+)
+def test_a_file_that_is_no_head_is_named(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "head.json"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"head must be a file that wsseg adapt made, got .*head\.json"):
+        read_head(path)
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none.json"):
+        with pytest.raises(FileNotFoundError, match="head must be a file that wsseg adapt made, got .*; learn one"):
+            read_head(path)
+
+
+def test_features_that_overflow_are_refused() -> None:
+    fit = HeadFit()
+    fit.add(np.full((2, 1, 1), np.nan, np.float32), np.ones((1, 1), np.float32))
+    with pytest.raises(ValueError, match="features must be finite"):
+        fit.solved()
+
+
+def test_the_good_one_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "head.json"
+    path.write_text(json.dumps(GOOD))
+    assert read_head(path).weights.tolist() == [1, 2]

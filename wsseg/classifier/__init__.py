@@ -1,0 +1,1 @@
+"""WHAT: the frozen network, its weights, and the categories that it knows."""

@@ -1,0 +1,1 @@
+"""Masks against truths: protocols, layouts of benchmarks, scores and comparisons."""

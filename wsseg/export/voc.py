@@ -1,0 +1,78 @@
+"""PASCAL VOC's folders of palette PNGs, and the same in a zip as CVAT's "Segmentation mask 1.1".
+
+Everingham et al., "The PASCAL Visual Object Classes Challenge 2012: Development Kit", section 3.3. The value of a pixel
+in `SegmentationClass/NAME.png` is its category's, in `SegmentationObject/NAME.png` its object's, counted from 1 in each
+photo; 0 is background. A list in `ImageSets/Segmentation` names the photos, `labelmap.txt` the categories and their
+colors, `name:r,g,b::`, as https://docs.cvat.ai/docs/manual/advanced/formats/format-smask/ has it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Final
+
+import numpy as np
+
+from wsseg.arrays import UNKNOWN, Labels
+from wsseg.export.parts import AnnotatedPhoto, File, Loss, Parts, Plan, check_lines, copied
+from wsseg.files.encode import VOC_COLORS, encoded_labels
+
+MOST: Final = UNKNOWN - 1
+"""Values that are neither background nor void."""
+
+BACKGROUND: Final = "background"
+
+
+def _tree(plan: Plan, listed: str) -> Parts:
+    """A pixel that several objects share is of the smallest, which would lose the largest share of itself."""
+    _check_categories(plan.categories)
+    check_lines((name.name for name in plan.names), "names of photos")
+    yield File("labelmap.txt", [_label_map(plan.categories)])
+    values = {category: value for value, category in enumerate(plan.categories, 1)}
+    for photo in plan.photos:
+        yield from _pictures(photo, values)
+        if plan.copies:
+            yield copied(photo, f"JPEGImages/{photo.copy}")
+    names = "".join(f"{name.name}\n" for name in plan.names)
+    yield File(f"ImageSets/Segmentation/{listed}.txt", [names.encode()])
+
+
+voc: Callable[[Plan], Parts] = partial(_tree, listed="trainval")
+
+cvat: Callable[[Plan], Parts] = partial(_tree, listed="default")
+
+
+def _check_categories(categories: tuple[str, ...]) -> None:
+    if len(categories) > MOST:
+        raise ValueError(f"run must have at most {MOST} categories, got {len(categories)}; export to coco")
+    check_lines(categories, "categories")
+    for category in categories:
+        if ":" in category or category == BACKGROUND:
+            raise ValueError(f"categories must have no colon and not be background, got {category!r}; export to coco")
+
+
+def _label_map(categories: tuple[str, ...]) -> bytes:
+    colors = [",".join(map(str, color)) for color in VOC_COLORS[: len(categories) + 1]]
+    lines = [f"{name}:{color}::\n" for name, color in zip([BACKGROUND, *categories], colors, strict=True)]
+    return "".join(["# label:color_rgb:parts:actions\n", *lines]).encode()
+
+
+def _pictures(photo: AnnotatedPhoto, values: dict[str, int]) -> Iterator[File | Loss]:
+    if len(photo.objects) > MOST:
+        raise ValueError(
+            f"photos must have at most {MOST} objects, got {len(photo.objects)} in {photo.name}; export to coco"
+        )
+    classes = _painted(photo, [values[each.category] for each in photo.objects])
+    objects = _painted(photo, range(1, len(photo.objects) + 1))
+    for folder, labels in (("SegmentationClass", classes), ("SegmentationObject", objects)):
+        yield File(f"{folder}/{photo.name}.png", [encoded_labels(labels)])
+    if shared := sum(int(each.mask.sum()) for each in photo.objects) - int((objects > 0).sum()):
+        yield Loss(photo.name, f"{shared} pixels of objects that lie below smaller ones")
+
+
+def _painted(photo: AnnotatedPhoto, values: Sequence[int]) -> Labels:
+    """The value of each object, the smaller above the larger."""
+    labels = np.zeros(photo.size, np.uint8)
+    order = sorted(zip(photo.objects, values, strict=True), key=lambda pair: -int(pair[0].mask.sum()))
+    for each, value in order:
+        labels[each.mask] = value
+    return labels

@@ -1,0 +1,1 @@
+"""Photos, masks, labels and paths, on disk or in object storage."""

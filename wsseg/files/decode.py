@@ -1,0 +1,285 @@
+"""Photos, masks and folders on disk: a photo of any format arrives as an upright sRGB Image, or is refused by name.
+
+Pillow decodes. While it does, this module holds a lock, sets Pillow's two globals (`MAX_IMAGE_PIXELS`,
+`LOAD_TRUNCATED_IMAGES`) and the warnings filter as it needs them, and puts all three back; so threads read one photo
+at a time, and processes as many as they like.
+"""
+
+import os
+import stat
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from io import BytesIO
+from os import PathLike
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO, Final, TypeAlias, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, ImageFile, UnidentifiedImageError
+from PIL import Image as pillow
+
+from wsseg.arrays import Image
+from wsseg.files.store import is_local, one_line
+from wsseg.recipe import MAX_PIXELS
+
+UndecodedSource: TypeAlias = str | PathLike[str] | bytes | pillow.Image | NDArray[Any]
+
+_FORMATS: Final = (
+    *("AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "PSD", "QOI", "SGI", "TIFF", "WEBP"),
+    "TGA",  # Has no signature, so it is tried last.
+)
+"""The formats of photos; the rest of Pillow's hold no photo, or run other programs (EPS)."""
+
+_RAW: Final = frozenset(
+    f".{kind}" for kind in ("arw", "cr2", "cr3", "dng", "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "srw")
+)
+"""Suffixes of what cameras' sensors saw. Many are TIFF, of which Pillow would take the preview for the photo."""
+
+UNSUPPORTED: Final = _RAW | {".heic", ".heif", ".hif", ".jxl", ".psb", ".svg"}
+"""Suffixes of photos and pictures that Pillow alone does not open."""
+
+_FRAMES: Final = {"AVIF": "frames", "GIF": "frames", "PNG": "frames", "WEBP": "frames", "TIFF": "pages"}
+"""What a file of several pictures calls them; those of MPO and PSD are previews, gain maps and layers."""
+
+_UPRIGHT: Final[dict[object, pillow.Transpose]] = {
+    2: pillow.Transpose.FLIP_LEFT_RIGHT,
+    3: pillow.Transpose.ROTATE_180,
+    4: pillow.Transpose.FLIP_TOP_BOTTOM,
+    5: pillow.Transpose.TRANSPOSE,
+    6: pillow.Transpose.ROTATE_270,
+    7: pillow.Transpose.TRANSVERSE,
+    8: pillow.Transpose.ROTATE_90,
+}
+"""What undoes each EXIF orientation."""
+
+WIDE_MODES: Final = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
+"""Pillow's modes of more than 8 bits, which its own `convert` would clip."""
+
+WHITE_16: Final = 65535
+
+_BYTES: Final = 8
+"""Of a pixel that is not compressed: 16 bits in four channels."""
+
+_HEADER: Final = 1 << 24
+"""Bytes allowed beside the pixels, for previews and metadata."""
+
+_PILLOW: Final = threading.RLock()
+
+
+class ReadError(ValueError):
+    """A file is no picture, or not one that may be used; the message names the file, the reason and the remedy."""
+
+
+@contextmanager
+def opened_picture(source: UndecodedSource, max_pixels: int, notes: list[str], name: str) -> Iterator[pillow.Image]:
+    """The decoded picture, while Pillow is strict; whatever Pillow raises, here or in the body, becomes a ReadError."""
+    try:
+        with _strict_pillow(max_pixels, notes), _picture(source, max_pixels, notes) as picture:
+            picture.load()
+            yield picture
+    except ReadError:
+        raise
+    except Exception as error:  # Pillow's decoders raise nearly anything on a broken file.
+        raise _refusal(name, error, max_pixels) from error
+
+
+@contextmanager
+def _strict_pillow(max_pixels: int, notes: list[str]) -> Iterator[None]:
+    with _PILLOW, warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("always", module=r"PIL\.")
+        warnings.simplefilter("error", pillow.DecompressionBombWarning)
+        kept = pillow.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
+        pillow.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = max_pixels, False
+        try:
+            yield
+        finally:
+            pillow.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = kept
+    for warning in caught:
+        if Path(warning.filename).parent == Path(pillow.__file__).parent:
+            notes.append(f"Pillow warns: {' '.join(str(warning.message).split())}")
+        else:  # Of another thread, which the recorder must not keep from its user.
+            warnings.showwarning(warning.message, warning.category, warning.filename, warning.lineno)
+
+
+@contextmanager
+def _picture(source: UndecodedSource, max_pixels: int, notes: list[str]) -> Iterator[pillow.Image]:
+    if isinstance(source, pillow.Image):
+        _check_pixels(source.width, source.height, max_pixels)
+        yield source
+    elif isinstance(source, np.ndarray):
+        yield _picture_of_array(source, max_pixels)
+    else:
+        with _bytes_of(source) as file, pillow.open(file, formats=_formats()) as picture:
+            _note_frames(picture, notes)
+            yield picture
+
+
+@cache
+def _formats() -> list[str]:
+    pillow.init()
+    return [name for name in _FORMATS if name in pillow.OPEN]
+
+
+def read_file(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
+    """What a file holds; ReadError names one that cannot be read, is none, or is too large for a photo of so many."""
+    if not is_local(path):
+        return _fetched(path, max_pixels)
+    try:
+        with _bytes_of(path) as file:
+            _check_length(path, os.fstat(file.fileno()).st_size, max_pixels)
+            return file.read()
+    except OSError as error:
+        raise _refusal(str(path), error, max_pixels) from error
+
+
+def _fetched(path: Path, max_pixels: int) -> bytes:
+    """What a file in an object store holds."""
+    try:
+        store = cast(Any, path)  # Whose `read_bytes`, and `cat_file` of no bounds, would ask twice.
+        length = store.fs.info(store.path)["size"]
+        _check_not_empty(str(path), length)
+        _check_not_raw(path)
+        _check_length(path, length, max_pixels)
+        return cast(bytes, store.fs.cat_file(store.path, start=0, end=length))
+    except ReadError:
+        raise
+    except Exception as error:  # Each store's library has its own.
+        raise ReadError(f"{path} must be readable, got '{one_line(error)}'; check it and the store's keys") from error
+
+
+def _check_length(path: Path, length: int, max_pixels: int) -> None:
+    most = _BYTES * max_pixels + _HEADER
+    if length > most:
+        raise ReadError(
+            f"{path} must have at most {most} bytes, got {length}; allow more with max_pixels (--max-pixels)"
+        )
+
+
+def _bytes_of(source: bytes | str | PathLike[str]) -> BinaryIO:
+    if isinstance(source, bytes):
+        _check_not_empty("source", len(source))
+        return BytesIO(source)
+    status = Path(source).stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise ReadError(f"{source} must be a picture, got a folder; name a file in it")
+    if not stat.S_ISREG(status.st_mode):
+        raise ReadError(f"{source} must be a regular file, got a pipe or a device; save the picture to a file")
+    _check_not_empty(os.fspath(source), status.st_size)
+    _check_not_raw(PurePath(source))
+    return Path(source).open("rb")
+
+
+def _check_not_raw(path: PurePath) -> None:
+    if path.suffix.lower() in _RAW:
+        raise ReadError(f"{path} must be a picture, got what a camera's sensor saw; develop it to PNG or JPEG")
+
+
+def _check_not_empty(name: str, size: int) -> None:
+    if size == 0:
+        raise ReadError(f"{name} must be a picture, got an empty file of 0 bytes; copy it anew")
+
+
+def _note_frames(picture: pillow.Image, notes: list[str]) -> None:
+    frames = getattr(picture, "n_frames", 1) if picture.format in _FRAMES else 1
+    if frames > 1:
+        notes.append(f"only the first of {frames} {_FRAMES[str(picture.format)]} is used")
+
+
+def _picture_of_array(array: NDArray[Any], max_pixels: int) -> pillow.Image:
+    layered = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
+    if not has_channels(layered):
+        raise ReadError(
+            f"source must be a non-empty array of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), got {array.shape}; "
+            "put the channels last"
+        )
+    _check_pixels(array.shape[1], array.shape[0], max_pixels)
+    return pillow.fromarray(eight_bits(layered, "source"))
+
+
+def has_channels(array: NDArray[Any]) -> bool:
+    """Whether it is a non-empty (H, W), (H, W, 3) or (H, W, 4)."""
+    return array.size > 0 and (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4)))
+
+
+def _check_pixels(width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise _too_large("source", f"{width} x {height}", max_pixels)
+
+
+def _too_large(name: str, got: str, max_pixels: int) -> ReadError:
+    return ReadError(
+        f"{name} must have at most {max_pixels} pixels, got {got}; allow more with max_pixels (--max-pixels)"
+    )
+
+
+def _refusal(name: str, error: Exception, max_pixels: int) -> ReadError:
+    match error:
+        case pillow.DecompressionBombError() | pillow.DecompressionBombWarning():
+            return _too_large(name, str(error).partition(" exceeds")[0].lower(), max_pixels)
+        case UnidentifiedImageError():
+            return ReadError(
+                f"{name} must be a picture, got nothing that Pillow reads; convert it to PNG, or copy a cut one anew"
+            )
+        case OSError(errno=int()):
+            return ReadError(f"{name} must be readable, got '{error.strerror}'; check the path and its permissions")
+    reason = f"{type(error).__name__}: {error}"
+    return ReadError(f"{name} must be a whole and sound picture, got {reason}; copy or export it anew")
+
+
+def upright(picture: pillow.Image, notes: list[str]) -> pillow.Image:
+    try:
+        orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # Broken metadata is no reason to lose a sound photo.
+        notes.append("its EXIF data is broken: taken as upright")
+        return picture
+    turn = _UPRIGHT.get(orientation)
+    return picture if turn is None else picture.transpose(turn)
+
+
+def levels_of(picture: pillow.Image, name: str) -> NDArray[Any]:
+    """What a picture of one channel holds; integers of 32 bits are taken as 16, the most that photos use."""
+    levels = np.array(picture)
+    if levels.dtype != np.int32:
+        return levels
+    if levels.min() < 0 or levels.max() > WHITE_16:
+        raise ReadError(
+            f"{name} must hold levels in [0, {WHITE_16}], got [{levels.min()}, {levels.max()}]; scale them to 16 bits"
+        )
+    return levels.astype(np.uint16)
+
+
+def eight_bits(levels: NDArray[Any], name: str) -> Image:
+    """The levels scaled so that white is 255: uint8 as it is, bool and uint16 by their full range, floats from 1."""
+    match levels.dtype.kind, levels.dtype.itemsize:
+        case "u", 1:
+            return levels
+        case "b", _:
+            return levels * np.uint8(255)
+        case "u", 2:
+            return ((levels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        case "f", _:
+            check_unit_range(levels, name)
+            return np.asarray(np.rint(levels * 255), np.uint8)
+    raise ReadError(f"{name} must be bool, uint8, uint16 or float, got {levels.dtype}; convert it with numpy's astype")
+
+
+def check_unit_range(levels: NDArray[Any], name: str) -> None:
+    if not (levels.min() >= 0 and levels.max() <= 1):
+        raise ReadError(
+            f"{name} must hold floats in [0, 1], got [{levels.min()}, {levels.max()}]; divide them by their white"
+        )
+
+
+def has_photo_suffix(path: PurePath) -> bool:
+    return path.suffix.lower() in _photo_suffixes()
+
+
+@cache
+def _photo_suffixes() -> frozenset[str]:
+    # MPO, the format of phones and stereo cameras, is opened as JPEG.
+    kinds = {"MPO", *_FORMATS}
+    return frozenset(suffix for suffix, kind in pillow.registered_extensions().items() if kind in kinds)

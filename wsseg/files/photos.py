@@ -1,0 +1,108 @@
+"""Photos of any format, read as upright sRGB images."""
+
+from dataclasses import dataclass
+from io import BytesIO
+from os import PathLike
+from typing import TypeAlias
+
+import numpy as np
+from PIL import Image as pillow
+from PIL import ImageCms
+
+from wsseg.arrays import Image
+from wsseg.files.decode import WIDE_MODES, UndecodedSource, eight_bits, levels_of, opened_picture, upright
+from wsseg.recipe import MAX_PIXELS
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A photo, and a short sentence about each thing that reading it left out or mended."""
+
+    image: Image
+    notes: tuple[str, ...]
+
+
+PhotoSource: TypeAlias = UndecodedSource | Photo
+
+
+def read_image(source: PhotoSource, *, max_pixels: int = MAX_PIXELS) -> Image:
+    """The photo upright in sRGB, over white where it is transparent, in an array of its own; see `read_photo`."""
+    return read_photo(source, max_pixels=max_pixels).image
+
+
+def read_photo(source: PhotoSource, *, max_pixels: int = MAX_PIXELS, name: str = "") -> Photo:
+    """The photo upright in sRGB, over white where it is transparent, and notes on what was left out or mended.
+
+    A Photo is itself. A path or bytes hold a file of any photo format, of which the first frame is used; a PIL image is
+    used at its current frame. 16 bits are scaled to 8. An array is bool, uint8, uint16 or a float in [0, 1] of shape
+    (H, W), (H, W, 1), (H, W, 3) or (H, W, 4). ReadError names a source that is unreadable, empty, truncated, no
+    picture, or of more than `max_pixels`, which is known before anything is decoded; by its path, or by `name`.
+    TypeError, something else.
+    """
+    if isinstance(source, Photo):
+        return source
+    notes: list[str] = []
+    name = name or _name_of(source)
+    with opened_picture(source, max_pixels, notes, name) as picture:
+        image = np.array(_over_white(upright(picture, notes), name, notes))
+    return Photo(image, tuple(dict.fromkeys(notes)))
+
+
+def _name_of(source: object) -> str:
+    """What errors call the source; TypeError when it is none at all."""
+    if isinstance(source, str | PathLike):
+        return str(source)
+    if isinstance(source, bytes | pillow.Image | np.ndarray):
+        return "source"
+    raise TypeError(
+        f"source must be a path, bytes, PIL image or numpy array, got {type(source).__name__}; pass one of these"
+    )
+
+
+def _over_white(picture: pillow.Image, name: str, notes: list[str]) -> pillow.Image:
+    colors, alpha = _without_alpha(_narrow(picture, name))
+    colors = _in_srgb(colors, picture.info.get("icc_profile"), notes)
+    return colors if alpha is None else pillow.composite(colors, pillow.new("RGB", colors.size, "white"), alpha)
+
+
+def _narrow(picture: pillow.Image, name: str) -> pillow.Image:
+    """The picture in a mode of 8 bits, its levels scaled, its transparent level kept so."""
+    if picture.mode not in WIDE_MODES:
+        return picture
+    levels = levels_of(picture, name)
+    grey = pillow.fromarray(eight_bits(levels, name))
+    if (transparent := picture.info.get("transparency")) is None:
+        return grey
+    return pillow.merge("LA", (grey, pillow.fromarray(eight_bits(levels != transparent, name))))
+
+
+def _without_alpha(picture: pillow.Image) -> tuple[pillow.Image, pillow.Image | None]:
+    """The colors in one of the modes L, RGB, CMYK and LAB, and the alpha where there is one."""
+    if picture.mode == "La":  # Premultiplied grey, which Pillow converts to nothing else.
+        picture = picture.convert("LA")
+    if picture.has_transparency_data:
+        full = picture.convert("LA" if picture.mode in ("1", "L", "LA") else "RGBA")
+        return full.convert(full.mode.removesuffix("A")), full.getchannel("A")
+    if picture.mode in ("L", "RGB", "CMYK", "LAB"):
+        return picture, None
+    return picture.convert("L" if picture.mode == "1" else "RGB"), None
+
+
+def _in_srgb(colors: pillow.Image, profile: bytes | None, notes: list[str]) -> pillow.Image:
+    if profile:
+        try:
+            return _through_profile(colors, ImageCms.ImageCmsProfile(BytesIO(profile)))
+        except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
+            notes.append("its color profile is broken: taken as sRGB")
+    return colors.convert("RGB")
+
+
+def _through_profile(colors: pillow.Image, profile: ImageCms.ImageCmsProfile) -> pillow.Image:
+    if "sRGB" in (profile.profile.profile_description or ""):
+        return colors.convert("RGB")
+    if profile.profile.xcolor_space == "RGB " and colors.mode == "L":
+        colors = colors.convert("RGB")
+    converted = ImageCms.profileToProfile(colors, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    if converted is None:
+        raise TypeError("profileToProfile works in place only when told to")
+    return converted

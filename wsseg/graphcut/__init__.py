@@ -1,0 +1,1 @@
+"""THE MASK: from evidence to the labeling of least energy."""

@@ -1,0 +1,1 @@
+"""What photos teach: a head from photos without masks, a recipe from photos with truths."""

@@ -1,0 +1,1 @@
+"""Pictures to look at: overlays, cut-outs, heat maps and strips."""

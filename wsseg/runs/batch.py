@@ -1,0 +1,80 @@
+"""A folder at a time: one bad photo never stops the rest, and is never hidden.
+
+What is done with a photo is a `Task`, the same in every engine: read, see, write. It writes the photo's pictures and
+returns its `Record`, which the run writes down; record.py says what becomes of a run that is killed.
+"""
+
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
+
+from wsseg.engines.stream import Lost, Stream
+from wsseg.files.names import Source
+from wsseg.runs.journal import Journal
+from wsseg.runs.task import Job, Outcome, Task, name_of
+
+
+class Engine(Protocol):
+    """Where a run runs; see engines.py."""
+
+    def __call__(
+        self, stream: Stream[Job, Outcome], items: Iterable[Job | None], *, lost: Lost[Job, Outcome]
+    ) -> Iterator[Outcome]: ...
+
+
+def run(
+    task: Task,
+    sources: Iterable[Source | None],
+    journal: Journal,
+    engine: Engine,
+    *,
+    hints: Mapping[Path, Path] = MappingProxyType({}),
+    again: bool = False,
+) -> Generator[Outcome, None, None]:
+    """What becomes of each photo, as it is written down in the journal.
+
+    Only what is missing or changed is done, unless all is to be done `again`; `hints` are the files of those photos
+    that have one. A source that is None says that there is none as yet. What ends a run, as a full disk does, is
+    raised.
+    """
+
+    def job_of(source: Source) -> Job:
+        job = Job(source=source, hints=hints.get(source.path))
+        earlier = journal.earlier(name_of(source))
+        complete = not again and earlier is not None and task.is_complete(earlier) and journal.holds(earlier)
+        if not complete:
+            rivals = journal.rivals(name_of(source), task.settings, labelled=task.labels is not None)
+            for record in [*rivals, *([earlier] if earlier and earlier.files else [])]:
+                journal.doubt(record)
+        return replace(job, earlier=earlier, complete=complete)
+
+    under_way = set[str]()
+    jobs = (None if source is None else job_of(source) for source in _one_at_a_time(sources, under_way))
+    for outcome in engine(task.stream, jobs, lost=task.lost):
+        if outcome.fresh or outcome.record != journal.earlier(outcome.record.name):  # Of a photo that was moved.
+            journal.append(outcome.record)
+        else:
+            journal.keep(outcome.record)
+        under_way.discard(outcome.record.name)
+        yield outcome
+
+
+def _one_at_a_time(sources: Iterable[Source | None], under_way: set[str]) -> Iterator[Source | None]:
+    """The sources, of which one waits while another of its name is under way, lest the older one ends last."""
+    waiting: dict[str, Source] = {}
+
+    def first() -> Source | None:
+        free = next((name for name in waiting if name not in under_way), None)
+        if free is None:
+            return None
+        under_way.add(free)
+        return waiting.pop(free)
+
+    for source in sources:
+        if source is not None:
+            waiting[name_of(source)] = source
+        yield first()
+    while waiting:
+        yield first()

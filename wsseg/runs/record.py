@@ -1,0 +1,231 @@
+"""What a run did: a line in `run.jsonl` for each photo as it is done, and `run.json` when the run ends.
+
+A run's folder is on a disk or in an object store (`s3://bucket/out`). The run can be killed at any moment: a picture is
+there whole or not at all, a photo without a line is done again, and what was half written lies in the folder `.wsseg`,
+which the next run empties.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path, PurePosixPath
+from types import NoneType
+from typing import Any, Final, TypeAlias
+
+from wsseg.files.store import answering
+
+RUN: Final = "run.json"
+"""The file of a run that has ended: what made it, and how many photos it came to."""
+
+LINES: Final = "run.jsonl"
+"""The file of its records, one JSON object a line."""
+
+WORKING: Final = ".wsseg"
+"""The folder that is there while a run works, for its lock and for what is half written."""
+
+REPORTED: Final = re.compile("wsseg-report-[0-9a-f]{32}")
+"""What a folder is called that holds the pictures of a report."""
+
+DIRTY: Final = "unsure"
+"""Settings of a record whose pictures may have been replaced by a run that was broken off."""
+
+Outputs: TypeAlias = Mapping[str, str]
+"""Files by picture, relative to the run's folder: `{"mask": "masks/sub/a.png"}`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What was found of one target in one photo."""
+
+    category: str
+    probability: float
+    status: str | None = None
+    """None where nothing was cut, as by `wsseg saliency`."""
+    confidence: float | None = None
+    reasons: tuple[str, ...] = ()
+    outputs: Outputs = field(default_factory=dict)
+    """The target's own files."""
+
+    def __post_init__(self) -> None:
+        _check_kinds(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What became of one photo."""
+
+    input: str
+    """The photo's path, as it was given."""
+    base: str = ""
+    """The folder that the path starts from; empty when it says so itself."""
+    name: str
+    """What its outputs are called, below their folders and without suffix: `sub/a`."""
+    settings: str
+    """The digest of all that decides the pictures but the photo; see `digest_of`."""
+    hash: str = ""
+    """The SHA-256 of the photo's bytes; empty when they could not be read."""
+    hints: str = ""
+    """That of its file of hints; empty when it has none."""
+    findings: tuple[Finding, ...] = ()
+    """One for each target, in their order; none when the photo failed."""
+    outputs: Outputs = field(default_factory=dict)
+    """Files of the photo as a whole: a map of labels, whose label i is of findings[i - 1]."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """By what was done: read, segment, write."""
+    error: str = ""
+    """What failed; empty when nothing did."""
+
+    def __post_init__(self) -> None:
+        _check_kinds(self)
+        for path in (self.name, *self.files):
+            if not _is_below(path):
+                raise ValueError(f"its files must lie below the run's folder, got {path!r}")
+        for file in self.files:
+            folder, *rest = PurePosixPath(file).parts
+            if not rest or folder == WORKING:
+                raise ValueError(f"its files must lie in folders of pictures, got {file!r}")
+
+    @property
+    def place(self) -> str:
+        """The photo's path from anywhere."""
+        return str(Path(self.base, self.input)) if self.base else self.input
+
+    @property
+    def files(self) -> list[str]:
+        """All outputs, relative to the run's folder."""
+        return [file for outputs in self._all_outputs for file in outputs.values()]
+
+    @property
+    def pictures(self) -> frozenset[str]:
+        """What outputs there are."""
+        return frozenset().union(*self._all_outputs)
+
+    @property
+    def _all_outputs(self) -> list[Outputs]:
+        return [self.outputs, *(one.outputs for one in self.findings)]
+
+    def as_line(self) -> bytes:
+        """A line of JSON: flat when the photo has one target alone, else with a list of `findings`."""
+        told = asdict(self)
+        if not self.base:
+            del told["base"]
+        if len(self.findings) == 1 and not self.outputs:
+            told |= told.pop("findings")[0]
+        return json.dumps(told).encode() + b"\n"
+
+
+def record_of(line: bytes) -> Record:
+    """The record that `Record.as_line` made the line of; ValueError says what is wrong with any other."""
+    try:
+        told = json.loads(line)
+        if "category" in told:
+            told["findings"] = [{item.name: told.pop(item.name) for item in fields(Finding)}]
+            told["outputs"] = {}
+        return Record(**{**told, "findings": tuple(map(_finding_of, told["findings"]))})
+    except (TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError(f"it must have the fields of a record, got {error}") from error
+
+
+def _finding_of(told: dict[str, Any]) -> Finding:
+    return Finding(**{**told, "reasons": tuple(told["reasons"])})
+
+
+_KINDS: Final[Mapping[str, tuple[type, ...]]] = {
+    "probability": (float, int),
+    "confidence": (float, int, NoneType),
+    "status": (str, NoneType),
+    "outputs": (dict,),
+    "seconds": (dict,),
+    "reasons": (tuple,),
+    "findings": (tuple,),
+}
+"""What a field may hold where it is no text."""
+
+
+def _check_kinds(value: Record | Finding) -> None:
+    for item in fields(value):
+        held, kinds = getattr(value, item.name), _KINDS.get(item.name, (str,))
+        if not isinstance(held, kinds):
+            raise ValueError(f"its {item.name} must be {kinds[0].__name__}, got {held!r:.80}")
+    if not all(isinstance(text, str) for text in value.outputs.values()):
+        raise ValueError(f"its outputs must be paths, got {value.outputs!r:.80}")
+
+
+def _is_below(path: str) -> bool:
+    parts = PurePosixPath(path).parts
+    return bool(parts) and not path.startswith("/") and not {"..", "\\", "\0"} & {*parts, *path}
+
+
+def digest_of(settings: Mapping[str, Any]) -> str:
+    """A short digest of what decides a run's pictures; equal settings have equal ones."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run as it lies in its folder."""
+
+    folder: Path
+    made_by: Mapping[str, Any]
+    """What `run.json` says; empty when the run was killed."""
+    records: tuple[Record, ...]
+    """By input."""
+
+
+def read_run(folder: Path) -> Run:
+    """The run in the folder, whether or not it has ended; ValueError when there is none, or a record is broken."""
+    if not is_run(folder):
+        raise ValueError(f"run must be a folder that wsseg segment wrote, got {folder}; name one")
+    records = [record_of(line) for line in lines_by_name(folder).values()]
+    return Run(folder=folder, made_by=_made_by(folder), records=tuple(sorted(records, key=record_order)))
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a run made the folder, or is about to."""
+    with answering(folder):
+        return (folder / WORKING).is_dir() or (folder / LINES).is_file() or "wsseg" in _made_by(folder)
+
+
+def record_order(record: Record) -> tuple[str, str]:
+    return record.input, record.name
+
+
+def _made_by(folder: Path) -> dict[str, Any]:
+    try:
+        told = json.loads((folder / RUN).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def lines_by_name(folder: Path) -> dict[str, bytes]:
+    """The last line of each photo; one that was broken off at the end is none."""
+    lines = {}
+    for file in [folder / LINES, *record_parts(folder)]:
+        text = file.read_bytes() if file.is_file() else b""
+        for number, line in enumerate(text.splitlines(keepends=True), 1):
+            if line.endswith(b"\n"):
+                lines[_name_in(line, f"{file}, line {number}")] = line
+    return lines
+
+
+def _name_in(line: bytes, place: str) -> str:
+    try:
+        return record_of(line).name
+    except ValueError as error:
+        raise ValueError(f"{place} must be a record of a run, but {error}; delete that line") from error
+
+
+def record_parts(folder: Path) -> list[Path]:
+    working = folder / WORKING
+    return sorted(working.glob("*.jsonl")) if working.is_dir() else []
+
+
+def size_of(path: Path) -> int:
+    """The size in bytes of a file on a disk, which may lie in a linked folder; 0 when it is not there."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
