@@ -70,11 +70,11 @@ def main(
 
 def case_of(sample: Sample) -> Case:
     """The photo's mask, its signs and what it is worth."""
-    sighting = segmenter().sight(sample.photo)
-    found = wsseg.mask_from_saliency(sighting.image, sighting.saliency, segmenter().recipe)
+    result = segmenter().saliency(sample.photo)
+    found = wsseg.mask_from_saliency(result.image, result.saliency, segmenter().recipe)
     signs = tuple(found.signs.get(name, 0.0) for name in WEIGHTS)
     iou = scores(found.mask, truth_of(sample))["iou"]
-    return Case(sample.collection, signs, sighting.probability, confidence_of(found.signs), iou)
+    return Case(sample.collection, signs, result.probability, confidence_of(found.signs), iou)
 
 
 def left_out(signs: np.ndarray, ious: np.ndarray, collections: np.ndarray) -> np.ndarray:

@@ -50,23 +50,23 @@ def main(
     segmenter = wsseg.Segmenter(recipe=recipe)
     rows: dict[float, list[Row]] = {size: [] for size in MEGAPIXELS}
     for sample in track(list(samples_of(data, limit)), console=Console(stderr=True)):
-        sighting = segmenter.sight(sample.photo)
+        result = segmenter.saliency(sample.photo)
         for size in MEGAPIXELS:
-            rows[size].append(row_of(*at_size(sample, sighting, size), recipe))
+            rows[size].append(row_of(*at_size(sample, result, size), recipe))
     print(provenance())
     Console(width=120).print(table_of(rows, recipe))
     ratios = ", ".join(f"at {size:g} MP: {ratio_of(rows[size]):.1f}" for size in MEGAPIXELS)
     print(f"ratio {ratios}")
 
 
-def at_size(sample: Sample, sighting: wsseg.SaliencyResult, megapixels: float) -> tuple[Image, Saliency, Seeds]:
+def at_size(sample: Sample, result: wsseg.SaliencyResult, megapixels: float) -> tuple[Image, Saliency, Seeds]:
     """Photo, map and truth of that many megapixels."""
     truth = truth_of(sample)
     scale = (megapixels * 1e6 / truth.size) ** 0.5
     size = round(truth.shape[1] * scale), round(truth.shape[0] * scale)
     finer = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    saliency = cv2.resize(sighting.saliency, size, interpolation=cv2.INTER_LINEAR).clip(0, 1)
-    image = cv2.resize(sighting.image, size, interpolation=finer)
+    saliency = cv2.resize(result.saliency, size, interpolation=cv2.INTER_LINEAR).clip(0, 1)
+    image = cv2.resize(result.image, size, interpolation=finer)
     return image, saliency, cv2.resize(truth, size, interpolation=cv2.INTER_NEAREST)
 
 

@@ -51,10 +51,10 @@ def main(
     rows: dict[float, list[tuple[float, float]]] = {size: [] for size in MEGAPIXELS}
     console = Console(stderr=True)
     for sample in track(enlarged, "sizes", console=console):
-        sighting = segmenter.sight(sample.photo)
+        result = segmenter.saliency(sample.photo)
         for size in MEGAPIXELS:
-            rows[size].append(alone(cost_of, sighting.image, sighting.saliency, size, recipe))
-    found = [agreement(segmenter.sight(sample.photo), recipe) for sample in track(same, "bands", console=console)]
+            rows[size].append(alone(cost_of, result.image, result.saliency, size, recipe))
+    found = [agreement(segmenter.saliency(sample.photo), recipe) for sample in track(same, "bands", console=console)]
     agreements = [one for one in found if one is not None]
     print(provenance())
     Console(width=120).print(table_of(rows))
@@ -87,12 +87,12 @@ def held(field: str) -> float:
     return int(line.split()[1]) / 1024
 
 
-def agreement(sighting: wsseg.SaliencyResult, recipe: Recipe) -> float | None:
+def agreement(result: wsseg.SaliencyResult, recipe: Recipe) -> float | None:
     """The IoU of the two masks, where there are two."""
-    banded = wsseg.mask_from_saliency(sighting.image, sighting.saliency, recipe)
+    banded = wsseg.mask_from_saliency(result.image, result.saliency, recipe)
     if banded.exact:
         return None
-    exact = wsseg.mask_from_saliency(sighting.image, sighting.saliency, replace(recipe, exact_side=ENDLESS))
+    exact = wsseg.mask_from_saliency(result.image, result.saliency, replace(recipe, exact_side=ENDLESS))
     return float((banded.mask & exact.mask).sum() / max((banded.mask | exact.mask).sum(), 1))
 
 

@@ -45,9 +45,9 @@ def main(
     rows = []
     for sample in track(list(samples_of(data, limit)), console=Console(stderr=True)):
         image = cv2.resize(wsseg.read_image(sample.photo), SIZE, interpolation=cv2.INTER_AREA)
-        saliency = segmenter.sight(image).saliency
+        saliency = segmenter.saliency(image).saliency
         stages = (
-            partial(segmenter.sight, image),
+            partial(segmenter.saliency, image),
             partial(wsseg.mask_from_saliency, image, saliency, segmenter.recipe),
             partial(grabcut, image, np.zeros(image.shape[:2], np.uint8), RECTANGLE),
         )

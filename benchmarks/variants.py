@@ -35,7 +35,7 @@ class Looker:
         """The recipe's map."""
         numbers = tuple(getattr(recipe, item.name) for item in fields(recipe) if item.metadata["stage"] == "saliency")
         if numbers not in self._maps:
-            self._maps[numbers] = Segmenter(self.classifier, recipe).sight(self.image, self.target).saliency
+            self._maps[numbers] = Segmenter(self.classifier, recipe).saliency(self.image, self.target).saliency
         return self._maps[numbers]
 
 

@@ -12,7 +12,7 @@ strip_file = sys.argv[1] if len(sys.argv) > 1 else "hints.png"
 
 segmenter = wsseg.Segmenter()
 with segmenter.open(photo) as session:  # Looks at the photo once; each mask from here on is but a cut.
-    image = session.sighting.image
+    image = session.result.image
     steps = {"no hint": session.segment()}
 
     # The saucer is meant as well.

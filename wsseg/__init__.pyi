@@ -75,9 +75,9 @@ from .recipe import read_recipe as read_recipe
 from .report.page import Report as Report
 from .report.page import write_report as write_report
 from .segmenting.results import LabelMap as LabelMap
-from .segmenting.results import Part as Part
 from .segmenting.results import SaliencyResult as SaliencyResult
 from .segmenting.results import Segmentation as Segmentation
+from .segmenting.results import TargetResult as TargetResult
 from .segmenting.segmenter import Segmenter as Segmenter
 from .segmenting.segmenter import segment as segment
 from .segmenting.session import Session as Session

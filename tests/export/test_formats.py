@@ -28,10 +28,10 @@ from torchvision.datasets import VOCSegmentation
 
 from wsseg.arrays import Mask
 from wsseg.cli.app import main
+from wsseg.export.annotations import Loss
 from wsseg.export.export import FORMATS, export_run
 from wsseg.export.labelstudio import rle_of
 from wsseg.export.outlines import outlines
-from wsseg.export.parts import Loss
 from wsseg.files.encode import VOC_COLORS, write_labels, write_mask, write_picture
 from wsseg.graphcut.regions import instances_of
 from wsseg.runs.journal import opened

@@ -237,7 +237,7 @@ def test_an_empty_and_a_full_mask_are_doubted() -> None:
 
 def test_without_its_graphs_a_labeler_cuts_as_before(photo: Image) -> None:
     labeler, found = first_labeled(photo, blob(*photo.shape[:2]), replace(Recipe(), exact_side=60))
-    labeler.let_go()
+    labeler.release_graphs()
     again = labeler.label()
     np.testing.assert_array_equal(again.mask, found.mask)
     assert (again.energy, again.signs) == (found.energy, found.signs)

@@ -157,13 +157,13 @@ def test_a_head_is_used_by_its_own_classifier_and_recipe_alone(studies: list[Stu
     head = head_from(studies, own)
     image, inside = disc(7)
     with pytest.raises(ValueError, match="objectness must be 0 for a classifier without a head, got 0.6 for Reds"):
-        own.sight(image)
+        own.saliency(image)
     learned = own.classifier.with_head(head)
     shares = [replace(ADAPTED, objectness=share) for share in (0.0, 0.5, 1.0)]
-    maps = [Segmenter(learned, recipe).sight(image).saliency for recipe in shares]
+    maps = [Segmenter(learned, recipe).saliency(image).saliency for recipe in shares]
     assert not np.array_equal(maps[0], maps[1]) and not np.array_equal(maps[1], maps[2])
-    np.testing.assert_array_equal(maps[0], Segmenter(own.classifier, shares[0]).sight(image).saliency)
-    given = [Segmenter(learned, recipe).sight(image, "red").saliency for recipe in shares]
+    np.testing.assert_array_equal(maps[0], Segmenter(own.classifier, shares[0]).saliency(image).saliency)
+    given = [Segmenter(learned, recipe).saliency(image, "red").saliency for recipe in shares]
     np.testing.assert_array_equal(given[0], given[2])
     truth = inside.astype(np.uint8)
     assert scores(Segmenter(learned, ADAPTED).segment(image).mask, truth)["iou"] > 0.8

@@ -27,13 +27,13 @@ from wsseg.runs.names import check_labels, labels_of, shard_of, without_run_outp
 from wsseg.runs.record import Record, read_run
 from wsseg.runs.task import Outcome, Task, name_of
 from wsseg.runs.watch import arriving
-from wsseg.segmenting.results import LabelMap, Part, SaliencyResult
+from wsseg.segmenting.results import LabelMap, SaliencyResult, TargetResult
 
 DARK, BRIGHT, ODD, VAST = 10, 200, 66, 99
 """Grey levels of photos; the last two cannot be segmented."""
 
 
-def sightings(image: Image, *targets: Target) -> tuple[SaliencyResult, ...]:
+def results(image: Image, *targets: Target) -> tuple[SaliencyResult, ...]:
     saliency = (image[..., 0] / 255).astype(np.float32)
     return tuple(SaliencyResult(image, target, 1.0, saliency, ("a reason",)) for target in targets)
 
@@ -44,7 +44,7 @@ def see(photo: Photo, hints: Hints | None) -> tuple[SaliencyResult, ...]:
     level = int(photo.image[0, 0, 0])
     if level in errors:
         raise errors[level]
-    return sightings(photo.image, Target((0,), "class 0" if hints is None else "hinted"))
+    return results(photo.image, Target((0,), "class 0" if hints is None else "hinted"))
 
 
 @pytest.fixture
@@ -169,13 +169,13 @@ class TestRun:
 
 
 def see_both(photo: Photo, hints: Hints | None) -> tuple[SaliencyResult, ...]:
-    return sightings(photo.image, Target((0,), "x"), Target((1,), "long name"))
+    return results(photo.image, Target((0,), "x"), Target((1,), "long name"))
 
 
 def see_map(photo: Photo, hints: Hints | None) -> tuple[LabelMap]:
-    shown = zip(sightings(photo.image, Target((0,), "x"), Target((1,), "y")), ("ok", "no object"), strict=True)
+    shown = zip(results(photo.image, Target((0,), "x"), Target((1,), "y")), ("ok", "no object"), strict=True)
     parts = tuple(
-        Part(one.image, one.target, one.probability, one.saliency, (), confidence=0.5, status=status)  # type: ignore[arg-type]
+        TargetResult(one.image, one.target, one.probability, one.saliency, (), confidence=0.5, status=status)  # type: ignore[arg-type]
         for one, status in shown
     )
     return (LabelMap(photo.image, np.ones(photo.image.shape[:2], np.uint8), parts, 0.0, True),)
@@ -282,7 +282,7 @@ class TestAgain:
 
 
 def see_darkly(photo: Photo, hints: Hints | None) -> tuple[SaliencyResult, ...]:
-    return sightings(photo.image // 2, Target((0,), "class 0"))
+    return results(photo.image // 2, Target((0,), "class 0"))
 
 
 def interrupted(record: Record) -> None:
@@ -302,7 +302,7 @@ class TestTargets:
             write_picture(tmp_path / "photos/sub" / name, np.zeros((4, 5, 3), np.uint8))
 
         def both(photo: Photo, hints: Hints | None) -> tuple[SaliencyResult, ...]:
-            return sightings(photo.image, *targets)
+            return results(photo.image, *targets)
 
         task = Task(see=both, out=tmp_path / "out", pictures=("strip",), settings="", labels=labels, max_pixels=1000)
         outcomes = done(task, sources_in(tmp_path / "photos"))

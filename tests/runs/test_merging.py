@@ -165,7 +165,7 @@ class TestMerge:
 
     def test_a_photo_in_doubt_is_left_out(self, photos: Path, shards: list[Path], tmp_path: Path) -> None:
         with opened(shards[0], MADE_BY) as journal:
-            journal.doubt(doubted := read_run(shards[0]).records[0])
+            journal.mark_dirty(doubted := read_run(shards[0]).records[0])
         merging = merge(shards, tmp_path / "out")
         assert (merging.photos, merging.lacking) == (11, 1)
         outcomes = done(tmp_path / "out", sources_in(photos))
@@ -174,7 +174,7 @@ class TestMerge:
     def test_one_in_doubt_is_taken_of_another_run(self, photos: Path, shards: list[Path], tmp_path: Path) -> None:
         merge(shards, tmp_path / "out")
         with opened(tmp_path / "out", MADE_BY) as journal:
-            journal.doubt(read_run(tmp_path / "out").records[0])
+            journal.mark_dirty(read_run(tmp_path / "out").records[0])
         assert merge(shards, tmp_path / "out").lacking == 0
         assert not any(outcome.fresh for outcome in done(tmp_path / "out", sources_in(photos)))
 

@@ -93,8 +93,8 @@ def small() -> Any:
 
 
 @pytest.fixture(scope="session")
-def sighting(quick: Segmenter, small: Any) -> SaliencyResult:
-    return quick.sight(small)
+def result(quick: Segmenter, small: Any) -> SaliencyResult:
+    return quick.saliency(small)
 
 
 class TestInANotebook:
@@ -105,20 +105,20 @@ class TestInANotebook:
             assert opened.format == "PNG"
             return np.array(opened)
 
-    def test_a_result_is_its_strip_reduced(self, cat: Segmentation, sighting: SaliencyResult) -> None:
+    def test_a_result_is_its_strip_reduced(self, cat: Segmentation, result: SaliencyResult) -> None:
         assert cat.strip().shape[1] > SHOWN_SIDE
         assert self.picture(cat).shape[1] == SHOWN_SIDE
-        np.testing.assert_array_equal(self.picture(sighting), sighting.strip())
+        np.testing.assert_array_equal(self.picture(result), result.strip())
 
     @pytest.mark.slow
     def test_a_map_is_its_overlay(self, crew: LabelMap) -> None:
         np.testing.assert_array_equal(self.picture(crew), crew.overlay())
 
-    def test_below_it_says_what_was_found(self, cat: Segmentation, sighting: SaliencyResult, crew: LabelMap) -> None:
+    def test_below_it_says_what_was_found(self, cat: Segmentation, result: SaliencyResult, crew: LabelMap) -> None:
         said = f"Egyptian cat {cat.probability:.2f} · {cat.status}, confidence {cat.confidence:.2f}"
         assert replace(cat, reasons=())._repr_html_().endswith(f"><br>{said}")
         assert replace(cat, reasons=("why",))._repr_html_().endswith(f"{said} · why")
-        assert "confidence" not in sighting._repr_html_()
+        assert "confidence" not in result._repr_html_()
         assert [line.partition(" ")[0] for line in crew._repr_html_().split("<br>")[1:]] == [
             "space",
             "bulletproof",
@@ -127,9 +127,9 @@ class TestInANotebook:
         data = base64.b64encode(cat._repr_png_()).decode()
         assert f'src="data:image/png;base64,{data}"' in cat._repr_html_()
 
-    def test_names_are_only_names(self, sighting: SaliencyResult) -> None:
-        target = replace(sighting.target, category="<img src=x onerror=alert(1)>")
-        html = replace(sighting, target=target, reasons=("</div><script>",))._repr_html_()
+    def test_names_are_only_names(self, result: SaliencyResult) -> None:
+        target = replace(result.target, category="<img src=x onerror=alert(1)>")
+        html = replace(result, target=target, reasons=("</div><script>",))._repr_html_()
         assert html.count("<") == 2  # The picture, and the line's break.
         assert "&lt;script&gt;" in html
 
@@ -243,7 +243,7 @@ class TestOddPhotos:
 class TestTarget:
     @pytest.mark.parametrize("target", [285, "285", "n02124075", "egyptian_CAT"])
     def test_a_class_may_be_asked_for(self, quick: Segmenter, cat: Segmentation, target: Any) -> None:
-        assert quick.sight(photo_bytes("chelsea"), target).target == cat.target
+        assert quick.saliency(photo_bytes("chelsea"), target).target == cat.target
 
     def test_the_map_of_a_given_target_weighs_by_a_prior_of_its_own(self, network: Classifier) -> None:
         photo = photo_bytes("chelsea")
@@ -257,7 +257,7 @@ class TestTarget:
         assert (each.mask == masks[1]).all()
 
     def test_several_classes_are_one_target(self, quick: Segmenter) -> None:
-        found, *parts = (quick.sight(photo_bytes("chelsea"), target) for target in ("tiger cat|tabby", 281, 282))
+        found, *parts = (quick.saliency(photo_bytes("chelsea"), target) for target in ("tiger cat|tabby", 281, 282))
         assert found.category == "tiger cat|tabby"
         assert found.target.indices == (281, 282)
         assert found.probability == pytest.approx(sum(part.probability for part in parts))
@@ -272,9 +272,9 @@ class TestTarget:
     def test_without_a_target_the_map_is_of_the_likeliest_classes(self, network: Classifier, quick: Segmenter) -> None:
         photo = photo_bytes("chelsea")
         alike = Segmenter(network, replace(QUICK, blended_classes=1, cam_share_given=QUICK.cam_share))
-        one, several = alike.sight(photo), quick.sight(photo)
+        one, several = alike.saliency(photo), quick.saliency(photo)
         assert one.target == several.target
-        np.testing.assert_allclose(one.saliency, alike.sight(photo, one.target).saliency, atol=1e-4)
+        np.testing.assert_allclose(one.saliency, alike.saliency(photo, one.target).saliency, atol=1e-4)
         assert np.abs(one.saliency - several.saliency).max() > 0.01
 
     @pytest.mark.slow
@@ -294,10 +294,10 @@ class TestTarget:
 
     def test_the_likeliest_classes_come_in_order(self, quick: Segmenter) -> None:
         photo = photo_bytes("chelsea")
-        found = quick.sight_each(photo, top=3)
-        assert [sighting.category for sighting in found] == ["Egyptian cat", "tiger cat", "tabby"]
+        found = quick.saliency_each(photo, top=3)
+        assert [result.category for result in found] == ["Egyptian cat", "tiger cat", "tabby"]
         assert found[0].probability > found[1].probability > found[2].probability
-        np.testing.assert_array_equal(found[1].saliency, quick.sight(photo, "tiger cat").saliency)
+        np.testing.assert_array_equal(found[1].saliency, quick.saliency(photo, "tiger cat").saliency)
 
     def test_without_targets_each_is_the_classifier_s_own_choice(self, quick: Segmenter, cat: Segmentation) -> None:
         (found,) = quick.segment_each(photo_bytes("chelsea"))
@@ -339,16 +339,16 @@ class TestTogether:
         assert crew.energy > 0
 
     def test_each_part_is_what_is_seen_of_its_target_alone(self, quick: Segmenter, crew: LabelMap) -> None:
-        sightings = quick.sight_each(photo_bytes("astronaut"), CREW)
-        for part, sighting in zip(crew.parts, sightings, strict=True):
+        results = quick.saliency_each(photo_bytes("astronaut"), CREW)
+        for part, result in zip(crew.results, results, strict=True):
             assert part.image is crew.image
-            assert (part.target, part.probability) == (sighting.target, sighting.probability)
-            np.testing.assert_array_equal(part.saliency, sighting.saliency)
-            np.testing.assert_array_equal(part.strip(), sighting.strip())
+            assert (part.target, part.probability) == (result.target, result.probability)
+            np.testing.assert_array_equal(part.saliency, result.saliency)
+            np.testing.assert_array_equal(part.strip(), result.strip())
             assert 0 <= part.confidence <= 1
             assert (part.status == "ok") == (not part.reasons)
-        assert crew.parts[2].reasons[0].startswith("the classifier does not see wig: probability ")
-        assert crew.parts[2].status == "weak"
+        assert crew.results[2].reasons[0].startswith("the classifier does not see wig: probability ")
+        assert crew.results[2].status == "weak"
 
     def test_the_photo_is_read_once_and_seen_once(self, quick: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
         passes: list[int] = []
@@ -362,7 +362,7 @@ class TestTogether:
         found, (alone,) = quick.segment_categories(photo, ["espresso"]), quick.segment_each(photo, ["espresso"])
         np.testing.assert_array_equal(found.mask(1), alone.mask)
         assert (found.energy, found.exact) == (alone.energy, alone.exact)
-        (part,) = found.parts
+        (part,) = found.results
         assert (part.status, part.reasons, part.confidence) == (alone.status, alone.reasons, alone.confidence)
 
     @pytest.mark.slow
@@ -377,7 +377,7 @@ class TestTogether:
     def test_a_target_without_a_pixel_is_no_object(self, quick: Segmenter) -> None:
         photo = np.full((40, 60, 3), 200, np.uint8)
         found = Segmenter(quick.classifier, replace(QUICK, smoothness=1e6)).segment_categories(photo, ["tabby", "wig"])
-        for label, part in enumerate(found.parts, 1):
+        for label, part in enumerate(found.results, 1):
             assert (part.status == "no object") == (not found.mask(label).any())
             assert part.reasons
 
@@ -528,14 +528,14 @@ class TestStatus:
             assert Segmenter(segmenter.classifier, name).recipe is recipe
         assert Segmenter(segmenter.classifier).recipe is RECIPES["default"]
 
-    def test_a_sighting_shows_the_photo_and_then_the_map(self, segmenter: Segmenter, square: Any) -> None:
-        sighting = segmenter.sight(square)
-        np.testing.assert_array_equal(sighting.heatmap(), heatmap(sighting.saliency))
-        np.testing.assert_array_equal(sighting.strip(), strip(square, sighting.heatmap()))
+    def test_a_result_shows_the_photo_and_then_the_map(self, segmenter: Segmenter, square: Any) -> None:
+        result = segmenter.saliency(square)
+        np.testing.assert_array_equal(result.heatmap(), heatmap(result.saliency))
+        np.testing.assert_array_equal(result.strip(), strip(square, result.heatmap()))
 
     def test_a_segmentation_s_pictures_are_of_its_own_arrays(self, segmenter: Segmenter, square: Any) -> None:
         found = segmenter.segment(square)
-        np.testing.assert_array_equal(found.saliency, segmenter.sight(square).saliency)
+        np.testing.assert_array_equal(found.saliency, segmenter.saliency(square).saliency)
         outlined, alone = overlay(square, found.mask), cutout(square, found.mask)
         seeds = np.choose(np.searchsorted([0, 1, 255], found.seeds), [0, 255, 128]).astype(np.uint8)
         expected = {
@@ -580,8 +580,8 @@ class TestSession:
     """The cat at half its size, cut at a smaller one and then in a band."""
 
     @pytest.fixture
-    def session(self, quick: Segmenter, sighting: SaliencyResult) -> Session:
-        return Session(quick.classifier, sighting, QUICK)
+    def session(self, quick: Segmenter, result: SaliencyResult) -> Session:
+        return Session(quick.classifier, result, QUICK)
 
     def test_without_hints_it_is_the_segmenter_s_mask(self, quick: Segmenter, small: Any) -> None:
         for target in (None, 285):
@@ -603,7 +603,7 @@ class TestSession:
                 *(expected.energy, expected.confidence, expected.reasons),
             )
 
-    def test_a_box_holds_the_mask_and_is_filled_in_part(self, session: Session) -> None:
+    def test_a_box_holds_the_mask_and_is_filled_in_target_result(self, session: Session) -> None:
         for box in (CAT, (60, 40, 160, 130), Box(120, 3, 226, 150), Box(0, 0, 226, 150)):
             x0, y0, x1, y1 = box
             found = session.segment(Hints(box=box))
@@ -645,11 +645,11 @@ class TestSession:
         found = session.segment(Hints())
         assert found.mask[60:100, 75:140].mean() > 0.9
 
-    def test_the_first_hints_teach_the_colors_unless_to_refit(self, quick: Segmenter, sighting: SaliencyResult) -> None:
+    def test_the_first_hints_teach_the_colors_unless_to_refit(self, quick: Segmenter, result: SaliencyResult) -> None:
         click, scribble = Hints(foreground=[(108, 85)]), np.zeros((150, 226), np.bool_)
         scribble[:, 205:] = True
         wall = Hints(foreground=scribble)
-        sessions = [Session(quick.classifier, sighting, QUICK) for _ in range(2)]
+        sessions = [Session(quick.classifier, result, QUICK) for _ in range(2)]
         for session in sessions:
             session.segment(click)
         kept, anew = (
@@ -667,30 +667,30 @@ class TestSession:
 
     @pytest.fixture(scope="module")
     @staticmethod
-    def headed(network: Classifier, sighting: SaliencyResult) -> Classifier:
+    def headed(network: Classifier, result: SaliencyResult) -> Classifier:
         """With a head to which all is object."""
-        channels = len(QUICK.bind(features_of)(network, sighting.image))
+        channels = len(QUICK.bind(features_of)(network, result.image))
         learned = Provenance(classifier=network.name, sha256=network.digest, photos=1, recipe="", wsseg="")
         return network.with_head(Head(np.zeros(channels, np.float32), 1.0, learned))
 
     @pytest.fixture(scope="module")
     @staticmethod
-    def before(headed: Classifier, sighting: SaliencyResult) -> Segmentation:
-        return Session(headed, sighting, QUICK).segment(SAID)
+    def before(headed: Classifier, result: SaliencyResult) -> Segmentation:
+        return Session(headed, result, QUICK).segment(SAID)
 
     @pytest.mark.slow
     @pytest.mark.parametrize("name", CHANGES)
     def test_no_number_of_hints_is_ignored(
-        self, headed: Classifier, sighting: SaliencyResult, before: Segmentation, name: str
+        self, headed: Classifier, result: SaliencyResult, before: Segmentation, name: str
     ) -> None:
-        after = Session(headed, sighting, replace(QUICK, **{name: CHANGES[name]})).segment(SAID)
+        after = Session(headed, result, replace(QUICK, **{name: CHANGES[name]})).segment(SAID)
         assert before.energy != after.energy
         assert before.saliency is after.saliency
 
     def test_a_head_speaks_where_there_are_hints_and_there_alone(
-        self, session: Session, headed: Classifier, sighting: SaliencyResult
+        self, session: Session, headed: Classifier, result: SaliencyResult
     ) -> None:
-        heeding = Session(headed, sighting, QUICK)
+        heeding = Session(headed, result, QUICK)
         assert session.segment().mask.tobytes() == heeding.segment().mask.tobytes()
         assert session.segment(Hints()).mask.sum() < heeding.segment(Hints()).mask.sum()
 
@@ -759,7 +759,7 @@ class TestWithoutFeatures:
 
     def test_there_are_none(self, session: Session) -> None:
         with pytest.raises(ValueError, match="^classifier must have layers that give a grid"):
-            features_of(TestStatus.classifier(), session.sighting.image, mirror=False)
+            features_of(TestStatus.classifier(), session.result.image, mirror=False)
 
     def test_hints_tell_by_place_and_color_and_the_reasons_say_so(self, session: Session) -> None:
         assert not session.segment().mask[24, 80]
@@ -819,12 +819,12 @@ class TestResult:
         with pytest.raises(ValueError, match="^picture must be one of mask, cutout, .*, got 'poster'"):
             cat.save(tmp_path / "a.png", "poster")
 
-    def test_of_a_sighting_there_is_no_mask_to_save(self, quick: Segmenter, tmp_path: Path) -> None:
-        sighting = quick.sight(photo_bytes("coffee"))
-        assert type(sighting) is SaliencyResult
-        assert sighting.strip().shape == (400, 1208, 3)
+    def test_of_a_result_there_is_no_mask_to_save(self, quick: Segmenter, tmp_path: Path) -> None:
+        result = quick.saliency(photo_bytes("coffee"))
+        assert type(result) is SaliencyResult
+        assert result.strip().shape == (400, 1208, 3)
         with pytest.raises(ValueError, match="^picture must be one of saliency, strip, got 'mask'"):
-            sighting.save(tmp_path / "a.png")
+            result.save(tmp_path / "a.png")
         assert not list(tmp_path.iterdir())
 
 

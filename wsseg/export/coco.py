@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from wsseg.export.parts import AnnotatedObject, AnnotatedPhoto, File, Parts, Plan, check_files
+from wsseg.export.annotations import AnnotatedObject, AnnotatedPhoto, File, Pieces, Plan, check_files
 from wsseg.files.coco import pycocotools
 
 
-def coco(plan: Plan) -> Parts:
+def coco(plan: Plan) -> Pieces:
     """One file. Images are named as they lie below the folder that was segmented; ids count from 1."""
     check_files(plan)
     pycocotools()

@@ -11,10 +11,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from wsseg.export.annotations import File, Loss, PhotoName, Pieces, Plan
 from wsseg.export.coco import coco
 from wsseg.export.labelme import labelme
 from wsseg.export.labelstudio import labelstudio
-from wsseg.export.parts import File, Loss, Parts, PhotoName, Plan
 from wsseg.export.reading import check_masks, photo_of
 from wsseg.export.voc import cvat, voc
 from wsseg.export.yolo import yolo
@@ -30,7 +30,7 @@ Lay: TypeAlias = Callable[[Path, Iterator[File]], None]
 class Format:
     """What another tool reads."""
 
-    parts: Callable[[Plan], Parts]
+    parts: Callable[[Plan], Pieces]
     suffix: str = ""
     """Of its one file; empty where it is a folder."""
     photos: bool = False
@@ -132,7 +132,7 @@ def _name_of(record: Record) -> PhotoName:
     return name
 
 
-def _files(parts: Parts, losses: list[Loss]) -> Iterator[File]:
+def _files(parts: Pieces, losses: list[Loss]) -> Iterator[File]:
     """The files alone; what is lost is added to the losses."""
     for part in parts:
         if isinstance(part, File):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from wsseg.export.parts import AnnotatedObject, AnnotatedPhoto, File, Parts, Plan, copied
+from wsseg.export.annotations import AnnotatedObject, AnnotatedPhoto, File, Pieces, Plan, copied
 from wsseg.files.encode import encoded_picture
 from wsseg.files.store import is_local, path_of
 
@@ -20,7 +20,7 @@ VERSION = "5.3.0"
 """The first that knew masks."""
 
 
-def labelme(plan: Plan) -> Parts:
+def labelme(plan: Plan) -> Pieces:
     """A file for each photo, under its name; with copies, the photo beside it."""
     for photo in plan.photos:
         beside = (plan.out / photo.name).parent

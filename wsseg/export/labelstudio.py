@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsseg.arrays import Mask
-from wsseg.export.parts import AnnotatedObject, AnnotatedPhoto, File, Parts, Plan, check_files, check_unicode
+from wsseg.export.annotations import AnnotatedObject, AnnotatedPhoto, File, Pieces, Plan, check_files, check_unicode
 
 CHANNELS: Final = 4
 
@@ -28,7 +28,7 @@ VALUE: Final = 8
 """Bits of a value."""
 
 
-def labelstudio(plan: Plan) -> Parts:
+def labelstudio(plan: Plan) -> Pieces:
     """`tasks.json`, to be imported, and `config.xml`, the labeling interface of the project to import it into."""
     check_files(plan)
     check_unicode(plan.categories, "categories")

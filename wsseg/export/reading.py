@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from wsseg.arrays import UNKNOWN, Mask, check_same_size
-from wsseg.export.parts import AnnotatedObject, AnnotatedPhoto
+from wsseg.export.annotations import AnnotatedObject, AnnotatedPhoto
 from wsseg.files.masks import read_labels, read_mask
 from wsseg.runs.record import Record
 

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from wsseg.arrays import UNKNOWN, Labels
-from wsseg.export.parts import AnnotatedPhoto, File, Loss, Parts, Plan, check_lines, copied
+from wsseg.export.annotations import AnnotatedPhoto, File, Loss, Pieces, Plan, check_lines, copied
 from wsseg.files.encode import VOC_COLORS, encoded_labels
 
 MOST: Final = UNKNOWN - 1
@@ -22,7 +22,7 @@ MOST: Final = UNKNOWN - 1
 BACKGROUND: Final = "background"
 
 
-def _tree(plan: Plan, listed: str) -> Parts:
+def _tree(plan: Plan, listed: str) -> Pieces:
     """A pixel that several objects share is of the smallest, which would lose the largest share of itself."""
     _check_categories(plan.categories)
     check_lines((name.name for name in plan.names), "names of photos")
@@ -36,9 +36,9 @@ def _tree(plan: Plan, listed: str) -> Parts:
     yield File(f"ImageSets/Segmentation/{listed}.txt", [names.encode()])
 
 
-voc: Callable[[Plan], Parts] = partial(_tree, listed="trainval")
+voc: Callable[[Plan], Pieces] = partial(_tree, listed="trainval")
 
-cvat: Callable[[Plan], Parts] = partial(_tree, listed="default")
+cvat: Callable[[Plan], Pieces] = partial(_tree, listed="default")
 
 
 def _check_categories(categories: tuple[str, ...]) -> None:

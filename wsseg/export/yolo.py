@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from wsseg.export.annotations import AnnotatedPhoto, File, Loss, Pieces, Plan, check_unicode, copied
 from wsseg.export.outlines import outlines
-from wsseg.export.parts import AnnotatedPhoto, File, Loss, Parts, Plan, check_unicode, copied
 
 SUFFIXES: Final = frozenset(
     f".{kind}"
@@ -25,7 +25,7 @@ SUFFIXES: Final = frozenset(
 """Of photos that Ultralytics finds (`IMG_FORMATS` in `ultralytics/data/utils.py`, 8.4)."""
 
 
-def yolo(plan: Plan) -> Parts:
+def yolo(plan: Plan) -> Pieces:
     """A photo in which nothing was found has an empty file, which Ultralytics takes for background."""
     check_unicode(plan.categories, "categories")
     _check_names([name.name for name in plan.names])

@@ -1,4 +1,4 @@
-"""Paths on disk and in object storage: where they are, what is there, and files that are written whole or not at all."""
+"""Paths on disk and in object storage: what is there, and how a file is written whole or not at all."""
 
 import os
 import uuid

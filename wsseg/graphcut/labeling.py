@@ -180,7 +180,7 @@ class MaskSolver:
         """Of how far to trust the mask."""
         return self._small.signs(self._small.labels_of(mask) > 0, self._known_mixtures(), None)
 
-    def let_go(self) -> None:
+    def release_graphs(self) -> None:
         """Lets go of the graphs, which are most of the memory; another cut would make them anew."""
         for scene in (self._small, self._scene):
             vars(scene).pop("network", None)

@@ -56,7 +56,7 @@ def labels_from_saliencies(image: Image, saliencies: Sequence[Saliency], recipe:
     doubts: list[tuple[str, ...]] = []
     for number, saliency in enumerate(saliencies, 1):
         labeler, alone = first_labeled(image, saliency, recipe)
-        labeler.let_go()
+        labeler.release_graphs()
         doubts.append(alone.doubts)
         if alone.mask.any():
             labelers[number] = labeler

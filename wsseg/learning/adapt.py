@@ -61,12 +61,12 @@ class Study:
 
 
 def study(source: PhotoSource, segmenter: Segmenter, *, max_pixels: int = MAX_PIXELS) -> Study:
-    """What the segmenter's network makes of a photo; errors as `Segmenter.sight`."""
+    """What the segmenter's network makes of a photo; errors as `Segmenter.saliency`."""
     recipe = replace(segmenter.recipe, objectness=0.0)
-    sighting = Segmenter(segmenter.classifier, recipe).sight(source, max_pixels=max_pixels)
+    result = Segmenter(segmenter.classifier, recipe).saliency(source, max_pixels=max_pixels)
     most = float(np.finfo(np.float16).max)
-    features = recipe.bind(features_of)(segmenter.classifier, sighting.image).numpy().clip(-most, most)
-    return Study(shrunk(sighting.image, SIDE), shrunk(sighting.saliency, SIDE).clip(max=1), features.astype(np.float16))
+    features = recipe.bind(features_of)(segmenter.classifier, result.image).numpy().clip(-most, most)
+    return Study(shrunk(result.image, SIDE), shrunk(result.saliency, SIDE).clip(max=1), features.astype(np.float16))
 
 
 def studies_of(

@@ -206,8 +206,8 @@ def _check_pair(photo: Path, truth: Path, void: int | None) -> None:
 
 
 def _looked(segmenter: Segmenter, photo: Path, target: Target | None, truth: Path, void: int | None) -> Example:
-    sighting = segmenter.sight(photo, target)
-    return Example(sighting.image, sighting.saliency, read_truth(truth, void=void), target is not None)
+    result = segmenter.saliency(photo, target)
+    return Example(result.image, result.saliency, read_truth(truth, void=void), target is not None)
 
 
 def _candidates(base: Recipe, trials: int, rng: np.random.Generator) -> list[Recipe]:

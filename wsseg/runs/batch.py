@@ -45,9 +45,9 @@ def run(
         earlier = journal.earlier(name_of(source))
         complete = not again and earlier is not None and task.is_complete(earlier) and journal.holds(earlier)
         if not complete:
-            rivals = journal.rivals(name_of(source), task.settings, labelled=task.labels is not None)
+            rivals = journal.name_conflicts(name_of(source), task.settings, labelled=task.labels is not None)
             for record in [*rivals, *([earlier] if earlier and earlier.files else [])]:
-                journal.doubt(record)
+                journal.mark_dirty(record)
         return replace(job, earlier=earlier, complete=complete)
 
     under_way = set[str]()

@@ -63,7 +63,7 @@ class Journal:
         """Whether all its files are there, and none is empty."""
         return all(self._size(file) for file in record.files)
 
-    def rivals(self, name: str, settings: str, *, labelled: bool) -> list[Record]:
+    def name_conflicts(self, name: str, settings: str, *, labelled: bool) -> list[Record]:
         """Records by other settings of other photos whose files this photo's pictures may take, or take away.
 
         `a.LABEL.png` is of `a` where that has several targets, and of `a.LABEL.jpg` where that has one.
@@ -96,7 +96,7 @@ class Journal:
         """Counts a photo of which nothing new is to be written down."""
         self._met.add(record.name)
 
-    def doubt(self, record: Record) -> None:
+    def mark_dirty(self, record: Record) -> None:
         """Writes down that the photo's pictures are about to be replaced, before anything else is known of them."""
         self._write_down(replace(record, settings=DIRTY))
 

@@ -138,7 +138,7 @@ class Task:
             files.update(drawn.values())
             paths = {picture: path for picture, (path, _) in drawn.items()}
             if isinstance(result, LabelMap):
-                outputs, findings = paths, [_finding(part) for part in result.parts]
+                outputs, findings = paths, [_finding(part) for part in result.results]
             else:
                 findings.append(replace(_finding(result), outputs=paths))
         self._write(files)
@@ -203,7 +203,7 @@ def see_saliency(
     photo: Photo, hints: Hints | None, *, segmenter: Segmenter, targets: Sequence[Target] | None, top: int | None
 ) -> Results:
     """Where the classifier looks for each target."""
-    return segmenter.sight_each(photo, targets, top=top)
+    return segmenter.saliency_each(photo, targets, top=top)
 
 
 def see_masks(

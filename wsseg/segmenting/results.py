@@ -118,7 +118,7 @@ class Segmentation(SaliencyResult):
 
 
 @dataclass(frozen=True, eq=False)
-class Part(SaliencyResult):
+class TargetResult(SaliencyResult):
     """One target's share in a `LabelMap`."""
 
     confidence: float
@@ -134,8 +134,8 @@ class LabelMap:
     image: Image
     """The upright photo."""
     labels: Labels
-    """0 on the background, and i on the target of parts[i - 1]."""
-    parts: tuple[Part, ...]
+    """0 on the background, and i on the target of results[i - 1]."""
+    results: tuple[TargetResult, ...]
     """Where the classifier looks for each target, and what is to be thought of its pixels."""
     energy: float
     """Of the last labeling, in nats, before it was tidied; 0 when nothing was labeled."""
@@ -145,12 +145,12 @@ class LabelMap:
     @property
     def targets(self) -> tuple[Target, ...]:
         """What label i stands for is at i - 1."""
-        return tuple(part.target for part in self.parts)
+        return tuple(part.target for part in self.results)
 
     def mask(self, label: int) -> Mask:
         """The pixels of that label, 0 for the background."""
-        if label not in range(len(self.parts) + 1):
-            raise ValueError(f"label must be a whole number from 0 to {len(self.parts)}, got {label}; see targets")
+        if label not in range(len(self.results) + 1):
+            raise ValueError(f"label must be a whole number from 0 to {len(self.results)}, got {label}; see targets")
         return np.asarray(self.labels == label)
 
     def instances(self) -> Labels:
@@ -173,7 +173,7 @@ class LabelMap:
         return encoded_picture(shrunk(self.overlay(), SHOWN_SIDE))
 
     def _repr_html_(self) -> str:
-        return _shown(self._repr_png_(), self.parts)
+        return _shown(self._repr_png_(), self.results)
 
 
 class Picture(NamedTuple):
@@ -242,7 +242,7 @@ def _shown(png: bytes, findings: Sequence[SaliencyResult]) -> str:
 
 def _said_of(finding: SaliencyResult) -> str:
     words = [f"{finding.category} {finding.probability:.2f}"]
-    if isinstance(finding, (Segmentation, Part)):
+    if isinstance(finding, (Segmentation, TargetResult)):
         words.append(f"{finding.status}, confidence {finding.confidence:.2f}")
     return " · ".join([*words, *finding.reasons])
 

@@ -17,7 +17,7 @@ from wsseg.graphcut.hints import Hints
 from wsseg.graphcut.several import MOST, labels_from_saliencies
 from wsseg.recipe import MAX_PIXELS, Recipe, recipe_named
 from wsseg.saliency import check_head, saliency_from_classifier
-from wsseg.segmenting.results import LabelMap, Part, SaliencyResult, Segmentation
+from wsseg.segmenting.results import LabelMap, SaliencyResult, Segmentation, TargetResult
 from wsseg.segmenting.session import Session, doubts_of, status_of
 
 
@@ -32,16 +32,16 @@ class Segmenter:
         self.classifier = classifier if isinstance(classifier, Classifier) else load_classifier(classifier)
         self.recipe = recipe if isinstance(recipe, Recipe) else recipe_named(recipe)
 
-    def sight(
+    def saliency(
         self, source: PhotoSource, target: int | str | Target | None = None, *, max_pixels: int = MAX_PIXELS
     ) -> SaliencyResult:
         """Where the classifier looks for the target, an index, wnid or name; None asks for its own first choice.
 
         Errors as `read_photo` for the photo, as `Categories.resolve` for the target.
         """
-        return self.sight_each(source, None if target is None else [target], max_pixels=max_pixels)[0]
+        return self.saliency_each(source, None if target is None else [target], max_pixels=max_pixels)[0]
 
-    def sight_each(
+    def saliency_each(
         self,
         source: PhotoSource,
         targets: Sequence[int | str | Target] | None = None,
@@ -51,7 +51,7 @@ class Segmenter:
     ) -> tuple[SaliencyResult, ...]:
         """Where the classifier looks for each target, or for each of its `top` likeliest classes, the likeliest first.
 
-        The photo is read once. With neither there is one sighting, `sight`'s; errors as there and as `resolve`.
+        The photo is read once. With neither there is one result, `saliency`'s; errors as there and as `resolve`.
         """
         chosen = self.resolve(targets, top=top)
         photo = read_photo(source, max_pixels=max_pixels)
@@ -82,9 +82,9 @@ class Segmenter:
     def open(
         self, source: PhotoSource, target: int | str | Target | None = None, *, max_pixels: int = MAX_PIXELS
     ) -> "Session":
-        """A photo to be segmented again and again as hints come; errors as `sight`."""
+        """A photo to be segmented again and again as hints come; errors as `saliency`."""
         recipe = self.recipe if target is None else self.recipe.given
-        return Session(self.classifier, self.sight(source, target, max_pixels=max_pixels), recipe)
+        return Session(self.classifier, self.saliency(source, target, max_pixels=max_pixels), recipe)
 
     def segment_each(
         self,
@@ -94,10 +94,10 @@ class Segmenter:
         top: int | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> tuple[Segmentation, ...]:
-        """The mask of each target, or of each of the `top` likeliest classes, with the evidence; as `sight_each`."""
+        """The mask of each target, or of each of the `top` likeliest classes, with the evidence; as `saliency_each`."""
         recipe = self.recipe if targets is None and top is None else self.recipe.given
-        sightings = self.sight_each(source, targets, top=top, max_pixels=max_pixels)
-        return tuple(Session(self.classifier, sighting, recipe).segment() for sighting in sightings)
+        results = self.saliency_each(source, targets, top=top, max_pixels=max_pixels)
+        return tuple(Session(self.classifier, result, recipe).segment() for result in results)
 
     def segment_categories(
         self,
@@ -110,26 +110,28 @@ class Segmenter:
         """The labels of all the targets at once: each pixel is of one of them, or of the background.
 
         Unless `instances` are wanted, each target has its largest component only, if the recipe says so. Errors as
-        `sight_each`; ValueError also for a class in two targets, and for more than 254 targets.
+        `saliency_each`; ValueError also for a class in two targets, and for more than 254 targets.
         """
         recipe = replace(self.recipe.given, largest=self.recipe.largest and not instances)
-        sightings = self.sight_each(source, check_apart(self.resolve(targets)), max_pixels=max_pixels)
-        image = sightings[0].image
-        found = labels_from_saliencies(image, [sighting.saliency for sighting in sightings], recipe)
+        results = self.saliency_each(source, check_apart(self.resolve(targets)), max_pixels=max_pixels)
+        image = results[0].image
+        found = labels_from_saliencies(image, [result.saliency for result in results], recipe)
         present = np.bincount(found.labels.ravel(), minlength=MOST + 1)[1:].astype(np.bool_).tolist()
-        shares = zip(sightings, found.signs, found.doubts, present[: len(sightings)], strict=True)
-        parts = tuple(self._part(*share) for share in shares)
+        shares = zip(results, found.signs, found.doubts, present[: len(results)], strict=True)
+        parts = tuple(self._target_result(*share) for share in shares)
         return LabelMap(image, found.labels, parts, found.energy, found.exact)
 
-    def _part(self, sighting: SaliencyResult, signs: Mapping[str, float], doubts: tuple[str, ...], found: bool) -> Part:
+    def _target_result(
+        self, result: SaliencyResult, signs: Mapping[str, float], doubts: tuple[str, ...], found: bool
+    ) -> TargetResult:
         confidence = confidence_of(signs)
-        doubts += doubts_of(sighting, len(self.classifier.categories), confidence if found else None)
-        return Part(
-            image=sighting.image,
-            target=sighting.target,
-            probability=sighting.probability,
-            saliency=sighting.saliency,
-            reasons=(*doubts, *sighting.reasons),
+        doubts += doubts_of(result, len(self.classifier.categories), confidence if found else None)
+        return TargetResult(
+            image=result.image,
+            target=result.target,
+            probability=result.probability,
+            saliency=result.saliency,
+            reasons=(*doubts, *result.reasons),
             confidence=confidence,
             status=status_of(found, doubts),
         )
@@ -160,7 +162,7 @@ class Segmenter:
     def _aims(
         self, probabilities: NDArray[np.float32], targets: Sequence[Target] | None, top: int | None
     ) -> list[tuple[Target, Target]]:
-        """What each sighting is of, and the target that its map is of."""
+        """What each result is of, and the target that its map is of."""
         if top is not None:
             targets = [self.classifier.categories.resolve(index) for index in _likeliest(probabilities, top)]
         if targets is not None:

@@ -29,8 +29,8 @@ class Session:
     The map is made when it is opened, mixtures and graphs at the first mask; each further mask is a cut.
     """
 
-    def __init__(self, classifier: Classifier, sighting: SaliencyResult, recipe: Recipe) -> None:
-        self.sighting = sighting
+    def __init__(self, classifier: Classifier, result: SaliencyResult, recipe: Recipe) -> None:
+        self.result = result
         self._classifier, self._recipe = classifier, recipe
         self._labelers: dict[Box | None, MaskSolver] = {}
 
@@ -54,7 +54,7 @@ class Session:
             raise TypeError(
                 f"hints must be wsseg.Hints, got {type(hints).__name__}; say wsseg.Hints(box=...) or the like"
             )
-        seeds = self._recipe.bind(seeds_from_hints)(hints, self.sighting.saliency.shape)
+        seeds = self._recipe.bind(seeds_from_hints)(hints, self.result.saliency.shape)
         said = seeds
         if hints.box is not None:
             said = self._recipe.bind(seeds_from_hints)(replace(hints, box=None), seeds.shape)
@@ -65,7 +65,7 @@ class Session:
             found = self._within(Box(*map(int, hints.box)), seeds, odds, refit=refit)
         notes = () if self._features is not None else (NO_FEATURES,)
         return self._segmentation(
-            found._replace(seeds=self._recipe.bind(seeds_from_saliency)(self.sighting.saliency)), notes
+            found._replace(seeds=self._recipe.bind(seeds_from_saliency)(self.result.saliency)), notes
         )
 
     def _within(self, box: Box, seeds: Seeds, odds: NDArray[np.float32], *, refit: bool) -> MaskResult:
@@ -84,22 +84,22 @@ class Session:
             # Each is most of the memory: of the boxes the last alone is kept.
             for earlier in [one for one in self._labelers if one and window]:
                 del self._labelers[earlier]
-            rows, columns = _slices(window or Box(0, 0, *self.sighting.saliency.shape[::-1]))
-            image = np.ascontiguousarray(self.sighting.image[rows, columns])
-            saliency = np.ascontiguousarray(self.sighting.saliency[rows, columns])
+            rows, columns = _slices(window or Box(0, 0, *self.result.saliency.shape[::-1]))
+            image = np.ascontiguousarray(self.result.image[rows, columns])
+            saliency = np.ascontiguousarray(self.result.saliency[rows, columns])
             start = None if window else self._unhinted.mask
             self._labelers[window] = MaskSolver(image, saliency, self._recipe.hinted, start)
         return self._labelers[window]
 
     @cached_property
     def _unhinted(self) -> MaskResult:
-        return mask_from_saliency(self.sighting.image, self.sighting.saliency, self._recipe)
+        return mask_from_saliency(self.result.image, self.result.saliency, self._recipe)
 
     @cached_property
     def _features(self) -> NDArray[np.float32] | None:
         """None where no layer of the classifier lies on a grid."""
         try:
-            return self._recipe.bind(features_of)(self._classifier, self.sighting.image).numpy()
+            return self._recipe.bind(features_of)(self._classifier, self.result.image).numpy()
         except ValueError:
             return None
 
@@ -110,7 +110,7 @@ class Session:
         A head that was learned from photos speaks here whatever the recipe, since a person sees to what is meant.
         """
         recipe, head = self._recipe, self._classifier.head
-        saliency = shrunk(self.sighting.saliency, recipe.refit_side).clip(max=1)
+        saliency = shrunk(self.result.saliency, recipe.refit_side).clip(max=1)
         odds = recipe.hint_map * (log_odds(saliency) - log_odds(np.array(recipe.balance)))
         if head is not None and self._features is not None:
             leaning = log_odds(head.objectness(self._features))
@@ -118,18 +118,18 @@ class Session:
         return odds.astype(np.float32)
 
     def _segmentation(self, labeling: MaskResult, notes: tuple[str, ...] = ()) -> Segmentation:
-        sighting, confidence = self.sighting, confidence_of(labeling.signs)
+        result, confidence = self.result, confidence_of(labeling.signs)
         found = bool(labeling.mask.any())
         doubts = (
             *labeling.doubts,
-            *doubts_of(sighting, len(self._classifier.categories), confidence if found else None),
+            *doubts_of(result, len(self._classifier.categories), confidence if found else None),
         )
         return Segmentation(
-            image=sighting.image,
-            target=sighting.target,
-            probability=sighting.probability,
-            saliency=sighting.saliency,
-            reasons=(*doubts, *notes, *sighting.reasons),
+            image=result.image,
+            target=result.target,
+            probability=result.probability,
+            saliency=result.saliency,
+            reasons=(*doubts, *notes, *result.reasons),
             mask=labeling.mask,
             seeds=labeling.seeds,
             energy=labeling.energy,
@@ -140,10 +140,10 @@ class Session:
         )
 
 
-def doubts_of(sighting: SaliencyResult, classes: int, confidence: float | None) -> tuple[str, ...]:
+def doubts_of(result: SaliencyResult, classes: int, confidence: float | None) -> tuple[str, ...]:
     """A class less likely than by chance is one that the classifier does not see."""
-    category, probability = sighting.category, sighting.probability
-    chance = len(sighting.target.indices) / classes
+    category, probability = result.category, result.probability
+    chance = len(result.target.indices) / classes
     doubts = {
         f"the classifier does not see {category}: probability {probability:.2g}": probability < chance,
         f"little speaks for the mask: confidence {confidence or 0:.2f}": (1 if confidence is None else confidence)

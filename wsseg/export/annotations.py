@@ -88,7 +88,7 @@ class Loss:
         return f"{self.photo}: {self.lost}"
 
 
-Parts: TypeAlias = Iterator[File | Loss]
+Pieces: TypeAlias = Iterator[File | Loss]
 
 
 def copied(photo: PhotoName, path: str) -> File:
