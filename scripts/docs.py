@@ -24,7 +24,7 @@ import wsseg
 from wsseg.cli import app as cli
 from wsseg.evaluation.codings import CODINGS
 from wsseg.evaluation.layouts import LAYOUTS
-from wsseg.evaluation.protocols import LOWER, MEANINGS, PROTOCOLS, Protocol
+from wsseg.evaluation.protocols import LOWER_IS_BETTER, MEANINGS, PROTOCOLS, Protocol
 from wsseg.recipe import RECIPES, Recipe
 
 README = Path(__file__).resolve().parents[1] / "README.md"
@@ -78,8 +78,7 @@ def of_readme(head: str) -> str:
 
 
 def codings() -> str:
-    binary = "0 with 1 or 255, and the `--void` value: the default"
-    rows = [(f"`{name}`", coding.meaning if coding else binary) for name, coding in CODINGS.items()]
+    rows = [(f"`{name}`", coding.meaning) for name, coding in CODINGS.items()]
     return table("`--coding`", "what the truths' files hold", rows=rows)
 
 
@@ -90,15 +89,15 @@ def protocols() -> str:
     return table("`--protocol`", "convention", "compared by", "scores", rows=rows)
 
 
-def scores_of(protocol: Protocol) -> list[str]:
+def scores_of(protocol: Protocol[Any]) -> list[str]:
     """The names that its tables have."""
     if protocol.sequences:
         return [*(f"{name}_{what}" for name in protocol.scores for what in ("mean", "recall", "decay")), "jf_mean"]
-    return [*protocol.scores, *protocol.wholes]
+    return [*protocol.scores, *protocol.pooled]
 
 
 def scores() -> str:
-    rows = [(f"`{name}`", "lower" if name in LOWER else "", meaning) for name, meaning in MEANINGS.items()]
+    rows = [(f"`{name}`", "lower" if name in LOWER_IS_BETTER else "", meaning) for name, meaning in MEANINGS.items()]
     return table("score", "better", "is", rows=rows)
 
 

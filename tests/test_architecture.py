@@ -28,7 +28,7 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
     "pictures": (2, {"PIL"}),
     "segmenting": (3, set()),
     "runs": (4, {"filelock", "rich"}),
-    "evaluation": (5, set()),
+    "evaluation": (5, {"jinja2"}),
     "export": (5, set()),
     "learning": (6, set()),
     "report": (6, {"jinja2"}),

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wsseg.evaluation.bootstrap import AT_ONCE, FEWEST, RESAMPLES, Resamples, interval_of
+from wsseg.evaluation.bootstrap import BLOCK, MIN_PHOTOS, RESAMPLES, Interval, Resamples, interval_of
 
 
 def resamples_of(values: Any, random_state: int = 0) -> Resamples:
@@ -15,7 +15,7 @@ def resamples_of(values: Any, random_state: int = 0) -> Resamples:
     return resamples
 
 
-@pytest.mark.parametrize("photos", [30, AT_ONCE, 500])
+@pytest.mark.parametrize("photos", [30, BLOCK, 500])
 def test_the_interval_is_as_wide_as_that_of_resampled_photos(photos: int) -> None:
     rng = np.random.default_rng(photos)
     values = rng.random((photos, 3))
@@ -50,10 +50,10 @@ def test_values_of_one_name_are_resampled_with_those_of_another() -> None:
 
 
 def test_when_it_is_asked_does_not_matter_after_whole_blocks() -> None:
-    values = np.random.default_rng(4).random((3 * AT_ONCE, 2))
-    asked = resamples_of(values[:AT_ONCE])
+    values = np.random.default_rng(4).random((3 * BLOCK, 2))
+    asked = resamples_of(values[:BLOCK])
     asked.mean("curve")
-    for one in values[AT_ONCE:]:
+    for one in values[BLOCK:]:
         asked.add({"curve": one, "rest": one[0]})
     assert (asked.draws("curve") == resamples_of(values).draws("curve")).all()
 
@@ -65,11 +65,31 @@ def test_equal_states_give_equal_draws() -> None:
 
 
 def test_of_few_photos_there_is_no_interval() -> None:
-    few = resamples_of(np.full((FEWEST - 1, 1), 0.25))
+    few = resamples_of(np.full((MIN_PHOTOS - 1, 1), 0.25))
     assert few.mean("rest") == 0.25
     assert np.isnan(interval_of(few.draws("rest"))).all()
     assert interval_of(few.draws("curve", lambda means: means.max(axis=-1)))[0] != 0.25
-    assert interval_of(resamples_of(np.full((FEWEST, 1), 0.25)).draws("rest")) == (0.25, 0.25)
+    assert interval_of(resamples_of(np.full((MIN_PHOTOS, 1), 0.25)).draws("rest")) == (0.25, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("interval", "text", "excludes_zero"),
+    [
+        (Interval(0.125, 0.25), "+0.12 to +0.25", True),
+        (Interval(-0.25, -0.125), "-0.25 to -0.12", True),
+        (Interval(-0.25, 0.0), "-0.25 to +0.00", False),
+        (Interval(0.0, 0.0), "+0.00 to +0.00", False),
+    ],
+)
+def test_an_interval_is_formatted_by_both_ends(interval: Interval, text: str, excludes_zero: bool) -> None:
+    assert f"{interval:+.2f}" == text
+    assert interval.excludes_zero == excludes_zero
+    assert interval.as_json() == list(interval)
+
+
+def test_an_unknown_interval_is_null_and_excludes_nothing() -> None:
+    unknown = interval_of(np.empty(0))
+    assert (f"{unknown:.4f}", unknown.as_json(), unknown.excludes_zero) == ("too few photos", None, False)
 
 
 def test_an_unknown_name_is_a_key_error() -> None:

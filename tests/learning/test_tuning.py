@@ -16,6 +16,7 @@ from PIL import Image as pillow
 from wsseg.arrays import UNKNOWN
 from wsseg.classifier.classifier import Preprocessing
 from wsseg.classifier.load import load_classifier
+from wsseg.evaluation.bootstrap import Interval
 from wsseg.learning import tune as tuning
 from wsseg.learning.tune import FEWEST, SEARCHED, SIDE, Example, Tuning, tune, tuning_from_examples
 from wsseg.recipe import RECIPES, Recipe, read_recipe
@@ -182,7 +183,7 @@ class TestGain:
     )
     def test_the_verdict_is_plain(self, after: float, interval: tuple[float, float], verdict: str) -> None:
         found = Tuning(
-            base=Recipe(), recipe=Recipe(prior=3.0), before={"a": 0.5}, after={"a": after}, interval=interval
+            base=Recipe(), recipe=Recipe(prior=3.0), before={"a": 0.5}, after={"a": after}, interval=Interval(*interval)
         )
         assert found.verdict.startswith(verdict)
         assert found.as_toml().startswith(

@@ -46,15 +46,15 @@ def test_nothing_is_right_where_there_is_nothing() -> None:
     assert box_iou(empty, empty) == 0
 
 
-def test_a_guess_must_be_right_in_class_and_box() -> None:
+def test_a_detection_must_be_right_in_class_and_box() -> None:
     truths = [("cat", WHOLE), ("dog", Box(20, 20, 30, 30))]
     assert top_localized([("cow", WHOLE), ("cat", HALF)], truths) == 1
     assert top_localized([("dog", WHOLE), ("cat", LESS)], truths) == 0
     assert top_localized([("cat", None)], truths) == top_localized([], truths) == 0
 
 
-def test_guesses_beyond_the_fifth_do_not_count() -> None:
-    guesses = [("cow", WHOLE)] * 5 + [("cat", WHOLE)]
-    assert top_localized(guesses, [("cat", WHOLE)]) == 0
-    assert top_localized(guesses[1:], [("cat", WHOLE)]) == 1
-    assert top_localized(guesses, [("cat", WHOLE)], most=6) == 1
+def test_detections_beyond_the_fifth_do_not_count() -> None:
+    detections = [("cow", WHOLE)] * 5 + [("cat", WHOLE)]
+    assert top_localized(detections, [("cat", WHOLE)]) == 0
+    assert top_localized(detections[1:], [("cat", WHOLE)]) == 1
+    assert top_localized(detections, [("cat", WHOLE)], most=6) == 1

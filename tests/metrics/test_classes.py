@@ -74,5 +74,5 @@ def test_void_alone_is_at_its_best() -> None:
 
 @pytest.mark.parametrize(("label", "true", "argument"), [(4, 0, "labels"), (0, 4, "truth")])
 def test_a_label_that_is_no_class_is_refused(label: int, true: int, argument: str) -> None:
-    with pytest.raises(ValueError, match=rf"^{argument} must hold classes below 4, got 4; "):
+    with pytest.raises(ValueError, match=rf"^{argument} must hold class numbers below 4, got 4; "):
         matrix(np.array([[label]]), np.array([[true]]))

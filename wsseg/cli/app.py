@@ -1000,7 +1000,7 @@ def _statistics_of(evaluation: "Evaluation") -> Table:
         table.add_column(column, no_wrap=True)
     table.add_column("what it is")
     for one in evaluation.statistics:
-        table.add_row(_text(one.name), f"{one.value:.4f}", one.interval, _text(one.meaning))
+        table.add_row(_text(one.name), f"{one.value:.4f}", f"{one.interval:.4f}", _text(one.meaning))
     return table
 
 
@@ -1020,7 +1020,7 @@ def _print_comparison(comparison: "Comparison") -> None:
     for one in comparison.differences:
         style = "" if one.is_real else "dim"
         values = f"{one.first:.4f}", f"{one.second:.4f}", f"{one.value:+.4f}"
-        table.add_row(_text(one.name), *values, one.interval, style=style)
+        table.add_row(_text(one.name), *values, f"{one.interval:+.4f}", style=style)
     table.caption, table.caption_justify = Text(first.convention), "left"
     answers.print(table)
     _answer(comparison.verdict)

@@ -1,1 +1,1 @@
-"""Masks against truths: protocols, layouts of benchmarks, scores and comparisons."""
+"""Score masks against truths: protocols, layouts of benchmarks, bootstrap intervals and comparisons."""

@@ -1,7 +1,7 @@
-"""Truths from a COCO file of annotations: what the objects of a category, or of all, cover in each photo.
+"""Truths from a COCO file of annotations: the pixels of the objects of one category, or of all, in each photo.
 
 Lin et al., "Microsoft COCO: Common Objects in Context" (2014), and https://cocodataset.org/#format-data. A crowd
-(`iscrowd`) is void, as COCO's own evaluation passes over what is found in it.
+(`iscrowd`) is void, because COCO's own evaluation ignores what is found in it.
 """
 
 import json
@@ -21,56 +21,64 @@ from wsseg.recipe import MAX_PIXELS
 
 @dataclass(frozen=True)
 class CocoTruth:
-    """The objects of a photo, undecoded."""
+    """Annotations of one photo, not decoded yet."""
 
     file: str
-    """The photo's path, as the file has it."""
-    size: tuple[Any, Any]
-    """Its height and width, as the file has them."""
-    objects: Sequence[Any]
-    crowds: Sequence[Any]
+    """Path of the photo in the COCO file."""
+    size: tuple[object, object]
+    """Height and width in the COCO file, unchecked."""
+    objects: Sequence[object]
+    """Segmentations of the objects."""
+    crowds: Sequence[object]
+    """Segmentations of the crowds."""
 
     def read(self) -> Seeds:
-        """The truth; ValueError when a size or a segmentation is none."""
-        self._check_size()
-        truth = np.zeros(self.size, np.uint8)
+        """Decode the truth, uint8 (H, W); raise ValueError for an invalid size or segmentation."""
+        size = self._checked_size()
+        truth = np.zeros(size, np.uint8)
         for segmentations, value in ((self.crowds, UNKNOWN), (self.objects, FOREGROUND)):
             for segmentation in segmentations:
-                truth[self._mask(segmentation)] = value
+                truth[_mask_of(segmentation, size)] = value
         return truth
 
-    def _check_size(self) -> None:
-        if not all(type(side) is int and side > 0 for side in self.size) or self.size[0] * self.size[1] > MAX_PIXELS:
-            raise ValueError(
-                f"truth must have a height and a width of 1 to {MAX_PIXELS} pixels in all, got {self.size!r:.80}; "
-                "mend the image's entry"
-            )
-
-    def _mask(self, segmentation: Any) -> Mask:
-        try:
-            polygons = isinstance(segmentation, list)
-            return _of_polygons(segmentation, self.size) if polygons else _of_runs(segmentation, self.size)
-        except (ValueError, TypeError, KeyError, OverflowError, IndexError) as error:
-            raise ValueError(f"truth must have sound segmentations, got '{error}'; mend the annotation") from error
+    def _checked_size(self) -> tuple[int, int]:
+        height, width = self.size
+        if type(height) is int and type(width) is int and min(height, width) > 0 and height * width <= MAX_PIXELS:
+            return height, width
+        raise ValueError(
+            f"truth must have a positive height and width and at most {MAX_PIXELS} pixels, got {self.size!r:.80}; "
+            "correct the image's entry in the COCO file"
+        )
 
 
-def _of_polygons(polygons: list[Any], size: tuple[int, int]) -> Mask:
+def _mask_of(segmentation: object, size: tuple[int, int]) -> Mask:
+    try:
+        is_polygons = isinstance(segmentation, list)
+        return _mask_of_polygons(segmentation, size) if is_polygons else _mask_of_runs(segmentation, size)
+    except (ValueError, TypeError, KeyError, OverflowError, IndexError) as error:
+        raise ValueError(
+            f"truth must have valid segmentations, got '{error}'; correct the annotation in the COCO file"
+        ) from error
+
+
+def _mask_of_polygons(polygons: Any, size: tuple[int, int]) -> Mask:
     reach = max(size)
     for polygon in polygons:
-        if not (np.abs(np.asarray(polygon, np.float64) - reach / 2) <= 1.5 * reach).all():  # Neither is NaN.
+        # NaN fails this comparison too.
+        if not (np.abs(np.asarray(polygon, np.float64) - reach / 2) <= 1.5 * reach).all():
             raise ValueError(f"a polygon that leaves the photo of {size} by more than its size")
     masks = pycocotools()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # That pycocotools' arrays give to numpy.
+        warnings.simplefilter("ignore", DeprecationWarning)  # The arrays of pycocotools make numpy warn.
         try:
             found = masks.decode(masks.merge(masks.frPyObjects(polygons, *size)))
-        except Exception as error:  # Of which pycocotools raises the most general.
+        except Exception as error:  # pycocotools raises plain Exception.
             raise ValueError(error) from error
     return np.asarray(found == 1)
 
 
-def _of_runs(segmentation: Any, size: tuple[int, int]) -> Mask:
-    """That of runs of pixels, down the columns; pycocotools' own reading makes up what they lack."""
+def _mask_of_runs(segmentation: Any, size: tuple[int, int]) -> Mask:
+    """Decode runs of pixels down the columns; pycocotools would not notice that runs are missing."""
     if tuple(segmentation["size"]) != size:
         raise ValueError(f"runs of {segmentation['size']!r:.80} in a photo of {size}")
     counts = segmentation["counts"]
@@ -81,11 +89,11 @@ def _of_runs(segmentation: Any, size: tuple[int, int]) -> Mask:
 
 
 def _uncompressed(counts: bytes) -> list[int]:
-    """The runs in COCO's text: digits of five bits, the least first, of each run less the one two before it."""
+    """Decode the runs in COCO's text: digits of five bits, lowest first, as the difference to the run two before."""
     runs: list[int] = []
     run, shift = 0, 0
-    for sign in counts:
-        digit = sign - 48
+    for character in counts:
+        digit = character - 48
         if shift > 60:
             raise ValueError("a run without end")
         run |= (digit & 31) << shift
@@ -98,50 +106,69 @@ def _uncompressed(counts: bytes) -> list[int]:
 
 
 def coco_truths(file: Path, category: str | None = None) -> dict[str, list[CocoTruth]]:
-    """The truths of every photo in the file by its name without suffix; of one category, a name or an id, if given.
+    """Read the annotations of every photo in a COCO file.
 
-    A photo without objects has an empty truth; photos of one name are all listed. ValueError when the file is not
-    COCO's, or has no such category.
+    Parameters
+    ----------
+    file : Path
+        COCO file (.json).
+    category : str, optional
+        Name or id of the category that is the object (default: all).
+
+    Returns
+    -------
+    dict of str to list of CocoTruth
+        Truths by the photo's path without suffix. A photo without objects has an empty truth; photos with the same
+        path are all listed.
+
+    Raises
+    ------
+    ValueError
+        If the file is no COCO file, gives two images one id, or does not have the category.
     """
     pycocotools()
     found = defaultdict(list)
     try:
         content = json.loads(file.read_bytes())
-        segmentations = _by_image(content["annotations"], _category(content["categories"], category))
+        segmentations = _by_image(content["annotations"], _category_id(content["categories"], category))
         for image in content["images"]:
-            truth = _truth(image, segmentations)
+            truth = _truth_of(image, segmentations)
             found[PurePosixPath(truth.file).with_suffix("").as_posix()].append(truth)
-        doubled = len(content["images"]) - len({image["id"] for image in content["images"]})
+        repeated = len(content["images"]) - len({image["id"] for image in content["images"]})
     except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise ValueError(
-            f"truths must be a COCO file of images, categories and annotations, got '{error}' in {file}; export it anew"
+            f"truths must be a COCO file with images, categories and annotations, got '{error}' in '{file}'; "
+            "export the file again"
         ) from error
-    if doubled:
-        raise ValueError(f"truths must have an id for each image, got {doubled} twice in {file}; number them anew")
+    if repeated:
+        raise ValueError(
+            f"truths must give each image an id of its own, got {repeated} repeated in '{file}'; "
+            "number the images again"
+        )
     return dict(found)
 
 
-def _category(categories: list[dict[str, Any]], wanted: str | None) -> Any:
-    if wanted is None:
+def _category_id(categories: list[dict[str, Any]], category: str | None) -> Any:
+    if category is None:
         return None
-    found = [one["id"] for one in categories if wanted in (one["name"], str(one["id"]))]
+    found = [one["id"] for one in categories if category in (one["name"], str(one["id"]))]
     if len(found) != 1:
-        known = ", ".join(str(one["name"]) for one in categories[:8])
-        raise ValueError(f"category must be one of the file's, got {wanted!r}; they are {known}, ...")
+        known = ", ".join(str(one["name"]) for one in categories[:8]) + (", ..." if len(categories) > 8 else "")
+        raise ValueError(f"category must be a category of the COCO file, got '{category}'; choose one of {known}")
     return found[0]
 
 
-def _by_image(annotations: list[dict[str, Any]], wanted: Any) -> Mapping[Any, dict[bool, list[Any]]]:
-    """The segmentations of each image, crowds apart."""
+def _by_image(annotations: list[dict[str, Any]], category_id: Any) -> Mapping[Any, dict[bool, list[Any]]]:
+    """Group segmentations by image and by whether they are crowds."""
     found: defaultdict[Any, dict[bool, list[Any]]] = defaultdict(lambda: {False: [], True: []})
     for one in annotations:
-        if wanted is None or one["category_id"] == wanted:
+        if category_id is None or one["category_id"] == category_id:
             found[one["image_id"]][bool(one.get("iscrowd"))].append(one["segmentation"])
     return found
 
 
-def _truth(image: dict[str, Any], found: Mapping[Any, dict[bool, list[Any]]]) -> CocoTruth:
-    own, name = found[image["id"]], image["file_name"]
+def _truth_of(image: dict[str, Any], segmentations: Mapping[Any, dict[bool, list[Any]]]) -> CocoTruth:
+    own, name = segmentations[image["id"]], image["file_name"]
     if not isinstance(name, str) or not PurePosixPath(name).name:
         raise TypeError(f"the file_name {name!r:.80}")
     return CocoTruth(name, (image["height"], image["width"]), own[False], own[True])

@@ -1,148 +1,181 @@
-"""Two folders of masks against the same truths, photo by photo: is the one better, or may that be chance?
+"""Two folders of masks against the same truths, photo by photo: whether one is better, or that may be chance.
 
-The interval is of the difference between both in the same resamples of the photos (paired bootstrap; Efron, Tibshirani
-1993, chapter 13), so that what makes a photo hard for both does not count.
+The interval belongs to the difference between both in the same resamples of the photos (paired bootstrap; Efron,
+Tibshirani 1993, chapter 13), so that photos that are hard for both folders do not widen it.
 """
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from wsseg.evaluation.bootstrap import FEWEST, interval_of
-from wsseg.evaluation.evaluate import Missing, evaluate
-from wsseg.evaluation.protocols import LOWER, MEANINGS, PROTOCOLS
-from wsseg.evaluation.result import SHOWN, Evaluation, Statistic
-from wsseg.evaluation.tables import csv_of, html_of, interval_in_json, interval_shown
+from wsseg.evaluation.bootstrap import MIN_PHOTOS, Interval, interval_of
+from wsseg.evaluation.evaluate import evaluate_truths
+from wsseg.evaluation.photo import Missing
+from wsseg.evaluation.protocols import LOWER_IS_BETTER, MEANINGS, PROTOCOLS
+from wsseg.evaluation.result import Evaluation, counted, shown
+from wsseg.evaluation.tables import csv_of, html_of, json_of, save_new
+from wsseg.evaluation.truths import Reading, truths_in
 
 
 class Difference(NamedTuple):
-    """A statistic of both folders, and the 95 % interval of the second's less the first's."""
+    """A score of both folders, and the 95 % interval of the second minus the first."""
 
     name: str
     first: float
     second: float
-    low: float
-    high: float
+    interval: Interval
 
     @property
     def value(self) -> float:
-        """The second's less the first's."""
+        """The second minus the first."""
         return self.second - self.first
 
     @property
     def is_real(self) -> bool:
-        """Whether the interval excludes 0, which that of too few photos does not."""
-        return self.low > 0 or self.high < 0
+        """Whether the interval excludes zero; False with too few photos for an interval."""
+        return self.interval.excludes_zero
 
-    @property
-    def interval(self) -> str:
-        """The interval, as tables have it."""
-        return interval_shown(self.low, self.high, "+")
+    def as_json(self) -> dict[str, object]:
+        """Return both values, their difference, and its interval or null."""
+        return {
+            "first": self.first,
+            "second": self.second,
+            "difference": self.value,
+            "interval": self.interval.as_json(),
+        }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Comparison:
-    """Two evaluations of the same photos, and what differs."""
+    """Two evaluations of the same photos, and their differences."""
 
     first: Evaluation
     second: Evaluation
     differences: tuple[Difference, ...]
-    """Of each statistic of the protocol, in its order; none when there are problems."""
+    """Difference in each statistic of the protocol, in its order; empty when there are problems."""
+
+    def __repr__(self) -> str:
+        photos = counted(len(self.first.photos), "photo")
+        return f"Comparison({str(self.first.masks)!r}, {str(self.second.masks)!r}, {photos}: {self.verdict})"
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Those of both, each with its folder where there are two."""
+        """A sentence on each photo that could not be scored, after its folder."""
         both = (self.first, self.second)
         return tuple(f"{one.masks}: {problem}" for one in both for problem in one.problems)
 
     @property
     def score(self) -> str:
-        """The score by which photos are compared, the protocol's first."""
+        """The score by which single photos are compared: the protocol's first."""
         return next(iter(PROTOCOLS[self.first.protocol].scores))
 
     def changes(self) -> dict[str, float]:
-        """By how much each photo's score got better from the first to the second, the largest change first."""
+        """Return by how much the score of each photo improved from the first to the second, largest change first."""
         name = self.score
-        sign = -1 if name in LOWER else 1
+        sign = -1 if name in LOWER_IS_BETTER else 1
         after = self.second.photos
         gains = {photo: sign * (after[photo][name] - scores[name]) for photo, scores in self.first.photos.items()}
         return dict(sorted(gains.items(), key=lambda gain: -abs(gain[1])))
 
     @property
     def verdict(self) -> str:
-        """Whether the difference is real, in a sentence: that of the protocol's headline."""
+        """A sentence that says whether the difference in the protocol's headline score is real."""
         if not self.differences:
             return "no verdict, since some photos could not be scored"
-        headline = PROTOCOLS[self.first.protocol].headline
-        one = next(one for one in self.differences if one.name == headline)
+        headline = next(one for one in self.differences if one.name == self.first.headline)
         changes = self.changes().values()
         better, worse = sum(change > 0 for change in changes), sum(change < 0 for change in changes)
-        counts = f"by {self.score} {better} of {len(changes)} photos got better, {worse} worse"
-        if math.isnan(one.low):
-            return f"too few to tell, for which it takes {FEWEST}: {one.name} {one.value:+.4f}; {counts}"
-        told = f"{one.name} {one.value:+.4f} (95 % interval {one.interval})"
-        if not one.is_real:
-            return f"no real difference: {told}; {counts}"
-        return f"the second is {'better' if (one.value > 0) != (one.name in LOWER) else 'worse'}: {told}; {counts}"
+        photos = f"by {self.score} {better} of {len(changes)} photos got better, {worse} worse"
+        difference = f"{headline.name} {headline.value:+.4f}"
+        if not headline.interval.is_known:
+            return f"too few to tell, for which it takes {MIN_PHOTOS}: {difference}; {photos}"
+        difference = f"{difference} (95 % interval {headline.interval:+.4f})"
+        if not headline.is_real:
+            return f"no real difference: {difference}; {photos}"
+        is_better = (headline.value > 0) != (headline.name in LOWER_IS_BETTER)
+        return f"the second is {'better' if is_better else 'worse'}: {difference}; {photos}"
 
-    def as_json(self) -> dict[str, Any]:
-        """The verdict, each statistic of both and its interval, and each photo's scores in both."""
-        told = {
-            one.name: {
-                "first": one.first,
-                "second": one.second,
-                "difference": one.value,
-                "interval": interval_in_json(one.low, one.high),
-            }
-            for one in self.differences
-        }
+    def as_json(self) -> dict[str, object]:
+        """Return the verdict, each statistic of both with the interval of the difference, and each photo's scores."""
         sides = {"first": self.first.photos, "second": self.second.photos}
         photos = {
             photo: {side: scores[photo] for side, scores in sides.items() if photo in scores}
             for photo in sorted(self.first.photos.keys() | self.second.photos.keys())
         }
-        content = {
+        content: dict[str, object] = {
             "first": str(self.first.masks),
             "second": str(self.second.masks),
             "protocol": self.first.protocol,
             "convention": self.first.convention,
             "verdict": self.verdict,
-            "differences": told,
+            "differences": {one.name: one.as_json() for one in self.differences},
             "photos": photos,
         }
         return content | ({"problems": list(self.problems)} if self.problems else {})
 
     def as_csv(self) -> str:
-        """A line for each photo that both could score: each score in the first and in the second."""
+        """Return a line for each photo that has scores in both, with each score in the first and in the second."""
         names = list(next(iter(self.first.photos.values()), {}))
         columns = [f"{name}_{side}" for name in names for side in ("first", "second")]
         rows = {}
-        for photo in self.first.photos.keys() & self.second.photos.keys():
+        for photo in sorted(self.first.photos.keys() & self.second.photos.keys()):
             both = self.first.photos[photo], self.second.photos[photo]
             rows[photo] = dict(zip(columns, (one[name] for name in names for one in both), strict=True))
-        return csv_of(columns, {photo: rows[photo] for photo in sorted(rows)})
+        return csv_of(columns, rows)
+
+    def save_json(self, path: str | PathLike[str], *, force: bool = False) -> None:
+        """Write `as_json` to a file, whole or not at all.
+
+        Parameters
+        ----------
+        path : path
+            File to write.
+        force : bool
+            Whether to replace an existing file.
+
+        Raises
+        ------
+        FileExistsError
+            If the path is a folder, or an existing file and `force` is not set.
+        """
+        save_new(path, json_of(self.as_json()), force=force)
+
+    def save_csv(self, path: str | PathLike[str], *, force: bool = False) -> None:
+        """Write `as_csv` to a file, whole or not at all.
+
+        Parameters
+        ----------
+        path : path
+            File to write.
+        force : bool
+            Whether to replace an existing file.
+
+        Raises
+        ------
+        FileExistsError
+            If the path is a folder, or an existing file and `force` is not set.
+        """
+        save_new(path, self.as_csv(), force=force)
 
     def _repr_html_(self) -> str:
-        """The differences as a table, for notebooks."""
+        """Return the differences as a table, for notebooks."""
         rows = [
             (
                 one.name,
                 f"{one.first:.4f}",
                 f"{one.second:.4f}",
                 f"{one.value:+.4f}",
-                one.interval,
+                f"{one.interval:+.4f}",
                 MEANINGS[one.name],
             )
             for one in self.differences
         ]
-        columns = ("score", str(self.first.masks), str(self.second.masks), "difference", "95 % interval", "what it is")
+        columns = ("score", str(self.first.masks), str(self.second.masks), "difference", "95 % interval", "meaning")
         title = f"{len(self.first.photos)} photos, protocol {self.first.protocol}"
-        return html_of(title, columns, rows, [self.verdict, self.first.convention, *self.problems[:SHOWN]])
+        return html_of(title, columns, rows, [self.verdict, self.first.convention, *shown(self.problems)])
 
 
 def compare(
@@ -161,48 +194,104 @@ def compare(
     random_state: int = 0,
     track: Callable[[Sequence[str]], Iterable[str]] = iter,
 ) -> Comparison:
-    """Two folders of masks, or runs, side by side; what they are scored against and how is as in `evaluate`.
+    """Score two folders of masks against the same truths, and tell whether the second is better.
 
-    `track` goes through the photos' names twice.
+    Parameters
+    ----------
+    first, second : path
+        Folders of masks, or of runs.
+    truths : path
+        Folder of truths, folder of a benchmark, or COCO file, as in `evaluate`.
+    protocol : str
+        Scores to compute, as in `evaluate`.
+    layout : str, optional
+        Layout of the benchmark's folder, as in `evaluate`.
+    split : str, optional
+        Split of the benchmark, as in `evaluate`.
+    coding : str, optional
+        Meaning of the values in the truths, as in `evaluate`.
+    category : str, optional
+        Class that is the object, as in `evaluate`.
+    void : int, optional
+        Value in the truths that never counts, as in `evaluate`.
+    missing : {"error", "zero"}
+        Whether a truth without a mask is a problem, or is scored against an empty mask.
+    workers : int or None
+        Number of processes; None starts as many as are worth it. The scores do not depend on it.
+    random_state : int
+        Seed of the bootstrap resamples behind the intervals.
+    track : callable
+        Called with the names of all photos, once for each folder; its result is iterated while they are scored.
+
+    Returns
+    -------
+    Comparison
+        Both evaluations, and the difference in each score with its 95 % interval.
+
+    Raises
+    ------
+    ValueError
+        As in `evaluate`, or if the folders hold different photos.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> truth = np.zeros((4, 6), bool)
+    >>> truth[1:3, 1:5] = True
+    >>> masks = {"truths": truth, "old": truth & (np.arange(6) < 3), "new": truth & (np.arange(6) < 4)}
+    >>> for folder, mask in masks.items():
+    ...     Path(folder).mkdir()
+    ...     for photo in range(6):
+    ...         wsseg.write_mask(f"{folder}/{photo}.png", mask)
+    >>> comparison = wsseg.compare("old", "new", "truths")
+    >>> print(comparison.verdict)
+    the second is better: iou +0.2500 (95 % interval +0.2500 to +0.2500); by iou 6 of 6 photos got better, 0 worse
     """
-    both = [
-        evaluate(
-            masks,
-            truths,
-            protocol=protocol,
-            layout=layout,
-            split=split,
-            coding=coding,
-            category=category,
-            void=void,
-            missing=missing,
-            workers=workers,
-            random_state=random_state,
-            track=track,
-        )
-        for masks in (first, second)
-    ]
-    return comparison_of(*both)
+    reading = Reading(protocol=protocol, layout=layout, split=split, coding=coding, category=category, void=void)
+    score = partial(
+        evaluate_truths,
+        truths=truths_in(Path(truths), reading),
+        missing=missing,
+        workers=workers,
+        random_state=random_state,
+        track=track,
+    )
+    return comparison_of(score(first), score(second))
 
 
 def comparison_of(first: Evaluation, second: Evaluation) -> Comparison:
-    """What differs between two evaluations.
+    """Compare two evaluations.
 
-    ValueError unless they are of the same photos, by the same protocol and `random_state`.
+    Parameters
+    ----------
+    first, second : Evaluation
+        Scores of the same photos, by the same protocol and with the same `random_state`.
+
+    Returns
+    -------
+    Comparison
+        The difference in each score; without differences if either has problems.
+
+    Raises
+    ------
+    ValueError
+        If the photos, the protocol or the `random_state` differ.
     """
     for argument in ("protocol", "random_state"):
         one, other = getattr(first, argument), getattr(second, argument)
         if one != other:
-            raise ValueError(f"evaluations must be of one {argument}, got {one} and {other}; score one anew")
+            raise ValueError(
+                f"evaluations must have the same {argument}, got {one!r} and {other!r}; evaluate one of them again"
+            )
     if first.problems or second.problems:
         return Comparison(first=first, second=second, differences=())
-    if strange := sorted(first.photos.keys() ^ second.photos.keys()):
-        raise ValueError(f"evaluations must be of the same photos, got {strange[0]} in one only; score one anew")
-    pairs = zip(first.statistics, second.statistics, strict=True)
-    differences = (_difference(one, other, first.draws, second.draws) for one, other in pairs)
+    if unshared := sorted(first.photos.keys() ^ second.photos.keys()):
+        raise ValueError(
+            f"evaluations must have the same photos, got '{unshared[0]}' in only one; evaluate both on the same photos"
+        )
+    differences = []
+    for one, other in zip(first.statistics, second.statistics, strict=True):
+        before, after = first.draws[one.name], second.draws[one.name]
+        differences.append(Difference(one.name, one.value, other.value, interval_of(after - before)))
     return Comparison(first=first, second=second, differences=tuple(differences))
-
-
-def _difference(first: Statistic, second: Statistic, *draws: Mapping[str, NDArray[np.float64]]) -> Difference:
-    before, after = (drawn[first.name] for drawn in draws)
-    return Difference(first.name, first.value, second.value, *interval_of(after - before))

@@ -1,21 +1,23 @@
-"""What is scored, by the conventions that papers report: each protocol has a name, and says what it does in a sentence.
+"""Protocols: which scores are computed and how, by the conventions that papers report.
 
-A score is of a photo, and means over photos are reported; or of all photos together, a formula of what is counted in
-each and summed.
+A score belongs to one photo and its mean over photos is reported, or it is pooled: a formula of what is counted in each
+photo and summed over all.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wsseg.arrays import Box
+from wsseg.evaluation.truth import Boxes, ClassBoxes
 from wsseg.metrics import (
     SCORES,
+    Detection,
     Pair,
     adaptive_e,
     adaptive_f,
@@ -34,79 +36,91 @@ from wsseg.metrics import (
     top_localized,
     unsupervised_f_curve,
 )
+from wsseg.metrics.classes import ClassIds
 
-Kind: TypeAlias = Literal["object", "classes", "boxes", "guesses"]
-"""What is compared: the pixels of an object, classes of pixels, a box with boxes, or guesses of class and box."""
+Kind: TypeAlias = Literal["object", "classes", "boxes", "detections"]
+"""What a protocol compares: the pixels of an object, classes of pixels, one box with boxes, or detections (class and
+box) with boxes of classes."""
 
 Array: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Classes:
-    """Labels of classes and the true ones."""
+class LabelPair:
+    """Class labels of a photo and the true ones."""
 
-    labels: NDArray[Any]
-    truth: NDArray[Any]
+    labels: ClassIds
+    truth: ClassIds
     classes: int
+    """Number of classes."""
     void: int
+    """True label that never counts."""
 
     @cached_property
     def tally(self) -> NDArray[np.int64]:
-        """What is counted in them, (3, classes)."""
+        """Pixels of each class: correct, found and true ones, (3, classes)."""
         return class_tally(confusion(self.labels, self.truth, classes=self.classes, void=self.void))
 
 
-class Boxed(NamedTuple):
-    """The box that was found, and the true ones."""
+class BoxPair(NamedTuple):
+    """The box found in a photo, if any, and the true boxes."""
 
     found: Box | None
-    truths: Sequence[Box]
+    truths: Boxes
 
 
-class Guessed(NamedTuple):
-    """Guesses of class and box, the surest first, and the true ones."""
+class DetectionPair(NamedTuple):
+    """The detections of a photo, most probable first, and the true boxes with their classes."""
 
-    guesses: Sequence[tuple[str, Box | None]]
-    truths: Sequence[tuple[str, Box]]
+    detections: Sequence[Detection]
+    truths: ClassBoxes
 
 
-class Row(NamedTuple):
-    """What is known of a photo."""
+AnyPair: TypeAlias = Pair | LabelPair | BoxPair | DetectionPair
+"""What was found in a photo, and its truth."""
+
+PairT = TypeVar("PairT", Pair, LabelPair, BoxPair, DetectionPair)
+
+
+class PhotoScores(NamedTuple):
+    """Scores of one photo, and the tallies that pooled scores sum over photos."""
 
     scores: dict[str, float]
     tallies: dict[str, Array]
 
 
-class Whole(NamedTuple):
-    """A score of all photos together: a formula of a tally's mean over photos, whose own axes are its last."""
+class PooledScore(NamedTuple):
+    """Score of all photos together: a formula of the mean of a tally; the tally's own axes are the last."""
 
     tally: str
     formula: Callable[[Array], Array]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Protocol:
-    """What is scored, and how; a subject is what its kind compares."""
+class Protocol(Generic[PairT]):
+    """Scores to compute for pairs of what was found and the truth."""
 
     convention: str
+    """What the protocol does, in a sentence."""
     kind: Kind = "object"
-    scores: Mapping[str, Callable[[Any], float]]
-    """Of a subject, by name, in the order of every table."""
-    tallies: Mapping[str, Callable[[Any], ArrayLike]] = field(default_factory=dict)
-    wholes: Mapping[str, Whole] = field(default_factory=dict)
+    scores: Mapping[str, Callable[[PairT], float]]
+    """Scores of a photo by name, in the order of every table."""
+    tallies: Mapping[str, Callable[[PairT], ArrayLike]] = field(default_factory=dict)
+    pooled: Mapping[str, PooledScore] = field(default_factory=dict)
+    """Scores of all photos together, by name."""
     headline: str
-    """The statistic by which a paper says that one method is better than another."""
+    """The score by which papers call one method better than another."""
     sequences: bool = False
-    """Whether photos in a folder are frames of a video, each of which counts once."""
+    """Whether the photos of a folder are frames of a video, whose scores are averaged before those of all folders."""
 
-    def row(self, subject: Any) -> Row:
-        """All of a subject that the tables need."""
-        scores = {name: score(subject) for name, score in self.scores.items()}
-        return Row(scores, {name: np.asarray(tally(subject), np.float64) for name, tally in self.tallies.items()})
+    def photo_scores(self, pair: PairT) -> PhotoScores:
+        """Compute the scores and the tallies of one photo."""
+        scores = {name: score(pair) for name, score in self.scores.items()}
+        return PhotoScores(scores, {name: np.asarray(tally(pair), np.float64) for name, tally in self.tallies.items()})
 
 
 def _counts(pair: Pair) -> tuple[int, ...]:
-    """Tally of a mask as labels of two classes: TP, found and true ones of background and object."""
+    """Return the tally of a mask as labels of two classes: correct, found and true pixels of background and object."""
     counts = pair.counts
     tp, fp, fn, tn = counts.true_positive, counts.false_positive, counts.false_negative, counts.true_negative
     return tn, tp, tn + fn, tp + fp, tn + fp, tp + fn
@@ -117,53 +131,56 @@ def _two_classes(counts: Array) -> Array:
 
 
 def _pooled_iou(counts: Array) -> Array:
-    """IoU of the object: TP, found and true ones of all photos; 1 where there are none."""
+    """Return the IoU of the object over the pixels of all photos; 1 where mask and truth are both empty."""
     right, found, true = _two_classes(counts)[..., 1].T
     union = found + true - right
     return np.asarray(np.where(union > 0, right / np.maximum(union, np.finfo(float).tiny), 1.0)).T
 
 
-def _best(curve: Array) -> Array:
+def _maximum(curve: Array) -> Array:
     return np.asarray(curve.max(axis=-1))
 
 
-def _even(curve: Array) -> Array:
+def _mean(curve: Array) -> Array:
     return np.asarray(curve.mean(axis=-1))
 
 
-SALIENCY_F: Final = {"saliency_f": lambda pair: saliency_f_curve(pair.histogram)}
+def _saliency_f(pair: Pair) -> Array:
+    return saliency_f_curve(pair.histogram)
 
-UNSUPERVISED_F: Final = {"unsupervised_f": lambda pair: unsupervised_f_curve(pair.histogram)}
+
+def _unsupervised_f(pair: Pair) -> Array:
+    return unsupervised_f_curve(pair.histogram)
 
 
-def _of_classes(convention: str) -> Protocol:
-    """One that compares classes, whose IoUs are pooled over all photos."""
+def _class_protocol(convention: str) -> Protocol[LabelPair]:
+    """Return a protocol that compares classes, whose IoUs are pooled over all photos."""
     return Protocol(
         convention=convention,
         kind="classes",
         headline="miou",
-        scores={"accuracy": lambda subject: float(pixel_accuracy(subject.tally))},
-        tallies={"classes": lambda subject: subject.tally},
-        wholes={"miou": Whole("classes", miou), "pixel_accuracy": Whole("classes", pixel_accuracy)},
+        scores={"accuracy": lambda pair: float(pixel_accuracy(pair.tally))},
+        tallies={"classes": lambda pair: pair.tally},
+        pooled={"miou": PooledScore("classes", miou), "pixel_accuracy": PooledScore("classes", pixel_accuracy)},
     )
 
 
-PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
+PROTOCOLS: Final[Mapping[str, Protocol[Any]]] = MappingProxyType(
     {
-        "default": Protocol(
+        "default": Protocol[Pair](
             convention="Means over photos; void never counts; where mask and truth are both empty a photo's scores are "
             "best, but F of the saliency community is 0.",
             headline="iou",
             scores=SCORES,
-            tallies={"counts": _counts, **SALIENCY_F, **UNSUPERVISED_F},
-            wholes={
-                "pooled_iou": Whole("counts", _pooled_iou),
-                "pooled_miou": Whole("counts", lambda counts: miou(_two_classes(counts))),
-                "f_max_saliency": Whole("saliency_f", _best),
-                "f_max_unsupervised": Whole("unsupervised_f", _best),
+            tallies={"counts": _counts, "saliency_f": _saliency_f, "unsupervised_f": _unsupervised_f},
+            pooled={
+                "pooled_iou": PooledScore("counts", _pooled_iou),
+                "pooled_miou": PooledScore("counts", lambda counts: miou(_two_classes(counts))),
+                "f_max_saliency": PooledScore("saliency_f", _maximum),
+                "f_max_unsupervised": PooledScore("unsupervised_f", _maximum),
             },
         ),
-        "saliency": Protocol(
+        "saliency": Protocol[Pair](
             convention="Saliency community: maps stretched to [0, 1]; 256 thresholds, >=; curves are means over "
             "photos; F of an empty truth is 0.",
             headline="f_max",
@@ -173,73 +190,73 @@ PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
                 "e_adaptive": lambda pair: adaptive_e(pair.histogram),
                 "s_measure": lambda pair: s_measure(pair.quarters),
             },
-            tallies={**SALIENCY_F, "e": lambda pair: e_curve(pair.histogram)},
-            wholes={
-                "f_max": Whole("saliency_f", _best),
-                "f_mean": Whole("saliency_f", _even),
-                "e_max": Whole("e", _best),
-                "e_mean": Whole("e", _even),
+            tallies={"saliency_f": _saliency_f, "e": lambda pair: e_curve(pair.histogram)},
+            pooled={
+                "f_max": PooledScore("saliency_f", _maximum),
+                "f_mean": PooledScore("saliency_f", _mean),
+                "e_max": PooledScore("e", _maximum),
+                "e_mean": PooledScore("e", _mean),
             },
         ),
-        "unsupervised": Protocol(
+        "unsupervised": Protocol[Pair](
             convention="Unsupervised community: maps as they are; 254 thresholds, >; an empty mask has precision 1; "
             "the curve is a mean over photos; IoU and accuracy at 0.5.",
             headline="iou",
             scores={"iou": SCORES["iou"], "accuracy": SCORES["accuracy"]},
-            tallies=UNSUPERVISED_F,
-            wholes={"f_max": Whole("unsupervised_f", _best)},
+            tallies={"unsupervised_f": _unsupervised_f},
+            pooled={"f_max": PooledScore("unsupervised_f", _maximum)},
         ),
-        "voc": _of_classes(
+        "voc": _class_protocol(
             "PASCAL VOC: IoU of each class from one confusion matrix of all photos; absent classes do not count; "
             "background does."
         ),
-        "imagenet-s": _of_classes(
+        "imagenet-s": _class_protocol(
             "ImageNet-S: IoU of each class from one confusion matrix of all photos; absent classes do not count (they "
             "are 0 in the site's own code); background does."
         ),
-        "imagenet-segmentation": Protocol(
+        "imagenet-segmentation": Protocol[Pair](
             convention="ImageNet segmentation: object against background; pixels of all photos are pooled, and mIoU is "
             "the mean of both IoUs.",
             headline="pooled_miou",
             scores={"iou": SCORES["iou"], "accuracy": SCORES["accuracy"]},
             tallies={"counts": _counts},
-            wholes={
-                "pooled_accuracy": Whole("counts", lambda counts: pixel_accuracy(_two_classes(counts))),
-                "pooled_miou": Whole("counts", lambda counts: miou(_two_classes(counts))),
+            pooled={
+                "pooled_accuracy": PooledScore("counts", lambda counts: pixel_accuracy(_two_classes(counts))),
+                "pooled_miou": PooledScore("counts", lambda counts: miou(_two_classes(counts))),
             },
         ),
-        "davis": Protocol(
+        "davis": Protocol[Pair](
             convention="DAVIS 2016: a sequence's mean, recall (share above 0.5) and decay (first quarter less last) of "
             "J (IoU) and F (boundary), without its first and last frame; then means over sequences.",
             headline="jf_mean",
             scores={"j": lambda pair: iou(pair.counts), "f": lambda pair: boundary_f(pair.boundaries)},
             sequences=True,
         ),
-        "corloc": Protocol(
+        "corloc": Protocol[BoxPair](
             convention="CorLoc: the box of the mask's largest component has an IoU of at least 0.5 with one of the "
             "true boxes, difficult ones too; with masks of the true class it is GT-known localization.",
             kind="boxes",
             headline="corloc",
             scores={
-                "box_iou": lambda subject: best_iou(subject.found, subject.truths),
-                "corloc": lambda subject: localized(subject.found, subject.truths),
+                "box_iou": lambda pair: best_iou(pair.found, pair.truths),
+                "corloc": lambda pair: localized(pair.found, pair.truths),
             },
         ),
-        "ilsvrc-loc": Protocol(
+        "ilsvrc-loc": Protocol[DetectionPair](
             convention="ILSVRC localization: wrong unless one of the first five guesses (or the first) has the true "
             "class and a box with an IoU of at least 0.5; the box is that of the mask's largest component.",
-            kind="guesses",
+            kind="detections",
             headline="top5_error",
             scores={
-                "top5_error": lambda subject: 1 - top_localized(*subject),
-                "top1_error": lambda subject: 1 - top_localized(*subject, most=1),
+                "top5_error": lambda pair: 1 - top_localized(*pair),
+                "top1_error": lambda pair: 1 - top_localized(*pair, most=1),
             },
         ),
     }
 )
-"""Every protocol by name."""
+"""Protocols by name. Their pairs differ in type, as `kind` tells, hence `Any`."""
 
-LOWER: Final = frozenset({"mae", "top5_error", "top1_error", "j_decay", "f_decay"})
+LOWER_IS_BETTER: Final = frozenset({"mae", "top5_error", "top1_error", "j_decay", "f_decay"})
 """Scores that are better when they are lower."""
 
 MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
@@ -280,18 +297,30 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         "jf_mean": "mean of j_mean and f_mean",
     }
 )
-"""What each score is, in a few words."""
+"""Short descriptions of the scores, by name."""
 
-BINS: Final = 4
-"""Parts of a sequence, of which the decay compares first and last: the code of DAVIS."""
+QUARTERS: Final = 4
+"""Parts of a sequence, of which the decay compares the first with the last, as in the code of DAVIS."""
 
 
 def sequence_scores(frames: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """Mean, recall and decay of frames' `j` and `f`: Perazzi et al. 2016, section 4, as the code of DAVIS has it."""
+    """Compute mean, recall and decay of the scores of a video: Perazzi et al. 2016, section 4.
+
+    Parameters
+    ----------
+    frames : mapping of str to sequence of float
+        Scores `j` and `f` of each frame, in order.
+
+    Returns
+    -------
+    dict of str to float
+        `j_mean`, `j_recall` (share of frames above 0.5), `j_decay` (mean of the first quarter minus that of the last;
+        quarters overlap by a frame, as in the code of DAVIS), the same of `f`, and `jf_mean`, the mean of both means.
+    """
     found = {}
     for name, values in frames.items():
         array = np.asarray(values)
-        ends = (np.round(np.linspace(1, len(array), BINS + 1) + 1e-10) - 1).astype(int)
+        ends = (np.round(np.linspace(1, len(array), QUARTERS + 1) + 1e-10) - 1).astype(int)
         first, last = array[: ends[1] + 1], array[ends[-2] :]
         found[f"{name}_mean"] = float(array.mean())
         found[f"{name}_recall"] = float((array > 0.5).mean())

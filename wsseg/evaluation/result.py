@@ -1,63 +1,74 @@
 """The scores of a folder of masks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wsseg.evaluation.protocols import LOWER, MEANINGS, PROTOCOLS
-from wsseg.evaluation.tables import csv_of, html_of, interval_in_json, interval_shown
+from wsseg.evaluation.bootstrap import Interval
+from wsseg.evaluation.protocols import LOWER_IS_BETTER, MEANINGS, PROTOCOLS
+from wsseg.evaluation.tables import csv_of, html_of, json_of, save_new
 
-SHOWN: Final = 5
-"""How many problems a notebook shows at most."""
+MAX_PROBLEMS: Final = 5
+"""Number of problems that a notebook shows at most."""
 
 
 class Statistic(NamedTuple):
-    """A score of a folder, and the 95 % interval that the bootstrap over its photos gives it.
-
-    The interval is NaN where there are fewer than `wsseg.evaluation.bootstrap.FEWEST` photos, or sequences of them.
-    """
+    """A score of a folder, and its 95 % confidence interval by the bootstrap over photos (or sequences of them)."""
 
     name: str
     value: float
-    low: float
-    high: float
+    interval: Interval
 
     @property
     def meaning(self) -> str:
-        """What it is, in a few words."""
+        """A short description of the score."""
         return MEANINGS[self.name]
 
-    @property
-    def interval(self) -> str:
-        """The interval, as tables have it."""
-        return interval_shown(self.low, self.high)
+    def as_json(self) -> dict[str, object]:
+        """Return `{"value": ..., "interval": [low, high], "meaning": ...}`; too few photos have a null interval."""
+        return {"value": self.value, "interval": self.interval.as_json(), "meaning": self.meaning}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Evaluation:
-    """The scores of each photo that could be scored, and a sentence on each that could not."""
+    """Scores of each photo that could be scored, scores of the folder, and the reason for each photo without scores.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> evaluation = wsseg.Evaluation(masks=Path("found"), photos={"cat": {"iou": 0.5}, "dog": {"iou": 0.25}})
+    >>> evaluation.worst(1)
+    [('dog', {'iou': 0.25})]
+    """
 
     masks: Path
-    """The folder that the masks were read from."""
+    """Folder that the masks were read from."""
     protocol: str = "default"
-    """What is scored, one of `wsseg.evaluation.protocols.PROTOCOLS`."""
+    """Name of the protocol, one of `wsseg.evaluation.protocols.PROTOCOLS`."""
     photos: dict[str, dict[str, float]]
-    """By the photo's path below the folder without suffix, `sub/a`, then by the score's name."""
+    """Scores by name, by the photo's path below the folder without suffix, `sub/a`."""
     statistics: tuple[Statistic, ...] = ()
-    """Means over the photos and scores of all of them together; none when there are problems."""
+    """Means over the photos, and pooled scores; empty when there are problems."""
     classes: dict[str, float] = field(default_factory=dict)
-    """The IoU of each class that is not absent, by its name or number, where classes are compared."""
+    """IoU of each class that is present, by its name or number; empty unless classes are compared."""
     failures: Mapping[str, str] = field(default_factory=dict)
-    """By the name of each photo that could not be scored, why."""
+    """Reasons why photos could not be scored, by the photo's name."""
     random_state: int = 0
-    """What decided the resamples."""
-    draws: Mapping[str, NDArray[np.float64]] = field(default_factory=dict, repr=False, compare=False)
-    """The value of each statistic in each resample, (N,)."""
+    """Seed of the bootstrap resamples."""
+    draws: Mapping[str, NDArray[np.float64]] = field(default_factory=dict, compare=False)
+    """Value of each statistic in each resample, (N,)."""
+
+    def __repr__(self) -> str:
+        parts = [repr(str(self.masks)), counted(len(self.photos), "photo")]
+        parts += [f"{one.name} {one.value:.4f}" for one in self.statistics if one.name == self.headline]
+        parts += [counted(len(self.failures), "problem")] if self.failures else []
+        return f"Evaluation({', '.join(parts)})"
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -66,47 +77,108 @@ class Evaluation:
 
     @property
     def convention(self) -> str:
-        """What the protocol does, in a sentence."""
+        """A sentence on what the protocol does."""
         return PROTOCOLS[self.protocol].convention
 
     @property
+    def headline(self) -> str:
+        """The score by which papers that use the protocol compare methods."""
+        return PROTOCOLS[self.protocol].headline
+
+    @property
     def mean(self) -> dict[str, float] | None:
-        """The mean over the photos of each score; None when there are problems, for it would not be over all photos."""
+        """The mean of each score over all photos; None when there are problems."""
         if self.problems:
             return None
         names = PROTOCOLS[self.protocol].scores
         return {name: fmean(photo[name] for photo in self.photos.values()) for name in names}
 
     def worst(self, most: int) -> list[tuple[str, dict[str, float]]]:
-        """Some photos with their scores, those that are worst by the first score first."""
+        """Rank the photos by the protocol's first score.
+
+        Parameters
+        ----------
+        most : int
+            Number of photos to return at most.
+
+        Returns
+        -------
+        list of (str, dict of str to float)
+            Name and scores of each photo, the worst first.
+        """
         first = next(iter(PROTOCOLS[self.protocol].scores))
-        ranked = sorted(self.photos.items(), key=lambda photo: photo[1][first], reverse=first in LOWER)
+        ranked = sorted(self.photos.items(), key=lambda photo: photo[1][first], reverse=first in LOWER_IS_BETTER)
         return ranked[:most]
 
-    def as_json(self) -> dict[str, Any]:
-        """`{"mean": {"iou": ...}, "photos": {name: {"iou": ...}}}`, what they are, and intervals.
+    def as_json(self) -> dict[str, object]:
+        """Return everything as JSON: `{"mean": {"iou": ...}, "photos": {name: {"iou": ...}}, ...}`.
 
-        `"statistics"` has each score of the folder as `{"value": ..., "interval": [low, high], "meaning": ...}`, of too
-        few photos with null for the interval. Only where there are problems also `"problems"`, and `"mean"` is null;
-        only where classes are compared `"classes"`.
+        `"statistics"` has the scores of the folder, see `Statistic.as_json`. There is `"classes"` only where classes
+        are compared, and `"problems"` only where there are some; then `"mean"` is null.
         """
-        told: dict[str, Any] = {"protocol": self.protocol, "convention": self.convention, "count": len(self.photos)}
-        told |= {"mean": self.mean, "statistics": {one.name: _as_json(one) for one in self.statistics}}
-        told |= {"classes": self.classes} if self.classes else {}
-        return {**told, "photos": self.photos, **({"problems": list(self.problems)} if self.problems else {})}
+        content: dict[str, object] = {
+            "protocol": self.protocol,
+            "convention": self.convention,
+            "count": len(self.photos),
+            "mean": self.mean,
+            "statistics": {one.name: one.as_json() for one in self.statistics},
+        }
+        content |= {"classes": self.classes} if self.classes else {}
+        return {**content, "photos": self.photos, **({"problems": list(self.problems)} if self.problems else {})}
 
     def as_csv(self) -> str:
-        """A line a photo: its name as it is, of which a spreadsheet may make a formula, and its scores in 8 digits."""
+        """Return a line for each photo: its name as it is, even if a spreadsheet would run it, and its scores."""
         return csv_of(list(PROTOCOLS[self.protocol].scores), self.photos)
 
+    def save_json(self, path: str | PathLike[str], *, force: bool = False) -> None:
+        """Write `as_json` to a file, whole or not at all.
+
+        Parameters
+        ----------
+        path : path
+            File to write.
+        force : bool
+            Whether to replace an existing file.
+
+        Raises
+        ------
+        FileExistsError
+            If the path is a folder, or an existing file and `force` is not set.
+        """
+        save_new(path, json_of(self.as_json()), force=force)
+
+    def save_csv(self, path: str | PathLike[str], *, force: bool = False) -> None:
+        """Write `as_csv` to a file, whole or not at all.
+
+        Parameters
+        ----------
+        path : path
+            File to write.
+        force : bool
+            Whether to replace an existing file.
+
+        Raises
+        ------
+        FileExistsError
+            If the path is a folder, or an existing file and `force` is not set.
+        """
+        save_new(path, self.as_csv(), force=force)
+
     def _repr_html_(self) -> str:
-        """The statistics as a table, for notebooks."""
-        rows = [(one.name, f"{one.value:.4f}", one.interval, one.meaning) for one in self.statistics]
+        """Return the statistics as a table, for notebooks."""
+        rows = [(one.name, f"{one.value:.4f}", f"{one.interval:.4f}", one.meaning) for one in self.statistics]
         title = f"{self.masks}: {len(self.photos)} photos, protocol {self.protocol}"
-        notes = [self.convention, *self.problems[:SHOWN]]
-        notes += [f"and {len(self.problems) - SHOWN} more problems"] if len(self.problems) > SHOWN else []
-        return html_of(title, ("score", "value", "95 % interval", "what it is"), rows, notes)
+        return html_of(
+            title, ("score", "value", "95 % interval", "meaning"), rows, [self.convention, *shown(self.problems)]
+        )
 
 
-def _as_json(one: Statistic) -> dict[str, Any]:
-    return {"value": one.value, "interval": interval_in_json(one.low, one.high), "meaning": one.meaning}
+def counted(count: int, noun: str) -> str:
+    """Return the count with the noun in singular or plural."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def shown(problems: Sequence[str]) -> list[str]:
+    """Return the first problems, and the number of the others."""
+    more = len(problems) - MAX_PROBLEMS
+    return [*problems[:MAX_PROBLEMS], *([f"and {counted(more, 'more problem')}"] if more > 0 else [])]

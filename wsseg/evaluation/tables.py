@@ -1,23 +1,18 @@
-"""Tables of scores as text, CSV and HTML."""
+"""Tables of scores as CSV, JSON and HTML."""
 
-import math
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from os import PathLike
+from pathlib import Path
 
+import jinja2
 
-def interval_shown(low: float, high: float, sign: str = "") -> str:
-    """An interval as tables have it, with a `sign` of "+" if wanted; it is not known where it is NaN."""
-    return "too few photos" if math.isnan(low) else f"{low:{sign}.4f} to {high:{sign}.4f}"
-
-
-def interval_in_json(low: float, high: float) -> list[float] | None:
-    """An interval as JSON can have it: null where it is NaN."""
-    return None if math.isnan(low) else [low, high]
+from wsseg.files.store import check_new_file, replacing
 
 
 def csv_of(columns: Sequence[str], rows: Mapping[str, Mapping[str, float]]) -> str:
-    """A table of numbers by row and column, with a name that holds commas, quotes or ends of lines in quotes."""
-    # Not by csv.writer, which before Python 3.13 puts a lone \r into no quotes, so that csv.reader ends the line there.
+    """Return a table of numbers as CSV, in 8 digits; a name with commas, quotes or line ends is quoted."""
+    # csv.writer is no help: before Python 3.13 it does not quote a lone \r, and csv.reader then ends the line there.
     lines = [",".join(["photo", *columns])]
     for name, values in rows.items():
         quoted = '"{}"'.format(name.replace('"', '""')) if set(name) & set(',"\r\n') else name
@@ -25,10 +20,26 @@ def csv_of(columns: Sequence[str], rows: Mapping[str, Mapping[str, float]]) -> s
     return "\n".join(lines) + "\n"
 
 
+def json_of(content: Mapping[str, object]) -> str:
+    """Return the content as indented JSON."""
+    return json.dumps(content, indent=1)
+
+
 def html_of(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], notes: Iterable[str]) -> str:
-    """A table with a caption and notes, all that is text in them escaped."""
-    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-    body = "".join("<tr>{}</tr>".format("".join(f"<td>{escape(cell)}</td>" for cell in row)) for row in rows)
-    below = "".join(f"<p>{escape(note)}</p>" for note in notes)
-    caption = f"<caption>{escape(title)}</caption>"
-    return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{below}"
+    """Return a table with a caption, and the notes as paragraphs below it; all text is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("wsseg.evaluation"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("table.html").render(title=title, columns=columns, rows=rows, notes=notes)
+
+
+def save_new(path: str | PathLike[str], text: str, *, force: bool) -> None:
+    """Write a text file, whole or not at all; raise FileExistsError for an existing file unless `force` is set."""
+    file = Path(path)
+    check_new_file(file, force=force)
+    with replacing(file) as stream:
+        stream.write(text.encode())

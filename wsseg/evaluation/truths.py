@@ -1,155 +1,235 @@
-"""Where the known benchmarks keep their truths, and what the values in them mean: for whoever has the data."""
+"""Find the truths to score against: in a plain folder, in the folder of a benchmark, or in a COCO file."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict
+from typing import TypeAlias
 
-from wsseg.arrays import Box
+from wsseg.evaluation.box_truths import BoxTruths
 from wsseg.evaluation.coco_truths import coco_truths
-from wsseg.evaluation.codings import CLASS_CODING, CODINGS, class_number, object_truth
-from wsseg.evaluation.layouts import KINDS, LAYOUTS, Layout, Truth, layout_of
+from wsseg.evaluation.codings import (
+    CODINGS,
+    CODINGS_OF_CLASSES,
+    DEFAULT_CLASS_CODING,
+    DEFAULT_CODING,
+    class_number,
+    object_truth,
+)
+from wsseg.evaluation.layouts import LAYOUTS, LAYOUTS_OF_KIND, Layout, layout_of
 from wsseg.evaluation.protocols import PROTOCOLS, Kind
+from wsseg.evaluation.truth import Boxes, ClassBoxes, Truth, TruthValue
 from wsseg.files.find import pictures_below
 from wsseg.files.text import nfc, pair_key
 
-
-class Truths(NamedTuple):
-    """The truths to score against, by name, and the names of those that are left out."""
-
-    wanted: dict[str, list[Truth]]
-    others: frozenset[str]
-    coding: str = "binary"
-    """Of files of pixels."""
+TruthsByPhoto: TypeAlias = Mapping[str, Sequence[Truth[TruthValue]]]
+"""Truths by the name of their photo, `sub/a`; a photo with none, or with several, cannot be scored."""
 
 
-class Reading(TypedDict, total=False):
-    """How truths are to be read; see `truths_in`."""
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How to read truths: the options of `wsseg.evaluate` that say so."""
 
-    layout: str | None
-    split: str | None
-    coding: str | None
-    category: str | None
-    void: int | None
+    protocol: str = "default"
+    layout: str | None = None
+    split: str | None = None
+    coding: str | None = None
+    category: str | None = None
+    void: int | None = None
+
+    def __post_init__(self) -> None:
+        check_word("protocol", self.protocol, PROTOCOLS)
+
+    @property
+    def kind(self) -> Kind:
+        """What the protocol compares."""
+        return PROTOCOLS[self.protocol].kind
 
 
-def truths_in(
-    root: Path,
-    *,
-    protocol: str = "default",
-    layout: str | None = None,
-    coding: str | None = None,
-    category: str | None = None,
-    split: str | None = None,
-    void: int | None = None,
-) -> Truths:
-    """The truths of a folder, of a benchmark's folder or of a COCO file; ValueError says what is wrong with others."""
-    kind, name = PROTOCOLS[protocol].kind, layout_of(root, protocol, layout)
+@dataclass(frozen=True, kw_only=True)
+class TruthSet:
+    """The truths to score against."""
+
+    root: Path
+    """Folder or file that they were found in."""
+    protocol: str
+    by_photo: TruthsByPhoto
+    coding: str = DEFAULT_CODING
+    """Coding of the pixels; empty where the truths are boxes."""
+    excluded: frozenset[str] = frozenset()
+    """Names of photos that have a truth but are not scored, such as those of another split."""
+
+
+def check_word(argument: str, word: str, known: Iterable[str]) -> None:
+    """Raise ValueError unless the word is one of those known."""
+    if word not in known:
+        raise ValueError(f"{argument} must be one of {', '.join(known)}, got '{word}'; choose one of these")
+
+
+def truths_in(root: Path, reading: Reading) -> TruthSet:
+    """Find the truths in a folder, in a benchmark's folder or in a COCO file (.json).
+
+    Parameters
+    ----------
+    root : Path
+        The folder or file.
+    reading : Reading
+        How to read it.
+
+    Returns
+    -------
+    TruthSet
+        The truths by photo; the pixels of a truth are read when it is needed.
+
+    Raises
+    ------
+    ValueError
+        If an option is unknown or does not fit the folder, or the folder holds no truths.
+    """
+    name = layout_of(root, reading.protocol, reading.layout)
     if name is not None:
-        chosen = _of_layout(root, LAYOUTS[name], kind, coding or LAYOUTS[name].coding, category, split, void)
-    elif split is not None:
-        raise ValueError(f"split must be of a benchmark's folder, got {split!r} for {root}; leave it out")
-    elif root.suffix.lower() == ".json" and kind == "object":
-        chosen = Truths(_of_coco(root, category), frozenset())
+        found = _in_layout(root, LAYOUTS[name], reading)
+    elif reading.split is not None:
+        raise ValueError(
+            f"split must be used with the folder of a benchmark, got '{reading.split}' for '{root}'; "
+            "leave out the split"
+        )
+    elif root.suffix.lower() == ".json" and reading.kind == "object":
+        found = TruthSet(root=root, protocol=reading.protocol, by_photo=_in_coco(root, reading.category))
     else:
-        chosen = _of_folder(root, kind, coding, category, void)
-    return _without_ends(chosen) if PROTOCOLS[protocol].sequences else chosen
+        found = _in_folder(root, reading)
+    return _without_ends(found) if PROTOCOLS[reading.protocol].sequences else found
 
 
-def _of_layout(
-    root: Path, layout: Layout, kind: Kind, coding: str, category: str | None, split: str | None, void: int | None
-) -> Truths:
+def _in_layout(root: Path, layout: Layout, reading: Reading) -> TruthSet:
     home = layout.home(root) or root
+    coding = reading.coding or layout.coding
     if layout.boxes:
-        truths = _narrowed(layout.boxes(home / layout.truths), kind, category)
+        truths = _box_truths(layout.boxes(home / layout.truths), reading)
     else:
-        truths = _files(home / layout.truths, _reader(kind, coding, category, void))
-    return _of_split(home, layout, truths, split)._replace(coding=coding)
+        truths = _files(home / layout.truths, _reader(coding, reading))
+    whole = TruthSet(root=root, protocol=reading.protocol, by_photo=truths, coding=coding)
+    return _split_of(whole, home, layout, reading.split)
 
 
-def _of_coco(file: Path, category: str | None) -> dict[str, list[Truth]]:
+def _in_coco(file: Path, category: str | None) -> TruthsByPhoto:
     found = coco_truths(file, category)
     return {nfc(name): [Truth(truth.file, truth.read) for truth in truths] for name, truths in found.items()}
 
 
-def _of_folder(root: Path, kind: Kind, coding: str | None, category: str | None, void: int | None) -> Truths:
-    if kind in ("boxes", "guesses"):
-        raise ValueError(f"truths must be a benchmark's folder, got {root}; it may be of {', '.join(KINDS[kind])}")
-    coding = coding or (CLASS_CODING if kind == "classes" else "binary")
-    return Truths(_files(root, _reader(kind, coding, category, void)), frozenset(), coding)
+def _in_folder(root: Path, reading: Reading) -> TruthSet:
+    if reading.kind in ("boxes", "detections"):
+        known = ", ".join(LAYOUTS_OF_KIND[reading.kind])
+        raise ValueError(
+            f"truths must be a benchmark's folder with boxes, got '{root}'; "
+            f"use a folder with one of the layouts {known}"
+        )
+    coding = reading.coding or (DEFAULT_CLASS_CODING if reading.kind == "classes" else DEFAULT_CODING)
+    truths = _files(root, _reader(coding, reading))
+    return TruthSet(root=root, protocol=reading.protocol, by_photo=truths, coding=coding)
 
 
-def _reader(kind: Kind, coding: str, category: str | None, void: int | None) -> Callable[[Path], Any]:
-    if coding and coding not in CODINGS:
-        raise ValueError(f"coding must be one of {', '.join(CODINGS)}, got {coding!r}; choose one of these")
-    found = CODINGS[coding] if coding else None
-    if kind == "classes":
-        if found is None or not found.count:
-            raise ValueError(f"coding must be of classes, got {coding}; choose voc or imagenet-s")
-        return found.labels
-    if category is not None and kind == "object":
-        class_number(category, coding)
-    return partial(object_truth, coding=coding, category=category, void=void)
+def _reader(coding: str, reading: Reading) -> Callable[[Path], TruthValue]:
+    """Return the function that reads a truth's file."""
+    check_word("coding", coding, CODINGS)
+    if reading.kind == "classes":
+        if not CODINGS[coding].class_count:
+            known = " or ".join(CODINGS_OF_CLASSES)
+            raise ValueError(f"coding must have classes, got '{coding}'; choose {known}")
+        return CODINGS[coding].read
+    if reading.category is not None:
+        class_number(reading.category, coding)
+    return partial(object_truth, coding=coding, category=reading.category, void=reading.void)
 
 
-def _files(folder: Path, read: Callable[[Path], Any]) -> dict[str, list[Truth]]:
+def _files(folder: Path, read: Callable[[Path], TruthValue]) -> TruthsByPhoto:
     found = files_by_name(folder, "truths")
     return {name: [Truth(path.name, partial(read, path)) for path in paths] for name, paths in found.items()}
 
 
-def _narrowed(truths: dict[str, list[Truth]], kind: Kind, category: str | None) -> dict[str, list[Truth]]:
-    """Boxes without their classes, or those of one, unless classes are guessed."""
-    if kind == "guesses":
+def _box_truths(truths: BoxTruths, reading: Reading) -> TruthsByPhoto:
+    """Return truths with boxes and classes for detections, else with the boxes alone, of one category if given."""
+    if reading.kind == "detections":
         return truths
     return {
-        name: [Truth(one.file, partial(_boxes_alone, one.read, category)) for one in found]
+        name: [Truth(one.file, partial(_boxes_of_category, one.read, reading.category)) for one in found]
         for name, found in truths.items()
     }
 
 
-def _boxes_alone(read: Callable[[], Any], category: str | None) -> tuple[Box, ...]:
+def _boxes_of_category(read: Callable[[], ClassBoxes], category: str | None) -> Boxes:
+    """Read the boxes of one category, or all."""
     return tuple(box for name, box in read() if category in (None, name))
 
 
-def _of_split(root: Path, layout: Layout, truths: dict[str, list[Truth]], split: str | None) -> Truths:
-    """The truths of the split, the layout's first if none is named; all where the benchmark has no splits."""
+def _split_of(whole: TruthSet, home: Path, layout: Layout, split: str | None) -> TruthSet:
+    """Return the truths of the split, by default the layout's first; all of them where the layout has no splits."""
     if split is not None and split not in layout.splits:
-        raise ValueError(f"split must be one of {', '.join(layout.splits) or 'none'}, got {split!r}; choose one")
-    named = split or next(iter(layout.splits), None)
-    if named is None:
-        return Truths(truths, frozenset())
+        known = ", ".join(layout.splits)
+        remedy = "choose one of these" if known else "leave out the split"
+        raise ValueError(f"split must be one of {known or 'none'}, got '{split}'; {remedy}")
+    name = split or next(iter(layout.splits), None)
+    if name is None:
+        return whole
+    file = home / layout.splits[name]
     try:
-        listed = layout.listed(root, layout.splits[named])
+        listed = layout.listed(home, layout.splits[name])
     except (OSError, KeyError) as error:
+        reason = error.strerror if isinstance(error, OSError) else f"no photo {error}"
         raise ValueError(
-            f"split must be listed in {root / layout.splits[named]}, got '{error}'; add it, or name the folder of the "
-            "truths themselves and their coding"
+            f"split must be listed in '{file}', got '{reason}'; add that file, or give the folder of the truths itself "
+            "with their coding"
         ) from error
-    wanted = {name: found for name, found in truths.items() if name in listed or name.rpartition("/")[0] in listed}
-    folders = {name.rpartition("/")[0] for name in wanted}
-    lacking: dict[str, list[Truth]] = {name: [] for name in listed - wanted.keys() - folders}
-    return Truths({**wanted, **lacking}, frozenset(truths.keys() - wanted.keys()))
+    truths = whole.by_photo
+    chosen = {name: found for name, found in truths.items() if name in listed or _folder_of(name) in listed}
+    missing: TruthsByPhoto = {name: [] for name in listed - chosen.keys() - {_folder_of(name) for name in chosen}}
+    return replace(whole, by_photo={**chosen, **missing}, excluded=frozenset(truths.keys() - chosen.keys()))
 
 
-def _without_ends(truths: Truths) -> Truths:
-    """The truths but those of each folder's first and last photo, which are given to the methods of DAVIS.
+def _without_ends(truths: TruthSet) -> TruthSet:
+    """Leave out the first and the last photo of each folder, whose masks DAVIS gives to the methods it compares.
 
-    ValueError where a folder has no others.
+    ValueError where a folder has no other photos.
     """
     frames = defaultdict(list)
-    for name in sorted(truths.wanted):
-        frames[name.rpartition("/")[0]].append(name)
+    for name in sorted(truths.by_photo):
+        frames[_folder_of(name)].append(name)
     if short := [folder for folder, names in frames.items() if len(names) < 3]:
-        raise ValueError(f"truths must be of sequences of 3 frames or more, got fewer in {short[0]!r}; leave it out")
-    kept = {name: truths.wanted[name] for names in frames.values() for name in names[1:-1]}
-    return truths._replace(wanted=kept, others=truths.others | (truths.wanted.keys() - kept.keys()))
+        raise ValueError(
+            f"truths must have 3 frames or more in each sequence, got fewer in '{short[0]}'; remove that folder"
+        )
+    kept = {name: truths.by_photo[name] for names in frames.values() for name in names[1:-1]}
+    return replace(truths, by_photo=kept, excluded=truths.excluded | (truths.by_photo.keys() - kept.keys()))
+
+
+def _folder_of(name: str) -> str:
+    """Return the folder of a photo's name: `sub` for `sub/a`."""
+    return name.rpartition("/")[0]
 
 
 def files_by_name(folder: Path, argument: str) -> dict[str, list[Path]]:
-    """The pictures below the folder by their paths without suffix, `sub/a`; ValueError when it is none or has none."""
+    """Find the pictures below a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder to search.
+    argument : str
+        Name of the argument that gave the folder, for messages.
+
+    Returns
+    -------
+    dict of str to list of Path
+        Files by their path below the folder without suffix, `sub/a`.
+
+    Raises
+    ------
+    ValueError
+        If it is not a folder, or holds no pictures.
+    """
     if not folder.is_dir():
-        raise ValueError(f"{argument} must be a folder, got {folder}; name the folder that holds the files")
+        raise ValueError(f"{argument} must be a folder, got '{folder}'; give the folder that holds the files")
     files: defaultdict[str, list[Path]] = defaultdict(list)
     for path in pictures_below(folder):
         files[pair_key(path.relative_to(folder))].append(path)

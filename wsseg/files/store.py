@@ -85,6 +85,13 @@ def sizes_below(folder: Path) -> dict[str, int]:
     return {path.relative_to(folder).as_posix(): path.lstat().st_size for path in paths}
 
 
+def check_new_file(path: Path, *, force: bool) -> None:
+    """Raise FileExistsError if the path is a folder, or is a file and `force` is not set."""
+    if path.is_dir() or (path.exists() and not force):
+        remedy = "give the name of a file" if path.is_dir() else "choose another name or use force (--force)"
+        raise FileExistsError(f"out must be a new file, got '{path}'; {remedy}")
+
+
 @contextmanager
 def replacing(path: Path, *, by: Path | None = None) -> Iterator[BinaryIO]:
     """A new file that takes the place of `path` once the body is done, and is gone if the body fails.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from wsseg.arrays import Image, Saliency, Seeds, check_same_size
 from wsseg.classifier.categories import Target
-from wsseg.evaluation.bootstrap import RESAMPLES
+from wsseg.evaluation.bootstrap import RESAMPLES, Interval, interval_of
 from wsseg.evaluation.truths import files_by_name
 from wsseg.files.masks import read_truth
 from wsseg.files.photos import read_image
@@ -82,7 +82,7 @@ class Tuning:
     """By the photo's name, with the base recipe."""
     after: Mapping[str, float]
     """With what is chosen on the photos of the other folds, so that no photo has a say in its own score."""
-    interval: tuple[float, float]
+    interval: Interval
     """Of the gain, 95 %, by bootstrap over the photos."""
 
     @property
@@ -99,11 +99,12 @@ class Tuning:
     @property
     def verdict(self) -> str:
         """What the gain is worth, in a sentence."""
-        low, high = self.interval
-        gained = f"{self.gain:+.3f} IoU on photos left out of the tuning (95 % interval {low:+.3f} to {high:+.3f})"
+        gained = f"{self.gain:+.3f} IoU on photos left out of the tuning (95 % interval {self.interval:+.3f})"
         if self.gain <= 0:
             return f"no gain: {gained}; keep the base recipe"
-        return f"gain: {gained}" if low > 0 else f"gain that may be chance: {gained}; tune on more photos"
+        if not self.interval.excludes_zero:
+            return f"gain that may be chance: {gained}; tune on more photos"
+        return f"gain: {gained}"
 
     def as_toml(self) -> str:
         """The recipe file, which says at its head where the numbers come from."""
@@ -174,9 +175,8 @@ def tuning_from_examples(
     held_out = list(zip(examples.values(), choices, strict=True))
     both = np.array([_ious(example, [base, recipes[choice]]) for example, choice in track(held_out)])
     gains = rng.choice(both[:, 1] - both[:, 0], (RESAMPLES, len(both))).mean(axis=1)
-    low, high = np.quantile(gains, (0.025, 0.975)).tolist()
     before, after = (dict(zip(examples, column, strict=True)) for column in both.T.tolist())
-    return Tuning(base=base, recipe=recipes[_best(table)], before=before, after=after, interval=(low, high))
+    return Tuning(base=base, recipe=recipes[_best(table)], before=before, after=after, interval=interval_of(gains))
 
 
 def _check(photos: int, folds: int, trials: int) -> None:

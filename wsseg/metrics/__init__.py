@@ -1,7 +1,7 @@
-"""How good a mask is: pixels are counted once, and every score is a formula of the counts."""
+"""Scores of masks, maps, labels and boxes. Pixels are counted once, and every score is a formula of the counts."""
 
 from wsseg.metrics.boundary import BandCounts, BoundaryCounts, boundary_f, boundary_iou, count_bands, count_boundaries
-from wsseg.metrics.boxes import best_iou, box_iou, localized, top_localized
+from wsseg.metrics.boxes import Detection, best_iou, box_iou, localized, top_localized
 from wsseg.metrics.classes import class_ious, class_tally, confusion, miou, pixel_accuracy
 from wsseg.metrics.counts import (
     Counts,
@@ -34,6 +34,7 @@ __all__ = [
     "BandCounts",
     "BoundaryCounts",
     "Counts",
+    "Detection",
     "Histogram",
     "Pair",
     "SoftMask",

@@ -90,8 +90,11 @@ def test_every_problem_is_listed_and_there_is_no_mean(folders: tuple[Path, Path]
     assert evaluation.mean is None
     broken, extra, missing, size, value = evaluation.problems
     assert broken.startswith(f"broken: {masks / 'broken.png'} must")
-    assert extra == "extra: truth must be one file, got none; add it, or leave the photo out"
-    assert missing == "missing: mask must be one file, got none; add it, or leave the photo out"
+    assert extra == "extra: truth must be one file, got none; add the truth, or remove the mask"
+    assert missing == (
+        "missing: mask must be one file, got none; segment the photo, or set missing to zero (--missing zero) "
+        "to score it as an empty mask"
+    )
     assert size.startswith("size: mask and truth must have one height and width, got (3, 2) and (2, 3)")
     assert value.startswith(f"value: {truths / 'value.png'} must")
     assert "127" in value
@@ -126,12 +129,12 @@ def test_masks_of_several_targets_are_one_problem_of_their_photo(folders: tuple[
     evaluation = compared(folders, missing=missing)
     assert list(evaluation.photos) == ["sub/b"]
     assert evaluation.problems == (
-        "a: mask must be one file, got one of a target each, a.tabby and a.tiger_cat; "
-        "name a truth like each of them, or segment with one --target",
-        "sub/b.tabby: truth must be one file, got none; add it, or leave the photo out",
+        "a: mask must be one file, got one for each target, 'a.tabby' and 'a.tiger_cat'; "
+        "give each of them a truth of the same name, or segment with a single --target",
+        "sub/b.tabby: truth must be one file, got none; add the truth, or remove the mask",
     )
     put(truths / "a.tabby.png", TRUTH)
-    assert "got one of a target each, a.tiger_cat;" in compared(folders, missing=missing).problems[0]
+    assert "got one for each target, 'a.tiger_cat';" in compared(folders, missing=missing).problems[0]
 
 
 def test_masks_of_several_targets_pair_with_truths_called_so(folders: tuple[Path, Path]) -> None:
@@ -145,7 +148,7 @@ def test_masks_of_several_targets_pair_with_truths_called_so(folders: tuple[Path
 def test_two_files_of_one_name_are_a_problem_not_a_choice(folders: tuple[Path, Path], side: int, kind: str) -> None:
     put(folders[side] / "a.gif", TRUTH)
     (problem,) = compared(folders).problems
-    assert problem == f"a: {kind} must be one file, got a.gif and a.png; keep one of them"
+    assert problem == f"a: {kind} must be one file, got 'a.gif' and 'a.png'; keep one of them"
 
 
 def test_the_void_value_never_counts(folders: tuple[Path, Path]) -> None:
@@ -198,7 +201,7 @@ def test_a_folder_must_be_one_and_hold_pictures(folders: tuple[Path, Path], side
     argument = ("masks", "truths")[side]
     for wrong in (tmp_path / "nowhere", folders[side] / "a.png"):
         pair = (wrong, folders[1]) if side == 0 else (folders[0], wrong)
-        with pytest.raises(ValueError, match=f"^{argument} must be a folder, got {wrong};"):
+        with pytest.raises(ValueError, match=f"^{argument} must be a folder, got '{wrong}';"):
             compared(pair)
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -230,7 +233,7 @@ def test_json_holds_what_it_held_and_what_it_is(folders: tuple[Path, Path]) -> N
     assert (told["protocol"], told["count"]) == ("default", 2)
     assert told["convention"] == PROTOCOLS["default"].convention
     assert told["statistics"]["iou"]["value"] == 0.75
-    assert list(told["statistics"]) == [*SCORES, *PROTOCOLS["default"].wholes]
+    assert list(told["statistics"]) == [*SCORES, *PROTOCOLS["default"].pooled]
     assert "problems" not in told
 
 
@@ -275,7 +278,7 @@ def test_the_interval_is_that_of_the_bootstrap(tmp_path: Path) -> None:
     expected = np.quantile(rng.choice(ious, (5000, len(ious))).mean(axis=1), (0.025, 0.975))
     found = evaluation.statistics[0]
     assert found.value == pytest.approx(ious.mean())
-    assert (found.low, found.high) == pytest.approx(expected, abs=0.01)
+    assert found.interval == pytest.approx(expected, abs=0.01)
     assert compared((tmp_path / "masks", tmp_path / "truths")).statistics == evaluation.statistics
 
 

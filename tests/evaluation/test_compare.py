@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wsseg.evaluation.bootstrap import FEWEST, Resamples, interval_of
+from wsseg.evaluation.bootstrap import MIN_PHOTOS, Interval, Resamples, interval_of
 from wsseg.evaluation.compare import Comparison, compare, comparison_of
 from wsseg.evaluation.evaluate import evaluate
 from wsseg.evaluation.protocols import PROTOCOLS
@@ -35,6 +35,10 @@ def folders(tmp_path: Path) -> tuple[Path, Path, Path]:
     return tmp_path / "a", tmp_path / "b", tmp_path / "truths"
 
 
+def width(interval: Interval) -> float:
+    return interval.high - interval.low
+
+
 def put(path: Path, levels: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(levels).save(path)
@@ -49,7 +53,7 @@ def evaluation_of(*values: float, protocol: str = "default", score: str = "iou")
         masks=Path("m"),
         protocol=protocol,
         photos={str(number): {score: value} for number, value in enumerate(values)},
-        statistics=(Statistic(score, float(np.mean(values)), *interval_of(draws[score])),),
+        statistics=(Statistic(score, float(np.mean(values)), interval_of(draws[score])),),
         draws=draws,
     )
 
@@ -61,7 +65,7 @@ def test_a_better_folder_is_better(folders: tuple[Path, Path, Path]) -> None:
     assert iou.is_real
     assert comparison.first == evaluate(folders[0], folders[2])
     assert (comparison.first.mean or {})["iou"] == iou.first
-    assert 0 < iou.low < iou.value < iou.high
+    assert 0 < iou.interval.low < iou.value < iou.interval.high
     assert comparison.verdict.startswith("the second is better: iou +0.")
     assert comparison.verdict.endswith("25 of 30 photos got better, 0 worse")
     back = compare(folders[1], folders[0], folders[2])
@@ -71,7 +75,7 @@ def test_a_better_folder_is_better(folders: tuple[Path, Path, Path]) -> None:
 
 def test_equal_folders_do_not_differ(folders: tuple[Path, Path, Path]) -> None:
     comparison = compare(folders[0], folders[0], folders[2])
-    assert all((one.value, one.low, one.high, one.is_real) == (0, 0, 0, False) for one in comparison.differences)
+    assert all((one.value, one.interval, one.is_real) == (0, (0, 0), False) for one in comparison.differences)
     assert comparison.verdict.startswith(
         "no real difference: iou +0.0000 (95 % interval +0.0000 to +0.0000); by iou 0 of 30"
     )
@@ -91,7 +95,7 @@ def test_the_interval_is_that_of_the_paired_bootstrap() -> None:
     first, second = rng.random((2, 60))
     found = comparison_of(evaluation_of(*first), evaluation_of(*second)).differences[0]
     gains = (second - first)[rng.integers(0, 60, (5000, 60))].mean(axis=1)
-    assert (found.low, found.high) == pytest.approx(np.quantile(gains, (0.025, 0.975)), abs=0.02)
+    assert found.interval == pytest.approx(np.quantile(gains, (0.025, 0.975)), abs=0.02)
 
 
 @pytest.mark.parametrize("protocol", ["saliency", "voc", "imagenet-segmentation"])
@@ -107,7 +111,7 @@ def test_what_is_of_all_photos_together_is_compared_in_the_same_resamples(
     alone = {one.name: one for one in comparison.first.statistics}[headline.name]
     assert headline.is_real
     assert comparison.verdict.startswith(f"the second is better: {headline.name} +0.")
-    assert headline.high - headline.low < 0.6 * (alone.high - alone.low)  # What is hard for both does not count.
+    assert width(headline.interval) < 0.6 * width(alone.interval)  # What is hard for both does not count.
 
 
 def test_a_lower_error_is_better() -> None:
@@ -128,13 +132,13 @@ def test_the_largest_change_is_first() -> None:
     assert "no real difference" in comparison.verdict
 
 
-@pytest.mark.parametrize("photos", [1, 2, FEWEST - 1])
+@pytest.mark.parametrize("photos", [1, 2, MIN_PHOTOS - 1])
 def test_few_photos_have_no_verdict_however_equal_they_are(photos: int) -> None:
     comparison = comparison_of(evaluation_of(*[0.5] * photos), evaluation_of(*[0.6] * photos))
     assert not comparison.differences[0].is_real
     assert comparison.verdict.startswith("too few to tell, for which it takes 6: iou +0.1000; ")
     assert json.loads(json.dumps(comparison.as_json(), allow_nan=False))["differences"]["iou"]["interval"] is None
-    enough = [evaluation_of(*[value] * FEWEST) for value in (0.5, 0.6)]
+    enough = [evaluation_of(*[value] * MIN_PHOTOS) for value in (0.5, 0.6)]
     assert comparison_of(*enough).differences[0].is_real
 
 
@@ -143,7 +147,8 @@ def test_with_problems_there_is_no_verdict(folders: tuple[Path, Path, Path]) -> 
     comparison = compare(*folders)
     assert comparison.differences == ()
     assert comparison.problems == (
-        f"{folders[1]}: 03: mask must be one file, got none; add it, or leave the photo out",
+        f"{folders[1]}: 03: mask must be one file, got none; segment the photo, or set missing to zero "
+        "(--missing zero) to score it as an empty mask",
     )
     assert comparison.verdict == "no verdict, since some photos could not be scored"
     assert comparison.as_json()["problems"] == list(comparison.problems)
@@ -151,11 +156,11 @@ def test_with_problems_there_is_no_verdict(folders: tuple[Path, Path, Path]) -> 
 
 
 def test_evaluations_must_be_of_the_same_photos_and_protocol() -> None:
-    with pytest.raises(ValueError, match="^evaluations must be of the same photos, got 1 in one only; "):
+    with pytest.raises(ValueError, match="^evaluations must have the same photos, got '1' in only one; "):
         comparison_of(evaluation_of(0.5), evaluation_of(0.5, 0.6))
-    with pytest.raises(ValueError, match="^evaluations must be of one protocol, got default and saliency; "):
+    with pytest.raises(ValueError, match="^evaluations must have the same protocol, got 'default' and 'saliency'; "):
         comparison_of(evaluation_of(0.5), evaluation_of(0.5, protocol="saliency"))
-    with pytest.raises(ValueError, match="^evaluations must be of one random_state, got 0 and 1; "):
+    with pytest.raises(ValueError, match="^evaluations must have the same random_state, got 0 and 1; "):
         comparison_of(evaluation_of(0.5), replace(evaluation_of(0.5), random_state=1))
 
 
@@ -172,7 +177,7 @@ def test_json_and_csv_hold_both(folders: tuple[Path, Path, Path]) -> None:
 
 
 def test_a_notebook_shows_the_differences_with_names_escaped() -> None:
-    one = replace(evaluation_of(*[0.5] * FEWEST), masks=Path("<a>"))
+    one = replace(evaluation_of(*[0.5] * MIN_PHOTOS), masks=Path("<a>"))
     shown = Comparison(first=one, second=one, differences=comparison_of(one, one).differences)._repr_html_()
     assert "<th>&lt;a&gt;</th>" in shown
     assert "<td>+0.0000</td>" in shown

@@ -1,0 +1,107 @@
+"""Scores of one photo."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, Literal, TypeAlias, TypeVar, cast
+
+import numpy as np
+
+from wsseg.arrays import Box, Seeds
+from wsseg.evaluation.codings import CODINGS
+from wsseg.evaluation.pairing import DetectedMasks, PhotoFiles
+from wsseg.evaluation.protocols import PROTOCOLS, AnyPair, BoxPair, DetectionPair, LabelPair, PhotoScores
+from wsseg.evaluation.truth import Boxes, ClassBoxes, Truth, TruthValue
+from wsseg.files.masks import read_mask, read_soft_levels
+from wsseg.graphcut.regions import box_of, largest_component
+from wsseg.metrics import Detection, Pair
+from wsseg.metrics.classes import ClassIds
+
+Missing: TypeAlias = Literal["error", "zero"]
+"""A photo without a mask is a problem ("error"), or is scored as an empty mask ("zero")."""
+
+NO_VOID: Final = -1
+"""A void value that no label has."""
+
+One = TypeVar("One")
+
+
+def scores_of_photos(
+    numbered: Iterable[tuple[int, PhotoFiles] | None], *, protocol: str, coding: str, missing: Missing
+) -> Iterator[tuple[int, PhotoScores | str]]:
+    """Score photos that come with their number; see `photo_scores`. An item that is None is passed over."""
+    for item in numbered:
+        if item is not None:
+            number, files = item
+            yield number, photo_scores(files, protocol, coding, missing)
+
+
+def photo_scores(files: PhotoFiles, protocol: str, coding: str, missing: Missing) -> PhotoScores | str:
+    """Return the scores of a photo, or a sentence that says why it cannot be scored."""
+    try:
+        return PROTOCOLS[protocol].photo_scores(_pair_of(files, protocol, coding, missing))
+    except ValueError as error:
+        return str(error)
+
+
+def _pair_of(files: PhotoFiles, protocol: str, coding: str, missing: Missing) -> AnyPair:
+    """Read the mask and the truth of a photo."""
+    _refuse_target_masks(files.target_masks)
+    truth = _the_truth(files).read()
+    if PROTOCOLS[protocol].kind == "detections":
+        return DetectionPair(_detections(files.detections, missing), cast(ClassBoxes, truth))
+    if not files.masks and missing == "zero":
+        return _pair(None, truth, protocol, coding)
+    return _pair(_the_mask(files), truth, protocol, coding)
+
+
+def _pair(mask: Path | None, truth: TruthValue, protocol: str, coding: str) -> AnyPair:
+    """Return what the protocol compares; a mask that is None is empty. The protocol's kind decides the truth's type."""
+    match PROTOCOLS[protocol].kind:
+        case "classes":
+            rules, true_ids = CODINGS[coding], cast(ClassIds, truth)
+            labels = np.zeros_like(true_ids) if mask is None else rules.read(mask)
+            return LabelPair(labels, true_ids, rules.class_count, NO_VOID if rules.void is None else rules.void)
+        case "boxes":
+            return BoxPair(None if mask is None else _box_in(mask), cast(Boxes, truth))
+        case _:
+            seeds = cast(Seeds, truth)
+            return Pair(np.zeros(seeds.shape, np.bool_) if mask is None else read_soft_levels(mask), seeds)
+
+
+def _detections(detections: DetectedMasks | None, missing: Missing) -> tuple[Detection, ...]:
+    if detections is None and missing == "error":
+        raise ValueError("mask must be in the run, got none; segment the photo, or remove its truth")
+    return tuple((category, _box_in(mask) if mask else None) for category, mask in detections or ())
+
+
+def _box_in(mask: Path) -> Box | None:
+    """Return the box of the largest component of a mask file; None for an empty mask."""
+    return box_of(largest_component(read_mask(mask)))
+
+
+def _refuse_target_masks(names: Sequence[str]) -> None:
+    if names:
+        shown = " and ".join(f"'{name}'" for name in names)
+        raise ValueError(
+            f"mask must be one file, got one for each target, {shown}; "
+            "give each of them a truth of the same name, or segment with a single --target"
+        )
+
+
+def _the_mask(files: PhotoFiles) -> Path:
+    remedy = "segment the photo, or set missing to zero (--missing zero) to score it as an empty mask"
+    return _only("mask", files.masks, [path.name for path in files.masks], remedy)
+
+
+def _the_truth(files: PhotoFiles) -> Truth[TruthValue]:
+    return _only("truth", files.truths, [truth.file for truth in files.truths], "add the truth, or remove the mask")
+
+
+def _only(argument: str, found: Sequence[One], names: Iterable[str], remedy: str) -> One:
+    match found:
+        case [one]:
+            return one
+        case []:
+            raise ValueError(f"{argument} must be one file, got none; {remedy}")
+    shown = " and ".join(f"'{name}'" for name in names)
+    raise ValueError(f"{argument} must be one file, got {shown}; keep one of them")
