@@ -7,8 +7,10 @@ import pytest
 
 from wsseg.evaluation.compare import Comparison, comparison_of
 from wsseg.evaluation.result import Evaluation
+from wsseg.metrics import SCORES
 
-FOUND = Evaluation(masks=Path("found"), photos={"a": {"iou": 0.5}, "b": {"iou": 1.0}}, failures={"c": "no mask"})
+SCORED = dict.fromkeys(SCORES, 0.5)
+FOUND = Evaluation(masks=Path("found"), photos={"a": SCORED, "b": SCORED}, failures={"c": "no mask"})
 BOTH = comparison_of(FOUND, FOUND)
 
 
