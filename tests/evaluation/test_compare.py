@@ -1,4 +1,4 @@
-"""Two folders of masks side by side: what differs, and whether that is real."""
+"""Two folders of masks side by side: differences, and whether they are real."""
 
 import csv
 import io
@@ -166,10 +166,10 @@ def test_evaluations_must_be_of_the_same_photos_and_protocol() -> None:
 
 def test_json_and_csv_hold_both(folders: tuple[Path, Path, Path]) -> None:
     comparison = compare(*folders)
-    told = json.loads(json.dumps(comparison.as_json()))
-    assert told["differences"]["iou"]["difference"] == comparison.differences[0].value
-    assert told["photos"]["07"]["second"]["iou"] == 1
-    assert (told["verdict"], told["protocol"]) == (comparison.verdict, "default")
+    content = json.loads(json.dumps(comparison.as_json()))
+    assert content["differences"]["iou"]["difference"] == comparison.differences[0].value
+    assert content["photos"]["07"]["second"]["iou"] == 1
+    assert (content["verdict"], content["protocol"]) == (comparison.verdict, "default")
     rows = list(csv.DictReader(io.StringIO(comparison.as_csv())))
     assert list(rows[0])[:3] == ["photo", "iou_first", "iou_second"]
     assert [row["photo"] for row in rows] == [f"{number:02}" for number in range(30)]

@@ -1,4 +1,4 @@
-"""Folders of masks against folders of truths: who is paired with whom, and what is said of the rest."""
+"""Folders of masks against folders of truths: how files pair, what is a problem, and what is scored."""
 
 import csv
 import io
@@ -228,23 +228,23 @@ def test_progress_goes_through_every_name_once(folders: tuple[Path, Path]) -> No
 
 def test_json_holds_what_it_held_and_what_it_is(folders: tuple[Path, Path]) -> None:
     evaluation = compared(folders)
-    told = json.loads(json.dumps(evaluation.as_json()))
-    assert (told["mean"], told["photos"]) == (evaluation.mean, evaluation.photos)
-    assert (told["protocol"], told["count"]) == ("default", 2)
-    assert told["convention"] == PROTOCOLS["default"].convention
-    assert told["statistics"]["iou"]["value"] == 0.75
-    assert list(told["statistics"]) == [*SCORES, *PROTOCOLS["default"].pooled]
-    assert "problems" not in told
+    content = json.loads(json.dumps(evaluation.as_json()))
+    assert (content["mean"], content["photos"]) == (evaluation.mean, evaluation.photos)
+    assert (content["protocol"], content["count"]) == ("default", 2)
+    assert content["convention"] == PROTOCOLS["default"].convention
+    assert content["statistics"]["iou"]["value"] == 0.75
+    assert list(content["statistics"]) == [*SCORES, *PROTOCOLS["default"].pooled]
+    assert "problems" not in content
 
 
 def test_json_with_problems_has_no_mean_and_names_them(folders: tuple[Path, Path]) -> None:
     put(folders[0] / "extra.png", TRUTH)
     evaluation = compared(folders)
-    told = json.loads(json.dumps(evaluation.as_json()))
-    assert told["mean"] is None
-    assert told["statistics"] == {}
-    assert told["photos"] == evaluation.photos
-    assert told["problems"] == list(evaluation.problems)
+    content = json.loads(json.dumps(evaluation.as_json()))
+    assert content["mean"] is None
+    assert content["statistics"] == {}
+    assert content["photos"] == evaluation.photos
+    assert content["problems"] == list(evaluation.problems)
 
 
 def test_csv_has_a_line_for_each_photo(folders: tuple[Path, Path]) -> None:

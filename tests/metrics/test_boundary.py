@@ -61,7 +61,7 @@ def test_boundaries_match_up_to_the_tolerance() -> None:
         mask = np.zeros(truth.shape, bool)
         mask[100:200, 100 + shift : 300] = True
         counts = count_boundaries(mask, truth)
-        assert (counts.found_matched == counts.found) == bool(score)
+        assert (counts.mask_matched == counts.mask) == bool(score)
 
 
 def test_without_boundaries_they_agree() -> None:

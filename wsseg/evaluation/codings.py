@@ -23,6 +23,7 @@ GREY_THRESHOLD: Final = 128
 
 
 def _not_background(values: ClassIds) -> Mask:
+    """Find the pixels that are not 0."""
     return np.asarray(values != BACKGROUND)
 
 

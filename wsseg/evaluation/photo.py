@@ -10,7 +10,7 @@ from wsseg.arrays import Box, Seeds
 from wsseg.evaluation.codings import CODINGS
 from wsseg.evaluation.pairing import DetectedMasks, PhotoFiles
 from wsseg.evaluation.protocols import PROTOCOLS, AnyPair, BoxPair, DetectionPair, LabelPair, PhotoScores
-from wsseg.evaluation.truth import Boxes, ClassBoxes, Truth, TruthValue
+from wsseg.evaluation.truth import Boxes, ClassBoxes, TruthValue
 from wsseg.files.masks import read_mask, read_soft_levels
 from wsseg.graphcut.regions import box_of, largest_component
 from wsseg.metrics import Detection, Pair
@@ -46,12 +46,16 @@ def photo_scores(files: PhotoFiles, protocol: str, coding: str, missing: Missing
 def _pair_of(files: PhotoFiles, protocol: str, coding: str, missing: Missing) -> AnyPair:
     """Read the mask and the truth of a photo."""
     _refuse_target_masks(files.target_masks)
-    truth = _the_truth(files).read()
+    truth = _only(
+        "truth", files.truths, [truth.file for truth in files.truths], "add the truth, or remove the mask"
+    ).read()
     if PROTOCOLS[protocol].kind == "detections":
         return DetectionPair(_detections(files.detections, missing), cast(ClassBoxes, truth))
     if not files.masks and missing == "zero":
         return _pair(None, truth, protocol, coding)
-    return _pair(_the_mask(files), truth, protocol, coding)
+    remedy = "segment the photo, or set missing to zero (--missing zero) to score it as an empty mask"
+    mask = _only("mask", files.masks, [path.name for path in files.masks], remedy)
+    return _pair(mask, truth, protocol, coding)
 
 
 def _pair(mask: Path | None, truth: TruthValue, protocol: str, coding: str) -> AnyPair:
@@ -88,16 +92,8 @@ def _refuse_target_masks(names: Sequence[str]) -> None:
         )
 
 
-def _the_mask(files: PhotoFiles) -> Path:
-    remedy = "segment the photo, or set missing to zero (--missing zero) to score it as an empty mask"
-    return _only("mask", files.masks, [path.name for path in files.masks], remedy)
-
-
-def _the_truth(files: PhotoFiles) -> Truth[TruthValue]:
-    return _only("truth", files.truths, [truth.file for truth in files.truths], "add the truth, or remove the mask")
-
-
 def _only(argument: str, found: Sequence[One], names: Iterable[str], remedy: str) -> One:
+    """Return the one that was found; raise ValueError for none or several."""
     match found:
         case [one]:
             return one

@@ -39,7 +39,7 @@ from wsseg.metrics import (
 from wsseg.metrics.classes import ClassIds
 
 Kind: TypeAlias = Literal["object", "classes", "boxes", "detections"]
-"""What a protocol compares: the pixels of an object, classes of pixels, one box with boxes, or detections (class and
+"""Things that a protocol compares: the pixels of an object, classes of pixels, one box with boxes, or detections (class and
 box) with boxes of classes."""
 
 Array: TypeAlias = NDArray[np.float64]
@@ -77,7 +77,7 @@ class DetectionPair(NamedTuple):
 
 
 AnyPair: TypeAlias = Pair | LabelPair | BoxPair | DetectionPair
-"""What was found in a photo, and its truth."""
+"""The result for a photo, and its truth."""
 
 PairT = TypeVar("PairT", Pair, LabelPair, BoxPair, DetectionPair)
 
@@ -101,7 +101,7 @@ class Protocol(Generic[PairT]):
     """Scores to compute for pairs of what was found and the truth."""
 
     convention: str
-    """What the protocol does, in a sentence."""
+    """One sentence on what the protocol does."""
     kind: Kind = "object"
     scores: Mapping[str, Callable[[PairT], float]]
     """Scores of a photo by name, in the order of every table."""

@@ -43,7 +43,7 @@ class Reading:
 
     @property
     def kind(self) -> Kind:
-        """What the protocol compares."""
+        """The kind of thing that the protocol compares."""
         return PROTOCOLS[self.protocol].kind
 
 
@@ -114,6 +114,7 @@ def _in_layout(root: Path, layout: Layout, reading: Reading) -> TruthSet:
 
 
 def _in_coco(file: Path, category: str | None) -> TruthsByPhoto:
+    """Find the truths in a COCO file; names are in one Unicode form, as those of masks are."""
     found = coco_truths(file, category)
     return {nfc(name): [Truth(truth.file, truth.read) for truth in truths] for name, truths in found.items()}
 

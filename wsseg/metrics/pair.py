@@ -1,4 +1,4 @@
-"""A mask and its truth, and what is counted in them: each thing once, and only what a score asks for."""
+"""A mask and its truth, and what is counted in them: each thing once, and only when a score needs it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ from wsseg.metrics.structure import quarters_of
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """A mask, hard or soft, and a truth of its size; TypeError or ValueError says what is wrong with others."""
+    """A mask, hard or soft, and a truth of the same size; TypeError or ValueError if they are not."""
 
     mask: SoftMask
     truth: Seeds
@@ -50,12 +50,12 @@ class Pair:
 
     @cached_property
     def levels(self) -> Levels:
-        """The mask in levels, floats rounded."""
+        """The mask in levels, uint8 (H, W); floats are rounded."""
         return levels_of(self.mask)
 
     @cached_property
     def found(self) -> Mask:
-        """Where the mask counts as object."""
+        """Where the mask is object, bool (H, W)."""
         return is_found(self.mask)
 
     @cached_property
@@ -91,10 +91,41 @@ SCORES: Final[Mapping[str, Callable[[Pair], float]]] = MappingProxyType(
         "boundary_iou": lambda pair: boundary_iou(pair.bands),
     }
 )
-"""Every score of a photo by its name, in the order of every table."""
+"""Scores of a photo by name, in the order of every table."""
 
 
 def scores(mask: SoftMask, truth: Seeds) -> dict[str, float]:
-    """Every score of SCORES, by name; the errors are those of `count`."""
+    """Score a mask against the truth.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, float32 or uint8, (H, W)
+        Mask: hard, soft in [0, 1], or soft in levels of which 255 is 1. A soft mask is object from 0.5.
+    truth : ndarray of uint8, (H, W)
+        FOREGROUND, BACKGROUND, or UNKNOWN where it is void and never counts.
+
+    Returns
+    -------
+    dict of str to float
+        `iou`, `dice`, `precision`, `recall`, `accuracy`, `mae`, `boundary_f` and `boundary_iou`, in [0, 1]. All but
+        `mae` are better when higher.
+
+    Raises
+    ------
+    TypeError
+        If either is not an array.
+    ValueError
+        If a shape, type or value is wrong, or the sizes differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> truth = np.zeros((4, 6), np.uint8)
+    >>> truth[1:3, 1:5] = wsseg.FOREGROUND
+    >>> mask = (truth == wsseg.FOREGROUND) & (np.arange(6) < 4)
+    >>> found = wsseg.scores(mask, truth)
+    >>> found["iou"], found["precision"], found["recall"]
+    (0.75, 1.0, 0.75)
+    """
     pair = Pair(mask, truth)
     return {name: score(pair) for name, score in SCORES.items()}
