@@ -136,7 +136,7 @@ def test_the_largest_change_is_first() -> None:
 def test_few_photos_have_no_verdict_however_equal_they_are(photos: int) -> None:
     comparison = comparison_of(evaluation_of(*[0.5] * photos), evaluation_of(*[0.6] * photos))
     assert not comparison.differences[0].is_real
-    assert comparison.verdict.startswith("too few to tell, for which it takes 6: iou +0.1000; ")
+    assert comparison.verdict.startswith("too few photos to tell, 6 are needed: iou +0.1000; ")
     assert json.loads(json.dumps(comparison.as_json(), allow_nan=False))["differences"]["iou"]["interval"] is None
     enough = [evaluation_of(*[value] * MIN_PHOTOS) for value in (0.5, 0.6)]
     assert comparison_of(*enough).differences[0].is_real

@@ -91,7 +91,7 @@ class Comparison:
         photos = f"by {self.score} {better} of {len(changes)} photos got better, {worse} worse"
         difference = f"{headline.name} {headline.value:+.4f}"
         if not headline.interval.is_known:
-            return f"too few to tell, for which it takes {MIN_PHOTOS}: {difference}; {photos}"
+            return f"too few photos to tell, {MIN_PHOTOS} are needed: {difference}; {photos}"
         difference = f"{difference} (95 % interval {headline.interval:+.4f})"
         if not headline.is_real:
             return f"no real difference: {difference}; {photos}"

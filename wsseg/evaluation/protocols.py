@@ -39,8 +39,8 @@ from wsseg.metrics import (
 from wsseg.metrics.classes import ClassIds
 
 Kind: TypeAlias = Literal["object", "classes", "boxes", "detections"]
-"""Things that a protocol compares: the pixels of an object, classes of pixels, one box with boxes, or detections (class and
-box) with boxes of classes."""
+"""Things that a protocol compares with the truth: the pixels of an object, classes of pixels, one box, or detections
+(class and box)."""
 
 Array: TypeAlias = NDArray[np.float64]
 
