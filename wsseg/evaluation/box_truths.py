@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 from xml.etree import ElementTree
 
 from wsseg.arrays import Box
 from wsseg.evaluation.truth import ClassBoxes, Truth
 from wsseg.files.text import pair_key
 
-BoxTruths = dict[str, list[Truth[ClassBoxes]]]
+BoxTruths: TypeAlias = dict[str, list[Truth[ClassBoxes]]]
 """Truths by the name of their photo."""
 
 

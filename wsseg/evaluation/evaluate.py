@@ -35,7 +35,7 @@ def evaluate(
 ) -> Evaluation:
     """Score a folder of masks against truths of the same names.
 
-    A photo whose mask or truth is missing, doubled, unreadable or of the wrong size is listed as a problem.
+    A photo whose mask or truth is missing, duplicated, unreadable or of the wrong size is listed as a problem.
 
     Parameters
     ----------
