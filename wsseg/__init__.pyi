@@ -54,9 +54,7 @@ from .graphcut.regions import largest_component as largest_component
 from .graphcut.seeds import seeds_from_saliency as seeds_from_saliency
 from .graphcut.several import LabelResult as LabelResult
 from .graphcut.several import labels_from_saliencies as labels_from_saliencies
-from .learning.adapt import Study as Study
-from .learning.adapt import head_from as head_from
-from .learning.adapt import study as study
+from .learning.adapt import adapt as adapt
 from .learning.tune import Tuning as Tuning
 from .learning.tune import tune as tune
 from .metrics import saliency_scores as saliency_scores

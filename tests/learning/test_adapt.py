@@ -1,8 +1,10 @@
 """Learning a head from photos alone, by a small network, and the command that does."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +17,11 @@ from wsseg.classifier.classifier import Preprocessing
 from wsseg.classifier.head import Head, read_head
 from wsseg.classifier.load import load_classifier
 from wsseg.cli.app import app
-from wsseg.files.encode import write_picture
-from wsseg.learning.adapt import SIDE, Study, _fitted, head_from, studies_of, study
+from wsseg.files.encode import write_mask, write_picture
+from wsseg.learning.adapt import ROUNDS, adapt
+from wsseg.learning.rounds import _fitted_head, head_from
+from wsseg.learning.study import SIDE, Study, studies_of, study_of
+from wsseg.learning.tune import tune
 from wsseg.metrics import scores
 from wsseg.recipe import RECIPES, Recipe
 from wsseg.saliency.objectness import HeadFit
@@ -61,7 +66,7 @@ def disc(seed: int) -> tuple[Image, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def studies() -> list[Study]:
-    return [study(disc(seed)[0], segmenter()) for seed in range(5)]
+    return [study_of(disc(seed)[0], segmenter()) for seed in range(5)]
 
 
 def test_a_study_keeps_a_small_photo_its_map_and_its_features(studies: list[Study]) -> None:
@@ -75,23 +80,23 @@ def test_a_study_keeps_a_small_photo_its_map_and_its_features(studies: list[Stud
 
 
 def test_the_head_learned_from_the_masks_tells_the_object_on_other_photos(studies: list[Study]) -> None:
-    head = head_from(studies, segmenter())
+    head = head_from(studies, segmenter(), rounds=ROUNDS)
     assert head.provenance.photos == 5 and head.provenance.classifier == "Reds"
     assert json.loads(head.provenance.recipe) == ADAPTED.as_dict()
     image, inside = disc(9)
-    other = study(image, segmenter())
+    other = study_of(image, segmenter())
     objectness = head.objectness(other.features.astype(np.float32))
     cover = other.cover(inside)
     assert objectness[cover > 0.9].min() > objectness[cover < 0.1].max()
 
 
 def test_it_is_the_same_each_time_and_a_photo_that_shows_nothing_teaches_nothing(studies: list[Study]) -> None:
-    flat = study(np.full((60, 60, 3), 90, np.uint8), segmenter())
-    first, second = head_from(studies, segmenter()), head_from([*studies, flat], segmenter())
+    flat = study_of(np.full((60, 60, 3), 90, np.uint8), segmenter())
+    first, second = (head_from(some, segmenter(), rounds=ROUNDS) for some in (studies, [*studies, flat]))
     np.testing.assert_array_equal(first.weights, second.weights)
     assert second.provenance.photos == 5
     with pytest.raises(ValueError, match="photos must give at least one mask"):
-        head_from([flat], segmenter())
+        head_from([flat], segmenter(), rounds=ROUNDS)
 
 
 def test_a_later_round_cuts_with_the_head_of_the_round_before(
@@ -114,15 +119,12 @@ def test_a_later_round_cuts_with_the_head_of_the_round_before(
     np.testing.assert_array_equal(once.weights, next(iter(second)).weights)
     np.testing.assert_array_equal(once.weights, again.weights)
     assert not np.array_equal(once.weights, thrice.weights)
-    with pytest.raises(ValueError, match="rounds must be at least 1"):
-        head_from(studies, segmenter(), rounds=0)
 
 
 def test_the_head_has_its_share_in_a_later_mask(studies: list[Study]) -> None:
     one = studies[0]
-    everywhere, nowhere = (
-        Head(np.zeros(3, np.float32), bias, head_from(studies, segmenter()).provenance) for bias in (1.0, -1.0)
-    )
+    provenance = head_from(studies, segmenter(), rounds=1).provenance
+    everywhere, nowhere = (Head(np.zeros(3, np.float32), bias, provenance) for bias in (1.0, -1.0))
     recipe = replace(ADAPTED, objectness=0.9)
     assert one.mask(recipe, everywhere).sum() > one.mask(recipe, None).sum() > 0
     assert (one.mask(recipe, nowhere) != one.mask(recipe, everywhere)).any()
@@ -132,7 +134,7 @@ def test_a_photo_counts_by_the_squared_overlap_of_its_masks(studies: list[Study]
     first = [one.mask(ADAPTED, None) for one in studies[:2]]
     half = first[1].copy()
     half.flat[np.flatnonzero(half)[::2]] = False
-    found = _fitted(studies[:2], [first[0], half], first, segmenter())
+    found = _fitted_head(studies[:2], [first[0], half], first, segmenter())
     fit = HeadFit()
     for one, mask, weight in zip(studies[:2], [first[0], half], [1.0, (half.sum() / first[1].sum()) ** 2], strict=True):
         fit.add(one.features.astype(np.float32), one.cover(mask), weight=weight)
@@ -154,7 +156,7 @@ def test_workers_find_the_same_in_the_same_order(tmp_path: Path) -> None:
 
 def test_a_head_is_used_by_its_own_classifier_and_recipe_alone(studies: list[Study]) -> None:
     own = segmenter()
-    head = head_from(studies, own)
+    head = head_from(studies, own, rounds=ROUNDS)
     image, inside = disc(7)
     with pytest.raises(ValueError, match="objectness must be 0 for a classifier without a head, got 0.6 for Reds"):
         own.saliency(image)
@@ -171,21 +173,76 @@ def test_a_head_is_used_by_its_own_classifier_and_recipe_alone(studies: list[Stu
         load_classifier().with_head(head)
 
 
+def photos_in(folder: Path, count: int) -> Path:
+    """A folder of photos of discs, and a file that is no photo."""
+    for seed in range(count):
+        write_picture(folder / f"{seed}.png", disc(seed)[0])
+    (folder / "bad.jpg").write_bytes(b"no photo")
+    return folder
+
+
+def test_adapt_learns_from_folders_and_reports_the_photos_that_fail(tmp_path: Path, studies: list[Study]) -> None:
+    photos = photos_in(tmp_path / "photos", 5)
+    own, failures, passes = segmenter().classifier, list[str](), list[int]()
+    head = adapt(
+        photos,
+        classifier=own,
+        recipe=replace(ADAPTED, objectness=0.0),
+        track=lambda items: passes.append(len(items)) or iter(items),
+        notice=failures.append,
+    )
+    expected = head_from(studies, segmenter(), rounds=ROUNDS)
+    assert head.as_json() == expected.as_json()
+    (failure,) = failures
+    assert failure.startswith(f"{photos / 'bad.jpg'}: ") and "must be a picture" in failure
+    assert passes == [6, 5, 5]
+    with pytest.warns(UserWarning, match=r"bad\.jpg"):
+        again = adapt([photos / "0.png", str(photos / "bad.jpg")], classifier=own, recipe="adapted", rounds=1)
+    assert again.provenance.photos == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"rounds": 0}, "^rounds must be at least 1, got 0; use 2"),
+        ({"workers": 0}, "^workers must be at least 1, got 0; use None"),
+        ({"recipe": "slow"}, "^recipe must be "),
+        ({}, "nowhere.* must be a photo, folder"),
+    ],
+)
+def test_adapt_refuses_at_once_what_needs_no_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], message: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "wsseg.segmenting.segmenter", None)
+    with pytest.raises(ValueError, match=message):
+        adapt(tmp_path / "nowhere", **given)
+
+
+def test_tune_uses_a_head_with_the_share_of_adapted(tmp_path: Path, studies: list[Study]) -> None:
+    for seed in range(4):
+        image, inside = disc(seed)
+        write_picture(tmp_path / "photos" / f"{seed}.png", image)
+        write_mask(tmp_path / "truths" / f"{seed}.png", inside)
+    own = segmenter().classifier
+    head = head_from(studies, segmenter(), rounds=1)
+    folders = tmp_path / "photos", tmp_path / "truths"
+    found = tune(*folders, classifier=own, recipe="default", head=head, folds=2, trials=1)
+    assert found.base == replace(RECIPES["default"], objectness=ADAPTED.objectness)
+    assert found.before == tune(*folders, classifier=own.with_head(head), recipe=found.base, folds=2, trials=1).before
+
+
 @pytest.mark.parametrize("words", [(), ("--force",)])
 def test_a_folder_in_the_head_s_place_is_refused_before_any_work(tmp_path: Path, words: tuple[str, ...]) -> None:
     ended = CliRunner().invoke(app, ["adapt", str(tmp_path / "photos"), "-o", str(tmp_path), *words])
-    assert isinstance(ended.exception, FileExistsError) and "name a file" in str(ended.exception)
+    assert isinstance(ended.exception, FileExistsError)
 
 
 @pytest.mark.slow
 def test_the_command_learns_a_head_that_another_command_takes(tmp_path: Path) -> None:
-    photos = tmp_path / "photos"
-    for seed in range(2):
-        write_picture(photos / f"{seed}.png", disc(seed)[0])
-    (photos / "bad.jpg").write_bytes(b"no photo")
+    photos = photos_in(tmp_path / "photos", 2)
     head = tmp_path / "head.json"
     learn = CliRunner().invoke(app, ["adapt", str(photos), "-o", str(head)])
-    assert learn.exit_code == 1 and "bad.jpg" in learn.output and "2 of 3 photos learned" in learn.output
+    assert learn.exit_code == 1 and "bad.jpg" in learn.output and "2 photos learned" in learn.output
     assert read_head(head).provenance.classifier == "efficientnet_lite0"
     again = CliRunner().invoke(app, ["adapt", str(photos), "-o", str(head)])
     assert isinstance(again.exception, FileExistsError)

@@ -13,12 +13,12 @@ import pytest
 import torch
 from PIL import Image as pillow
 
+from wsseg import __version__
 from wsseg.arrays import UNKNOWN
 from wsseg.classifier.classifier import Preprocessing
 from wsseg.classifier.load import load_classifier
 from wsseg.evaluation.bootstrap import Interval
-from wsseg.learning import tune as tuning
-from wsseg.learning.tune import FEWEST, SEARCHED, SIDE, Example, Tuning, tune, tuning_from_examples
+from wsseg.learning.tune import FEWEST, SEARCHED, SIDE, Example, Tuning, _candidates, tune, tuning_from_examples
 from wsseg.recipe import RECIPES, Recipe, read_recipe
 from wsseg.segmenting.segmenter import Segmenter
 
@@ -49,7 +49,7 @@ class Labeled:
 @pytest.fixture
 def labeled(monkeypatch: pytest.MonkeyPatch) -> Labeled:
     stand_in = Labeled()
-    monkeypatch.setattr(tuning, "mask_from_saliency", stand_in)
+    monkeypatch.setattr("wsseg.learning.tune.mask_from_saliency", stand_in)
     return stand_in
 
 
@@ -137,7 +137,7 @@ class TestSearch:
             sizes.append(image.shape[:2])
             return type("Labeling", (), {"mask": np.ones(saliency.shape, np.bool_)})
 
-        monkeypatch.setattr(tuning, "mask_from_saliency", label)
+        monkeypatch.setattr("wsseg.learning.tune.mask_from_saliency", label)
         found = tuning_from_examples({f"p{n}": wide for n in range(4)}, RECIPES["default"], trials=1)
         assert sizes == [(SIDE // 2, SIDE)] * 8 + [(SIDE, 2 * SIDE)] * 8
         assert list(found.before.values()) == list(found.after.values()) == [0.5] * 4
@@ -148,7 +148,7 @@ class TestGain:
     def test_no_photo_has_a_say_in_its_own_score(self, labeled: Labeled, count: int, folds: int) -> None:
         found = tuning_from_examples(examples(count), RECIPES["default"], folds=folds, trials=25)
         rng = np.random.default_rng(0)
-        tried = tuning._candidates(RECIPES["default"], 25, rng)
+        tried = _candidates(RECIPES["default"], 25, rng)
         fold = rng.permutation(count) % min(folds, count)
         assert len(set(fold)) == min(folds, count)
         for index in range(count):
@@ -204,7 +204,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("count", "options", "message"),
         [
-            (FEWEST - 1, {}, f"^photos must be at least {FEWEST}, got {FEWEST - 1}; fewer tell"),
+            (FEWEST - 1, {}, f"^photos must be at least {FEWEST}, got {FEWEST - 1}; add photos"),
             (0, {}, f"^photos must be at least {FEWEST}, got 0"),
             (5, {"folds": 1}, "^folds must be at least 2, got 1"),
             (5, {"trials": 0}, r"^trials must lie in \[1, 10000\], got 0"),
@@ -229,6 +229,10 @@ class Middle(torch.nn.Module):
         return torch.stack([5 + score, -score], dim=1)
 
 
+def made_of(segmenter: Segmenter) -> dict[str, Any]:
+    return {"classifier": segmenter.classifier, "recipe": segmenter.recipe}
+
+
 class TestFolders:
     """Orange squares on blue, and a recipe that finds too little of them."""
 
@@ -251,9 +255,22 @@ class TestFolders:
         classifier = load_classifier(Middle(), categories=["ape", "bee"], preprocessing=preprocessing)
         return Segmenter(classifier, POOR)
 
+    def test_the_saved_file_is_the_recipe_and_tells_the_classifier(
+        self, folders: tuple[Path, Path], segmenter: Segmenter, tmp_path: Path
+    ) -> None:
+        found = tune(*folders, **made_of(segmenter), trials=1)
+        found.save(tmp_path / "mine.toml")
+        assert (tmp_path / "mine.toml").read_text().startswith(f"# By wsseg {__version__} with Middle.\n# Tuned on 5 ")
+        assert read_recipe(tmp_path / "mine.toml") == found.recipe
+        with pytest.raises(FileExistsError, match="^out must be a new file, got '"):
+            found.save(tmp_path / "mine.toml")
+        found.save(str(tmp_path / "mine.toml"), force=True)
+        with pytest.raises(ValueError, match=r"^out must end in \.toml, got '"):
+            found.save(tmp_path / "mine.txt")
+
     def test_numbers_that_suit_the_photos_are_found(self, folders: tuple[Path, Path], segmenter: Segmenter) -> None:
         passes: list[int] = []
-        found = tune(*folders, segmenter, trials=12, track=lambda items: passes.append(len(items)) or items)
+        found = tune(*folders, **made_of(segmenter), trials=12, track=lambda items: passes.append(len(items)) or items)
         assert passes == [5, 5, 5]
         assert list(found.before) == [f"sub/{n}" for n in range(5)]
         assert found.base == segmenter.recipe
@@ -261,7 +278,7 @@ class TestFolders:
         assert found.changes
 
     def test_before_is_what_the_segmenter_makes(self, folders: tuple[Path, Path], segmenter: Segmenter) -> None:
-        found = tune(*folders, segmenter, target="bee", trials=1)
+        found = tune(*folders, **made_of(segmenter), target="bee", trials=1)
         mask = segmenter.segment(folders[0] / "sub/2.png", "bee").mask
         truth = cv2.imread(str(folders[1] / "sub/2.png"), cv2.IMREAD_UNCHANGED) == 1
         assert found.before["sub/2"] == pytest.approx((mask & truth).sum() / (mask | truth).sum())
@@ -272,19 +289,19 @@ class TestFolders:
         (truths / "sub/3.png").unlink()
         (photos / "sub/4.bmp").write_bytes((photos / "sub/4.png").read_bytes())
         with pytest.raises(
-            ValueError, match="^photos and truths must be one of each name, got otherwise for sub/1, su"
+            ValueError, match="^photos and truths must hold one file of each name, got none or several for sub/1"
         ):
-            tune(photos, truths, segmenter)
+            tune(photos, truths, **made_of(segmenter))
         for n in range(5, 9):
             (photos / f"{n}.png").write_bytes(b"")
-        with pytest.raises(ValueError, match="for 5, 6, 7, 8, sub/1 and 2 more; add or leave"):
-            tune(photos, truths, segmenter)
+        with pytest.raises(ValueError, match="for 5, 6, 7, 8, sub/1 and 2 more; add the"):
+            tune(photos, truths, **made_of(segmenter))
 
     def test_a_folder_must_hold_pictures(self, folders: tuple[Path, Path], segmenter: Segmenter) -> None:
         with pytest.raises(ValueError, match="^photos must be a folder, got"):
-            tune(folders[0] / "none", folders[1], segmenter)
+            tune(folders[0] / "none", folders[1], **made_of(segmenter))
         with pytest.raises(ValueError, match="^truths must be a folder, got"):
-            tune(folders[0], folders[1] / "none", segmenter)
+            tune(folders[0], folders[1] / "none", **made_of(segmenter))
 
     def test_what_cannot_be_used_is_named_before_any_work(
         self, folders: tuple[Path, Path], segmenter: Segmenter
@@ -294,18 +311,18 @@ class TestFolders:
 
         photos, truths = folders
         with pytest.raises(ValueError, match="^target must fit one category, got 'cow'"):
-            tune(photos, truths, segmenter, target="cow", track=never)
+            tune(photos, truths, **made_of(segmenter), target="cow", track=never)
         pillow.fromarray(np.zeros((40, 47), np.uint8)).save(truths / "sub/3.png")
-        with pytest.raises(ValueError, match=r"sub/3\.png and .*sub/3\.png must have one height and width"):
-            tune(photos, truths, segmenter, track=never)
+        with pytest.raises(ValueError, match=r"sub/3\.png' and '.*sub/3\.png' must have one height and width"):
+            tune(photos, truths, **made_of(segmenter), track=never)
         (photos / "sub/3.png").write_text("no picture")
         with pytest.raises(ValueError, match=r"sub/3\.png must be a picture"):
-            tune(photos, truths, segmenter, track=never)
+            tune(photos, truths, **made_of(segmenter), track=never)
         (truths / "sub/2.png").write_bytes((photos / "sub/2.png").read_bytes())
         with pytest.raises(ValueError, match=r"sub/2\.png must have one channel"):
-            tune(photos, truths, segmenter, track=never)
+            tune(photos, truths, **made_of(segmenter), track=never)
         with pytest.raises(ValueError, match="^folds must be at least 2"):
-            tune(photos, truths, segmenter, folds=1, track=never)
+            tune(photos, truths, **made_of(segmenter), folds=1, track=never)
 
 
 @pytest.mark.slow
@@ -320,6 +337,6 @@ def test_on_real_photos_the_numbers_that_made_the_truths_are_approached(tmp_path
             (tmp_path / "photos").mkdir(exist_ok=True)
             view.save(tmp_path / "photos" / file)
     poor = replace(teacher.recipe, balance=0.97, prior=4.0)
-    found = tune(tmp_path / "photos", tmp_path / "truths", Segmenter(teacher.classifier, poor), trials=20)
+    found = tune(tmp_path / "photos", tmp_path / "truths", classifier=teacher.classifier, recipe=poor, trials=20)
     assert found.gain > 0.05
     assert "balance" in found.changes or "prior" in found.changes

@@ -542,23 +542,32 @@ def tune(
 ) -> None:
     """Find the recipe for your own photos, given truths of some, and see what it gains on photos it has not seen."""
     _load()
-    from wsseg.files.store import replacing
+    from wsseg.classifier.weights import EMBEDDED
+    from wsseg.learning.tune import check_recipe_file
     from wsseg.learning.tune import tune as tuning_of
 
-    if out.suffix.lower() != ".toml":
-        raise ValueError(f"out must end in .toml, got {out}; --recipe knows a file by that")
-    _check_new(out, force)
-    segmenter = _segmenter(classifier, adapt, recipe)
+    check_recipe_file(out, force=force)
+    if adapt is not None and not recipe.objectness:
+        _say(f"the head's share is {_heeding_a_head(recipe).objectness}; see --objectness, and --recipe adapted")
     with _progress("tuning") as track:
-        tuning = tuning_of(photos, truths, segmenter, target=target, void=void, folds=folds, trials=trials, track=track)
+        tuning = tuning_of(
+            photos,
+            truths,
+            classifier=classifier or EMBEDDED,
+            recipe=recipe,
+            head=adapt,
+            target=target,
+            void=void,
+            folds=folds,
+            trials=trials,
+            track=track,
+        )
     before, after = (f"{fmean(scores.values()):.3f}" for scores in (tuning.before, tuning.after))
     style = "yellow" if tuning.interval[0] <= 0 else ""
     _answer(f"mean IoU {before} before, {after} after: {tuning.verdict}", style)
     for name, value in tuning.changes.items():
         _answer(f"{name} = {json.dumps(value)}")
-    by = escape_unprintable(f"wsseg {wsseg.__version__} with {segmenter.classifier.name}")
-    with replacing(out) as file:
-        file.write(f"# By {by}.\n{tuning.as_toml()}".encode())
+    tuning.save(out, force=force)
     _say(f"use it by --recipe {out}")
 
 
@@ -576,27 +585,28 @@ def adapt(
 ) -> None:
     """Learn from photos, without any mask, what the recipe's own masks of them share; for --adapt FILE."""
     _load()
-    from wsseg.files.find import find_photos
+    from wsseg.classifier.weights import EMBEDDED
     from wsseg.files.store import replacing
-    from wsseg.learning.adapt import head_from, studies_of
+    from wsseg.learning.adapt import adapt as head_of
 
     _check_new(out, force)
-    sources = find_photos(paths)
-    segmenter = _segmenter(classifier, None, _heeding_a_head(recipe))
-    found = studies_of([source.path for source in sources], segmenter, workers=workers, max_pixels=max_pixels)
-    studies = []
-    with _progress("photos") as track:
-        for source, (one, error) in zip(track(sources), found, strict=True):
-            if one is None:
-                _complain(f"{source.path}: {error}")
-            else:
-                studies.append(one)
-    with _progress("cuts") as track:
-        head = head_from(studies, segmenter, track=track)
+    failures: list[str] = []
+    with _progress("adapting") as track:
+        head = head_of(
+            paths,
+            classifier=classifier or EMBEDDED,
+            recipe=recipe,
+            workers=workers,
+            max_pixels=max_pixels,
+            track=track,
+            notice=failures.append,
+        )
+    for failure in failures:
+        _complain(failure)
     with replacing(out) as file:
         file.write(head.as_json().encode())
-    _say(f"{head.provenance.photos} of {len(sources)} photos learned: {out}")
-    if len(studies) < len(sources):
+    _say(f"{head.provenance.photos} photos learned: {out}")
+    if failures:
         raise typer.Exit(SOME_FAILED)
 
 

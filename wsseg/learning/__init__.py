@@ -1,1 +1,1 @@
-"""What photos teach: a head from photos without masks, a recipe from photos with truths."""
+"""Learning from photos: a head from photos without masks, and a recipe from photos with truths."""

@@ -1,31 +1,40 @@
-"""Recipe numbers from a user's own photos with truths, and what they bring on photos that they were not found on.
+"""Recipe numbers from a user's own photos with truths, and their gain on photos that the search has not seen.
 
-Random search (Bergstra, Bengio 2012, section 2) near the recipe that one has, over the numbers that come after the
-saliency; the gain is cross-validated (Stone 1974): each photo is scored with the numbers found on others.
+The search is random (Bergstra, Bengio 2012, section 2), near the user's recipe, over the numbers that come after the
+saliency. The gain is cross-validated (Stone 1974): each photo is scored with numbers that were found on other photos.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from statistics import fmean
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from wsseg import __version__
 from wsseg.arrays import Image, Saliency, Seeds, check_same_size
 from wsseg.classifier.categories import Target
+from wsseg.classifier.head import Head, read_head
+from wsseg.classifier.weights import EMBEDDED
 from wsseg.evaluation.bootstrap import RESAMPLES, Interval, interval_of
 from wsseg.evaluation.truths import files_by_name
 from wsseg.files.masks import read_truth
 from wsseg.files.photos import read_image
+from wsseg.files.store import check_new_file, replacing
+from wsseg.files.text import escape_unprintable
 from wsseg.graphcut.labeling import mask_from_saliency, shrunk
+from wsseg.learning.adapt import with_objectness
 from wsseg.metrics import count, iou
-from wsseg.recipe import FOLDS, TRIALS, Recipe
-from wsseg.segmenting.segmenter import Segmenter
+from wsseg.recipe import FOLDS, TRIALS, Recipe, recipe_named
+
+if TYPE_CHECKING:
+    from wsseg.classifier.classifier import Classifier
+    from wsseg.segmenting.segmenter import Segmenter
 
 SEARCHED: Final[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
     {
@@ -43,62 +52,67 @@ SEARCHED: Final[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
         "largest": (True, False),
     }
 )
-"""The values that the search tries for a number; all other numbers stay as they are."""
+"""The values that the search tries for each number; all other numbers stay as they are."""
 
 CHANGED: Final = 0.35
-"""The chance that a candidate has a number from the table; the others are the base recipe's. Measured near the default
-on 50 photos of three sets: candidates are .01 to .04 better on the mean than with 1, and the best of 50 is no worse."""
+"""Probability that a candidate takes a number from the table instead of from the base recipe. Measured near the default
+on 50 photos of three sets: candidates are .01 to .04 better on average than with 1, and the best of 50 is no worse."""
 
 CAUTION: Final = 2.0
-"""Standard errors by which a recipe's mean gain must exceed 0 to be chosen. Measured likewise, on photos left out: with
+"""Standard errors by which the mean gain of a chosen recipe exceeds 0. Measured on photos left out of the search: with
 0 a good recipe loses .026 to .065, with 2 at most .004; a poor one gains .061, .084 and -.007 in the three sets with 0,
 .058, .050 and -.005 with 2, and half of that or less with 3."""
 
 SIDE: Final = 320
-"""Long side, in pixels, of the photos that candidates are compared on; what they gain is scored at `SCORED_SIDE`.
-Measured: over recipes, the mean IoUs at 320 and at 640 correlate by .999, .93 and .81."""
+"""Long side, in pixels, of the photos on which candidates are compared; the gain is scored at `SCORED_SIDE`.
+Measured: the mean IoUs of recipes at 320 and at 640 correlate by .999, .93 and .81."""
 
 SCORED_SIDE: Final = 640
-"""Long side, in pixels, at which larger photos are kept."""
+"""Long side, in pixels, to which larger photos are reduced."""
 
 FEWEST: Final = 4
-"""Fewer photos than this tell nothing about others."""
+"""Fewest photos; fewer say nothing about other photos."""
 
 MOST_TRIALS: Final = 10_000
-"""More recipes than these would not be done in days."""
+"""Most recipes; more would take days."""
 
 SHOWN: Final = 5
-"""How many names an error message lists at most."""
+"""Most names that an error message lists."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
-    """Numbers found on photos with truths, and the IoU of each photo before and after."""
+    """A tuned recipe, and the IoU of each photo before and after.
+
+    `print(tuning.verdict)` says in a sentence whether the recipe is better.
+    """
 
     base: Recipe
     recipe: Recipe
-    """What is chosen on all the photos."""
+    """The best recipe over all the photos."""
     before: Mapping[str, float]
-    """By the photo's name, with the base recipe."""
+    """IoU with the base recipe, by the photo's name."""
     after: Mapping[str, float]
-    """With what is chosen on the photos of the other folds, so that no photo has a say in its own score."""
+    """IoU with the recipe that is best on the photos of the other folds, so that no photo influences its own score."""
     interval: Interval
-    """Of the gain, 95 %, by bootstrap over the photos."""
+    """The gain's 95 % interval, by bootstrap over the photos."""
+    classifier: str = ""
+    """The name of the classifier that made the saliency."""
 
     @property
     def gain(self) -> float:
-        """Of the mean IoU, on photos that the numbers were not found on."""
+        """The gain of the mean IoU, on photos that the search did not see."""
         return fmean(self.after.values()) - fmean(self.before.values())
 
     @property
     def changes(self) -> dict[str, Any]:
-        """The numbers in which the recipe differs from its base."""
+        """The recipe's numbers that differ from its base."""
         numbers = self.recipe.as_dict()
         return {name: numbers[name] for name, value in self.base.as_dict().items() if numbers[name] != value}
 
     @property
     def verdict(self) -> str:
-        """What the gain is worth, in a sentence."""
+        """One sentence that says whether the recipe is better, with the gain and its interval."""
         gained = f"{self.gain:+.3f} IoU on photos left out of the tuning (95 % interval {self.interval:+.3f})"
         if self.gain <= 0:
             return f"no gain: {gained}; keep the base recipe"
@@ -107,13 +121,42 @@ class Tuning:
         return f"gain: {gained}"
 
     def as_toml(self) -> str:
-        """The recipe file, which says at its head where the numbers come from."""
+        """Return the text of the recipe file; its first lines say where the numbers come from."""
+        by = f"# By wsseg {__version__} with {escape_unprintable(self.classifier)}.\n" if self.classifier else ""
         means = f"mean IoU {fmean(self.before.values()):.3f} before, {fmean(self.after.values()):.3f} after"
-        return f"# Tuned on {len(self.before)} photos: {means}.\n# {self.verdict}.\n{self.recipe.as_toml()}"
+        return f"{by}# Tuned on {len(self.before)} photos: {means}.\n# {self.verdict}.\n{self.recipe.as_toml()}"
+
+    def save(self, path: str | PathLike[str], *, force: bool = False) -> None:
+        """Write the recipe file, for `recipe=` or `--recipe`.
+
+        Parameters
+        ----------
+        path : str or path
+            The file, which ends in .toml.
+        force : bool
+            Replace the file if it exists.
+
+        Raises
+        ------
+        ValueError
+            If the path does not end in .toml.
+        FileExistsError
+            If the path is a folder, or an existing file and `force` is not set.
+        """
+        check_recipe_file(Path(path), force=force)
+        with replacing(Path(path)) as file:
+            file.write(self.as_toml().encode())
+
+
+def check_recipe_file(path: Path, *, force: bool) -> None:
+    """Raise an error if a recipe cannot be saved there: ValueError for its name, FileExistsError for what exists."""
+    if path.suffix.lower() != ".toml":
+        raise ValueError(f"out must end in .toml, got '{path}'; add .toml, so that --recipe finds a file")
+    check_new_file(path, force=force)
 
 
 class Example(NamedTuple):
-    """A photo with its saliency and its truth, of one size."""
+    """A photo with its saliency and its truth, all of one size."""
 
     image: Image
     saliency: Saliency
@@ -125,30 +168,78 @@ class Example(NamedTuple):
 def tune(
     photos: str | PathLike[str],
     truths: str | PathLike[str],
-    segmenter: Segmenter,
     *,
+    classifier: "Classifier | str | Path" = EMBEDDED,
+    recipe: Recipe | str | Path = "default",
+    head: Head | str | PathLike[str] | None = None,
     target: int | str | Target | None = None,
     void: int | None = None,
     folds: int = FOLDS,
     trials: int = TRIALS,
     track: Callable[[Sequence[Any]], Iterable[Any]] = iter,
 ) -> Tuning:
-    """The segmenter's recipe with the numbers of SEARCHED that suit a folder of photos, and the gain.
+    """Find the numbers of a recipe that suit a folder of photos with truths, and measure the gain.
 
-    Photos and truths pair by their paths below the folders, suffixes aside. `void` is the value in the truths' files
-    that never counts, if they have one. `track` goes through the photos, and may show how far it is. The rest is as
-    in `tuned`. ValueError names, before any work, photos without partners and files that cannot be used.
+    Photos and truths pair by their paths below the two folders, without suffix. The recipe and `trials` random
+    variations of it are compared by IoU. Everything that needs no network is checked before any work.
+
+    Parameters
+    ----------
+    photos : str or path
+        Folder of photos.
+    truths : str or path
+        Folder of their truths: masks as `read_truth` reads them.
+    classifier : Classifier, str or Path
+        A classifier, or a name for `load_classifier`.
+    recipe : Recipe, str or Path
+        The recipe to start from: a recipe, its name, or a .toml file. Its `random_state` decides what is tried.
+    head : Head, str, path or None
+        A head that `adapt` learned, or its file. A recipe whose `objectness` is 0 then gets that of `adapted`.
+    target : int, str, Target or None
+        The class that all photos show; None means the classifier's own first choice in each photo.
+    void : int or None
+        Pixel value in the truths that never counts.
+    folds : int
+        Parts of the photos for cross-validation; each photo is scored with a recipe that the other parts chose. With
+        fewer photos than `folds`, each photo is a part of its own.
+    trials : int
+        Number of random variations, 1 to 10,000.
+    track : callable
+        Iterates over the photos, three times; it may show progress.
+
+    Returns
+    -------
+    Tuning
+        The recipe, the IoU of each photo before and after, and the gain with its interval.
+
+    Raises
+    ------
+    ValueError
+        If a photo or a truth has no partner or cannot be used, or if an argument is out of range.
     """
+    base = recipe if isinstance(recipe, Recipe) else recipe_named(recipe)
+    learned = read_head(head) if isinstance(head, str | PathLike) else head
     pairs = _paired(Path(photos), Path(truths))
-    _check(len(pairs), folds, trials)
-    wanted = None if target is None else segmenter.classifier.categories.resolve(target)
+    _check_counts(len(pairs), folds, trials)
     for photo, truth in pairs.values():
-        _check_pair(photo, truth, void)
+        check_same_size(read_image(photo), read_truth(truth, void=void), f"'{photo}' and '{truth}'")
+    segmenter = _segmenter(classifier, base, learned)
+    wanted = None if target is None else segmenter.classifier.categories.resolve(target)
     examples = {
-        name: _shrunk(_looked(segmenter, photo, wanted, truth, void), SCORED_SIDE)
+        name: _shrunk_example(_example(segmenter, photo, wanted, truth, void), SCORED_SIDE)
         for name, (photo, truth) in track(list(pairs.items()))
     }
-    return tuning_from_examples(examples, segmenter.recipe, folds=folds, trials=trials, track=track)
+    tuning = tuning_from_examples(examples, segmenter.recipe, folds=folds, trials=trials, track=track)
+    return replace(tuning, classifier=segmenter.classifier.name)
+
+
+def _segmenter(classifier: "Classifier | str | Path", recipe: Recipe, head: Head | None) -> "Segmenter":
+    from wsseg.segmenting.segmenter import Segmenter
+
+    if head is None:
+        return Segmenter(classifier, recipe)
+    segmenter = Segmenter(classifier, with_objectness(recipe))
+    return Segmenter(segmenter.classifier.with_head(head), segmenter.recipe)
 
 
 def tuning_from_examples(
@@ -159,17 +250,17 @@ def tuning_from_examples(
     trials: int = TRIALS,
     track: Callable[[Sequence[Any]], Iterable[Any]] = iter,
 ) -> Tuning:
-    """The base recipe with the numbers that suit the examples, and the gain.
+    """Return the base recipe with the numbers that suit the examples, and the gain.
 
-    The base recipe and `trials` drawn near it are compared by IoU on the examples at `SIDE` pixels; the one whose gain
-    is surest is chosen, the base itself if none is sure. What that brings is scored at the examples' own size: each
-    under the recipe chosen on the other folds. With fewer examples than `folds` each is left out alone. The base's
-    `random_state` decides what is drawn.
+    The base recipe and `trials` random recipes near it are compared by IoU on the examples at `SIDE` pixels. The recipe
+    with the surest gain is chosen; the base is kept if no gain is sure. The gain is scored at the examples' own size,
+    each example with the recipe chosen on the other folds. With fewer examples than `folds`, each example is a fold.
+    The base's `random_state` decides which recipes are drawn.
     """
-    _check(len(examples), folds, trials)
+    _check_counts(len(examples), folds, trials)
     rng = np.random.default_rng(base.random_state)
     recipes = _candidates(base, trials, rng)
-    table = np.array([_ious(_shrunk(example, SIDE), recipes) for example in track(list(examples.values()))])
+    table = np.array([_ious(_shrunk_example(example, SIDE), recipes) for example in track(list(examples.values()))])
     fold = rng.permutation(len(examples)) % min(folds, len(examples))
     choices = [_best(table[fold != own]) for own in fold]
     held_out = list(zip(examples.values(), choices, strict=True))
@@ -179,39 +270,35 @@ def tuning_from_examples(
     return Tuning(base=base, recipe=recipes[_best(table)], before=before, after=after, interval=interval_of(gains))
 
 
-def _check(photos: int, folds: int, trials: int) -> None:
+def _check_counts(photos: int, folds: int, trials: int) -> None:
     if photos < FEWEST:
-        raise ValueError(f"photos must be at least {FEWEST}, got {photos}; fewer tell nothing about others")
+        raise ValueError(f"photos must be at least {FEWEST}, got {photos}; add photos with truths")
     if folds < 2:
-        raise ValueError(f"folds must be at least 2, got {folds}; one is left out at a time")
+        raise ValueError(f"folds must be at least 2, got {folds}; use {FOLDS}, the default")
     if not 1 <= trials <= MOST_TRIALS:
-        raise ValueError(f"trials must lie in [1, {MOST_TRIALS}], got {trials}; each takes time on each photo")
+        raise ValueError(f"trials must lie in [1, {MOST_TRIALS}], got {trials}; use {TRIALS}, the default")
 
 
 def _paired(photos: Path, truths: Path) -> dict[str, tuple[Path, Path]]:
-    """The one photo and the one truth of each name."""
+    """Return the photo and the truth of each name."""
     sides = files_by_name(photos, "photos"), files_by_name(truths, "truths")
     names = sorted(sides[0].keys() | sides[1].keys())
     if unpaired := [name for name in names if any(len(side.get(name, [])) != 1 for side in sides)]:
         shown = ", ".join(unpaired[:SHOWN]) + (f" and {len(unpaired) - SHOWN} more" if len(unpaired) > SHOWN else "")
         raise ValueError(
-            f"photos and truths must be one of each name, got otherwise for {shown}; add or leave out some"
+            f"photos and truths must hold one file of each name, got none or several for {shown}; "
+            "add the missing files or remove the others"
         )
     return {name: (sides[0][name][0], sides[1][name][0]) for name in names}
 
 
-def _check_pair(photo: Path, truth: Path, void: int | None) -> None:
-    image, levels = read_image(photo), read_truth(truth, void=void)
-    check_same_size(image, levels, f"{photo} and {truth}")
-
-
-def _looked(segmenter: Segmenter, photo: Path, target: Target | None, truth: Path, void: int | None) -> Example:
+def _example(segmenter: "Segmenter", photo: Path, target: Target | None, truth: Path, void: int | None) -> Example:
     result = segmenter.saliency(photo, target)
     return Example(result.image, result.saliency, read_truth(truth, void=void), target is not None)
 
 
 def _candidates(base: Recipe, trials: int, rng: np.random.Generator) -> list[Recipe]:
-    """The base, and other recipes that have some numbers from SEARCHED and the rest from the base."""
+    """Return the base, and `trials` recipes that take some numbers from SEARCHED and the others from the base."""
     found = {base: None}
     while len(found) <= trials:
         drawn = {name: values[rng.integers(len(values))] for name, values in SEARCHED.items() if rng.random() < CHANGED}
@@ -228,13 +315,13 @@ def _ious(example: Example, recipes: Iterable[Recipe]) -> list[float]:
 
 
 def _best(table: NDArray[np.float64]) -> int:
-    """The recipe, a column, whose gain over the first one's IoU is surest: its mean less CAUTION standard errors."""
+    """Return the column, one for each recipe, with the surest gain over the first: mean - CAUTION standard errors."""
     gains = table - table[:, :1]
     return int((gains.mean(axis=0) - CAUTION * gains.std(axis=0, ddof=1) / np.sqrt(len(gains))).argmax())
 
 
-def _shrunk(example: Example, side: int) -> Example:
-    """The example with a long side of at most `side`."""
+def _shrunk_example(example: Example, side: int) -> Example:
+    """Return the example with a long side of at most `side`."""
     image, saliency = shrunk(example.image, side), shrunk(example.saliency, side).clip(max=1)
     height, width = saliency.shape
     truth = np.asarray(cv2.resize(example.truth, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
