@@ -55,8 +55,8 @@ from .graphcut.seeds import seeds_from_saliency as seeds_from_saliency
 from .graphcut.several import LabelResult as LabelResult
 from .graphcut.several import labels_from_saliencies as labels_from_saliencies
 from .learning.adapt import adapt as adapt
-from .learning.tune import Tuning as Tuning
 from .learning.tune import tune as tune
+from .learning.tuning import Tuning as Tuning
 from .metrics import saliency_scores as saliency_scores
 from .metrics import scores as scores
 from .pictures.cutout import cutout as cutout

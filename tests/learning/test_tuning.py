@@ -18,7 +18,8 @@ from wsseg.arrays import UNKNOWN
 from wsseg.classifier.classifier import Preprocessing
 from wsseg.classifier.load import load_classifier
 from wsseg.evaluation.bootstrap import Interval
-from wsseg.learning.tune import FEWEST, SEARCHED, SIDE, Example, Tuning, _candidates, tune, tuning_from_examples
+from wsseg.learning.tune import tune
+from wsseg.learning.tuning import FEWEST, SEARCHED, SIDE, Example, Tuning, _candidates, tuning_from_examples
 from wsseg.recipe import RECIPES, Recipe, read_recipe
 from wsseg.segmenting.segmenter import Segmenter
 
@@ -49,7 +50,7 @@ class Labeled:
 @pytest.fixture
 def labeled(monkeypatch: pytest.MonkeyPatch) -> Labeled:
     stand_in = Labeled()
-    monkeypatch.setattr("wsseg.learning.tune.mask_from_saliency", stand_in)
+    monkeypatch.setattr("wsseg.learning.tuning.mask_from_saliency", stand_in)
     return stand_in
 
 
@@ -137,7 +138,7 @@ class TestSearch:
             sizes.append(image.shape[:2])
             return type("Labeling", (), {"mask": np.ones(saliency.shape, np.bool_)})
 
-        monkeypatch.setattr("wsseg.learning.tune.mask_from_saliency", label)
+        monkeypatch.setattr("wsseg.learning.tuning.mask_from_saliency", label)
         found = tuning_from_examples({f"p{n}": wide for n in range(4)}, RECIPES["default"], trials=1)
         assert sizes == [(SIDE // 2, SIDE)] * 8 + [(SIDE, 2 * SIDE)] * 8
         assert list(found.before.values()) == list(found.after.values()) == [0.5] * 4
@@ -183,7 +184,7 @@ class TestGain:
     )
     def test_the_verdict_is_plain(self, after: float, interval: tuple[float, float], verdict: str) -> None:
         found = Tuning(
-            base=Recipe(), recipe=Recipe(prior=3.0), before={"a": 0.5}, after={"a": after}, interval=Interval(*interval)
+            base=Recipe(), recipe=Recipe(prior=3.0), before={"a": 0.5}, after={"a": after}, interval=interval
         )
         assert found.verdict.startswith(verdict)
         assert found.as_toml().startswith(

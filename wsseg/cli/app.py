@@ -543,8 +543,8 @@ def tune(
     """Find the recipe for your own photos, given truths of some, and see what it gains on photos it has not seen."""
     _load()
     from wsseg.classifier.weights import EMBEDDED
-    from wsseg.learning.tune import check_recipe_file
     from wsseg.learning.tune import tune as tuning_of
+    from wsseg.learning.tuning import check_recipe_file
 
     check_recipe_file(out, force=force)
     if adapt is not None and not recipe.objectness:

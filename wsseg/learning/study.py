@@ -1,4 +1,4 @@
-"""What learning keeps of a photo: a small copy, its saliency and the network's features."""
+"""The study of a photo for learning: a small copy, its saliency and the network's features."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
