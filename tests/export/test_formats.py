@@ -393,7 +393,7 @@ def test_where_objects_overlap_voc_keeps_the_smaller_and_names_the_photo(small: 
     out = tmp_path / "voc"
     shared = int((CAT & DOG).sum())
     assert export_run(small, "voc", out).losses == (
-        Loss("a", f"{shared} pixels of objects that lie below smaller ones"),
+        Loss("a", f"{shared} pixels where a smaller object covers another"),
     )
     files = files_in(out)
     expected = np.where(DOG, 2, np.where(CAT, 1, 0))
@@ -477,9 +477,9 @@ def test_yolo_names_photos_whose_objects_come_apart_or_that_it_cannot_find(tmp_p
     run = made(tmp_path, {"a": [("cat", two)], "b": [("cat", CAT)]}, suffix=".gif")
     losses = export_run(run, "yolo", tmp_path / "out").losses
     assert [str(loss) for loss in losses] == [
-        "a: that 2 parts of cat belong together",
-        "a: all, since YOLO passes over photos called .gif",
-        "b: all, since YOLO passes over photos called .gif",
+        "a: the link between 2 components of cat",
+        "a: the whole photo, because YOLO skips files that end in .gif",
+        "b: the whole photo, because YOLO skips files that end in .gif",
     ]
 
 
@@ -516,7 +516,7 @@ class TestTogether:
     def test_labels_of_no_target_are_refused(self, tmp_path: Path) -> None:
         run = self.run(tmp_path, instances=False)
         write_labels(run / "labels/a.png", np.full((5, 6), 4, np.uint8))
-        with pytest.raises(ValueError, match="^labels of a must be of its 3 targets"):
+        with pytest.raises(ValueError, match="^labels of 'a' must be those of its 3 targets"):
             export_run(run, "coco", tmp_path / "o.json")
 
 
@@ -619,7 +619,7 @@ def test_a_photo_is_called_as_it_lies_below_what_was_segmented(tmp_path: Path) -
 @pytest.mark.parametrize("to", ["coco", "labelstudio"])
 def test_two_photos_of_one_name_are_refused(tmp_path: Path, to: str) -> None:
     run = one_run(tmp_path, record("a", "x/a.jpg"), record("a.jpg", "y/a.jpg"))
-    with pytest.raises(ValueError, match=r"got x/a.jpg and y/a.jpg for a.jpg; segment them apart"):
+    with pytest.raises(ValueError, match=r"got 'x/a.jpg' and 'y/a.jpg' for 'a.jpg'; segment them in separate"):
         export_run(run, to, tmp_path / f"out{SUFFIXES.get(to, '')}")
 
 
@@ -646,7 +646,7 @@ def test_no_more_objects_than_values(tmp_path: Path) -> None:
         mask[:] = False
         mask[0, number] = True
         many.append(("cat", mask.copy()))
-    with pytest.raises(ValueError, match="^photos must have at most 254 objects, got 255 in a; export to coco$"):
+    with pytest.raises(ValueError, match="^photos must have at most 254 objects, got 255 in 'a'; export to coco$"):
         export_run(made(tmp_path, {"a": many}), "voc", tmp_path / "out")
 
 
@@ -667,7 +667,7 @@ class TestOut:
         thesis = out if out.suffix else out / "thesis.tex"
         thesis.parent.mkdir(exist_ok=True)
         thesis.write_text("mine")
-        with pytest.raises(FileExistsError, match="^out must be new or empty, got .*; name another or use --force"):
+        with pytest.raises(FileExistsError, match="^out must be new or empty, got '.*'; choose another name or use force"):
             export_run(small, to, out)
         assert thesis.read_text() == "mine"
         export_run(small, to, out, force=True)
@@ -698,14 +698,14 @@ class TestOut:
         (tmp_path / "file").write_text("mine")
         out = tmp_path / f"file/out{SUFFIXES.get(to, '')}"
         with pytest.raises(
-            OSError, match="out.* must be writable, got '(Not a directory|File exists)'; make room, or name another"
+            OSError, match="out.* must be writable, got '(Not a directory|File exists)'; "
         ):
             export_run(small, to, out)
 
     def test_one_of_another_kind_is_refused(self, small: Path, tmp_path: Path, to: str) -> None:
         (tmp_path / "file.txt").write_text("mine")
         for out in (tmp_path / "file.txt", "s3://bucket/out"):
-            with pytest.raises((ValueError, FileExistsError), match="^out must be (a file called|a folder|on a disk)"):
+            with pytest.raises((ValueError, FileExistsError), match="^out must be (a file that ends in|a folder|on a disk)"):
                 export_run(small, to, out, force=True)
 
 
@@ -727,7 +727,7 @@ def test_photos_of_relative_paths_are_found_from_anywhere(small: Path, tmp_path:
 def test_photos_that_are_gone_are_named(small: Path, tmp_path: Path) -> None:
     (small.parent / "photos/a.jpg").unlink()
     with pytest.raises(
-        ValueError, match=r"^photos must lie where the run found them, got 'No such file.*a.jpg; export"
+        ValueError, match=r"^photos must lie where the run found them, got 'No such file.*a.jpg'; export"
     ):
         export_run(small, "yolo", tmp_path / "out", photos=True)
     assert not (tmp_path / "out").exists()
@@ -750,7 +750,7 @@ def test_what_failed_is_left_out_and_named(tmp_path: Path) -> None:
 def test_a_run_without_masks_is_refused(tmp_path: Path, outputs: dict[str, str]) -> None:
     findings = (finding("cat", outputs),)
     run = run_of(tmp_path / "run", Record(input="a.jpg", name="a", settings="s", findings=findings))
-    with pytest.raises(ValueError, match="^run must hold a mask of each photo, got none of a; .*--write mask"):
+    with pytest.raises(ValueError, match="^run must hold a mask of each photo, got none of 'a'; .*--write mask"):
         export_run(run, "coco", tmp_path / "o.json")
 
 
@@ -767,7 +767,7 @@ def test_other_things_are_refused(small: Path, tmp_path: Path) -> None:
 
 def test_masks_of_one_photo_have_one_size(small: Path, tmp_path: Path) -> None:
     write_mask(small / "masks/a.1.png", CAT[1:])
-    with pytest.raises(ValueError, match="^masks of a must have one height and width"):
+    with pytest.raises(ValueError, match="^masks of 'a' must have one height and width"):
         export_run(small, "coco", tmp_path / "o.json")
 
 
@@ -809,4 +809,4 @@ class TestCommand:
         self, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert self.call(monkeypatch, small, "--to", "coco", "-o", tmp_path / "out") == 2
-        assert "error: out must be a file called *.json, got" in capsys.readouterr().err
+        assert "error: out must be a file that ends in .json, got" in capsys.readouterr().err

@@ -1,1 +1,1 @@
-"""A run's masks in the formats of other tools."""
+"""Export of a run's masks to the formats of other tools."""

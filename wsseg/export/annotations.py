@@ -1,6 +1,5 @@
-"""What every format is made of: photos and their objects going in, files coming out."""
+"""The photos and objects that a format is written from, and the files that come out."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,27 +14,27 @@ CHUNK: Final = 2**16
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoName:
-    """What a photo is called."""
+    """The names of a photo: in the run, and where it was read."""
 
     name: str
-    """Below the run's folders and without suffix: `sub/a`."""
+    """Path below the run's folders, without suffix: `sub/a`."""
     input: str
-    """Where the run found it: `photos/sub/a.jpg`, `s3://bucket/sub/a.jpg`."""
+    """Path where the run read it: `photos/sub/a.jpg`, `s3://bucket/sub/a.jpg`."""
 
     @property
     def file(self) -> str:
-        """Its own file below the folder that was segmented: `sub/a.jpg`."""
+        """Its path below the folder that was segmented: `sub/a.jpg`."""
         return (PurePosixPath(self.name).parent / PurePosixPath(self.input).name).as_posix()
 
     @property
     def copy(self) -> str:
-        """Its file in a tree where a photo pairs with what has its name and another suffix."""
+        """The path of its copy: its name with its own suffix, so that it pairs with files of the same name."""
         return self.name + PurePosixPath(self.input).suffix
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AnnotatedObject:
-    """What was found of one target, or one connected part of it."""
+    """The mask of one target, or of one connected component of it."""
 
     category: str
     mask: Mask
@@ -50,22 +49,22 @@ class AnnotatedPhoto(PhotoName):
     size: tuple[int, int]
     """Height and width of the upright photo."""
     objects: tuple[AnnotatedObject, ...]
-    """They may overlap; none where nothing was found."""
+    """They may overlap; empty if nothing was found."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a format is to be made of."""
+    """Everything that a format needs to know."""
 
     names: tuple[PhotoName, ...]
     categories: tuple[str, ...]
-    """Sorted, each once."""
+    """Sorted, without duplicates."""
     photos: Iterable[AnnotatedPhoto]
-    """Those of the names, each read when it is asked for; they can be gone through once."""
+    """The photos of `names`, in the same order; each is read when it is reached, so they can be iterated over once."""
     out: Path
-    """Where the files will lie."""
+    """The file or folder to write."""
     copies: bool = False
-    """Whether the photos are to lie among them."""
+    """Whether to copy the photos."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,13 +72,13 @@ class File:
     """A file of a format."""
 
     path: str
-    """Below what is written."""
+    """Path relative to the folder or archive; empty if the format is one file."""
     content: Iterable[bytes]
 
 
 @dataclass(frozen=True)
 class Loss:
-    """What a format could not hold of a photo."""
+    """Something about a photo that a format cannot hold."""
 
     photo: str
     lost: str
@@ -88,11 +87,12 @@ class Loss:
         return f"{self.photo}: {self.lost}"
 
 
-Pieces: TypeAlias = Iterator[File | Loss]
+Entries: TypeAlias = Iterator[File | Loss]
+"""The files of a format one by one, and what they cannot hold."""
 
 
-def copied(photo: PhotoName, path: str) -> File:
-    """The photo's own bytes."""
+def photo_copy(photo: PhotoName, path: str) -> File:
+    """Return a file with the photo's own bytes."""
     return File(path, _chunks(photo.input))
 
 
@@ -103,37 +103,6 @@ def _chunks(photo: str) -> Iterator[bytes]:
                 yield chunk
     except OSError as error:
         raise ValueError(
-            f"photos must lie where the run found them, got '{error.strerror or error}' for {photo}; "
-            "export where the run was made, or leave out --photos"
+            f"photos must lie where the run found them, got '{error.strerror or error}' for '{photo}'; "
+            "export on the machine of the run, or leave out --photos"
         ) from error
-
-
-def check_files(plan: Plan) -> None:
-    """ValueError names two photos whose files would have one name."""
-    for file, count in Counter(name.file for name in plan.names).items():
-        if count > 1:
-            first, second = [name.input for name in plan.names if name.file == file][:2]
-            raise ValueError(
-                f"run must hold photos of different files, got {first} and {second} for {file}; segment them apart"
-            )
-
-
-def check_lines(texts: Iterable[str], argument: str) -> None:
-    """ValueError names a text that is no line of its own in a list that is read line by line, in UTF-8."""
-    for text in texts:
-        if text.splitlines() != [text] or text.strip() != text or text.startswith("#") or not _is_unicode(text):
-            raise ValueError(
-                f"{argument} must be lines of a list, without spaces around them or a # before, got {text!r}; "
-                "rename it, or export to coco"
-            )
-
-
-def check_unicode(texts: Iterable[str], argument: str) -> None:
-    """ValueError names a text of bytes that are no UTF-8, or of control characters, which XML and YAML cannot hold."""
-    for text in texts:
-        if not text.strip() or not _is_unicode(text) or not text.isprintable():
-            raise ValueError(f"{argument} must be printable text, got {text!r}; rename it, or export to coco")
-
-
-def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= sign <= "\udfff" for sign in text)

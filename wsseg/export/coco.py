@@ -2,8 +2,8 @@
 
 Lin et al., "Microsoft COCO: Common Objects in Context" (2014), and https://cocodataset.org/#format-data. A mask is an
 RLE as pycocotools writes it, `{"size": [height, width], "counts": "..."}`: column-major, counts as a string. Polygons
-could not hold its holes. `iscrowd` is 0, since training and evaluation pass over a crowd; `annToMask` reads an RLE
-with either. `score` is wsseg's confidence, under the name that COCO's results use.
+cannot hold its holes. `iscrowd` is 0, because training and evaluation skip crowds; `annToMask` reads an RLE with either
+value. `score` is wsseg's confidence, under the name that COCO uses for results.
 """
 
 import json
@@ -12,19 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from wsseg.export.annotations import AnnotatedObject, AnnotatedPhoto, File, Pieces, Plan, check_files
+from wsseg.export.annotations import AnnotatedObject, AnnotatedPhoto, Entries, File, Plan
+from wsseg.export.checks import check_distinct_files
 from wsseg.files.coco import pycocotools
 
 
-def coco(plan: Plan) -> Pieces:
-    """One file. Images are named as they lie below the folder that was segmented; ids count from 1."""
-    check_files(plan)
-    pycocotools()
+def coco(plan: Plan) -> Entries:
+    """Yield one file. Images have their paths below the segmented folder; ids count from 1."""
+    check_distinct_files(plan)
+    pycocotools()  # An error before any work if it is missing.
     yield File("", _content(plan))
 
 
 def _content(plan: Plan) -> Iterator[bytes]:
-    """As it grows: the annotations, and last the images."""
+    """Yield the categories, the annotations, and last the images, which are known once all photos are read."""
     ids = {category: number for number, category in enumerate(plan.categories, 1)}
     yield _head(ids)
     images = list[dict[str, Any]]()
@@ -48,15 +49,15 @@ def _joined(items: Iterable[object]) -> Iterator[bytes]:
 def _annotations(
     photos: Iterable[AnnotatedPhoto], ids: dict[str, int], images: list[dict[str, Any]]
 ) -> Iterator[dict[str, Any]]:
-    """The annotations of each photo, which is added to the images."""
+    """Yield the annotations of each photo, and append the photo to the images."""
     number = 0
     for photo in photos:
         height, width = photo.size
         images.append({"id": len(images) + 1, "file_name": photo.file, "height": height, "width": width})
         for each in photo.objects:
             number += 1
-            owners = {"id": number, "image_id": len(images), "category_id": ids[each.category]}
-            yield {**owners, **_annotation(each)}
+            keys = {"id": number, "image_id": len(images), "category_id": ids[each.category]}
+            yield {**keys, **_annotation(each)}
 
 
 def _annotation(each: AnnotatedObject) -> dict[str, Any]:

@@ -1,44 +1,45 @@
-"""LabelMe: a JSON for each photo, in which a shape of type `mask` holds an object's box and a PNG of what is in it.
+"""LabelMe: a JSON for each photo, in which a shape of type `mask` holds an object's box and a PNG of its mask.
 
-As `labelme/_label_file.py` of LabelMe 6 reads it, and any since 5.3. Both corners of the box are pixels of the object:
-the crop is `mask[y1 : y2 + 1, x1 : x2 + 1]`. `score`, which LabelMe passes over and keeps, is wsseg's confidence.
+The format is that of `labelme/_label_file.py` in LabelMe 6, which reads masks since 5.3. Both corners of the box are
+pixels of the object: the crop is `mask[y1 : y2 + 1, x1 : x2 + 1]`. `score` is wsseg's confidence; LabelMe ignores and
+keeps it.
 """
 
 import base64
 import json
 import os
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-from wsseg.export.annotations import AnnotatedObject, AnnotatedPhoto, File, Pieces, Plan, copied
+from wsseg.export.annotations import AnnotatedObject, AnnotatedPhoto, Entries, File, Plan, photo_copy
 from wsseg.files.encode import encoded_picture
 from wsseg.files.store import is_local, path_of
 
-VERSION = "5.3.0"
-"""The first that knew masks."""
+VERSION: Final = "5.3.0"
+"""The first version with masks."""
 
 
-def labelme(plan: Plan) -> Pieces:
-    """A file for each photo, under its name; with copies, the photo beside it."""
+def labelme(plan: Plan) -> Entries:
+    """Yield a file for each photo, under the photo's name; with copies, also the photo beside it."""
     for photo in plan.photos:
-        beside = (plan.out / photo.name).parent
-        image = PurePosixPath(photo.copy).name if plan.copies else _image(photo, beside)
-        yield File(f"{photo.name}.json", [json.dumps(_told(photo, image), indent=2).encode()])
+        folder = (plan.out / photo.name).parent
+        image = PurePosixPath(photo.copy).name if plan.copies else _image_path(photo, folder)
+        yield File(f"{photo.name}.json", [json.dumps(_content(photo, image), indent=2).encode()])
         if plan.copies:
-            yield copied(photo, photo.copy)
+            yield photo_copy(photo, photo.copy)
 
 
-def _image(photo: AnnotatedPhoto, beside: Path) -> str:
-    """The way to the photo, where it is still to be found; else its own name, for files that are to lie beside it."""
+def _image_path(photo: AnnotatedPhoto, folder: Path) -> str:
+    """Return the photo's path relative to the folder, or its file name alone if it is not on this machine."""
     path = path_of(photo.input)
     if is_local(path) and path.is_file():
-        return Path(os.path.relpath(path.absolute(), beside.absolute())).as_posix()
+        return Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
     return PurePosixPath(photo.file).name
 
 
-def _told(photo: AnnotatedPhoto, image: str) -> dict[str, Any]:
+def _content(photo: AnnotatedPhoto, image: str) -> dict[str, Any]:
     height, width = photo.size
     return {
         "version": VERSION,

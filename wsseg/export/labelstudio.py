@@ -1,9 +1,9 @@
 """Label Studio: tasks with brush labels as predictions, and the labeling interface that shows them.
 
-Masks are in Label Studio's own run-length encoding, https://github.com/thi-ng/umbrella/tree/develop/packages/rle-pack,
-as `label_studio_sdk/converter/brush.py` (2.1) reads it. It is of the four channels of a picture, of which the last is
-the mask. A photo in an object store is named as it is there; any other by its path below the folder that was segmented,
-for Label Studio's local storage, whose `LOCAL_FILES_DOCUMENT_ROOT` that folder is to be.
+Masks have Label Studio's own run-length encoding, https://github.com/thi-ng/umbrella/tree/develop/packages/rle-pack,
+which `label_studio_sdk/converter/brush.py` (2.1) reads. It encodes the four channels of a picture, and the last channel
+is the mask. A photo in object storage keeps its address. Any other photo has its path below the segmented folder: set
+`LOCAL_FILES_DOCUMENT_ROOT` of Label Studio's local storage to that folder.
 """
 
 import json
@@ -17,21 +17,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsseg.arrays import Mask
-from wsseg.export.annotations import AnnotatedObject, AnnotatedPhoto, File, Pieces, Plan, check_files, check_unicode
+from wsseg.export.annotations import AnnotatedObject, AnnotatedPhoto, Entries, File, Plan
+from wsseg.export.checks import check_distinct_files, check_printable
 
 CHANNELS: Final = 4
+"""Channels that are encoded, all with the same values."""
 
 LENGTHS: Final = (3, 4, 8, 16)
-"""Bits of a run's length, of which each run names one."""
+"""Possible bits of a run's length; each run chooses one."""
 
 VALUE: Final = 8
 """Bits of a value."""
 
 
-def labelstudio(plan: Plan) -> Pieces:
-    """`tasks.json`, to be imported, and `config.xml`, the labeling interface of the project to import it into."""
-    check_files(plan)
-    check_unicode(plan.categories, "categories")
+def labelstudio(plan: Plan) -> Entries:
+    """Yield `config.xml`, the labeling interface of the project, and `tasks.json`, which the project imports."""
+    check_distinct_files(plan)
+    check_printable(plan.categories, "categories")
     yield File("config.xml", [_interface(plan.categories).encode()])
     yield File("tasks.json", _tasks(plan))
 
@@ -84,10 +86,10 @@ def _result(each: AnnotatedObject, number: int) -> dict[str, Any]:
 
 
 def rle_of(mask: Mask) -> NDArray[np.uint8]:
-    """The bytes of the mask's encoding.
+    """Return the bytes of the mask's run-length encoding.
 
-    A head of 32 bits for the count of values, 5 for the bits of a value less 1 and 4 for each of the `LENGTHS` less 1;
-    then of each run a bit 1, two for which of the lengths, the run's length less 1 in so many, and its value.
+    The head has 32 bits for the number of values, 5 bits for the bits of a value - 1, and 4 bits for each of the
+    `LENGTHS` - 1. Each run has a bit 1, two bits that choose the length's bits, the run's length - 1, and its value.
     """
     values = mask.ravel()
     starts = np.concatenate([[0], 1 + np.flatnonzero(values[1:] != values[:-1])])
@@ -103,7 +105,7 @@ def rle_of(mask: Mask) -> NDArray[np.uint8]:
 
 
 def _short_runs(counts: NDArray[np.int64], levels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Runs of the same values, none of them longer than the widest length can tell."""
+    """Return the runs split into runs that the widest length can hold."""
     most = 1 << LENGTHS[-1]
     pieces = -(-counts // most)
     last = np.cumsum(pieces) - 1

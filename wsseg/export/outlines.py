@@ -1,16 +1,16 @@
-"""The outlines of a mask: polygons along the edges of its pixels, whichever way their reader fills them.
+"""The outlines of a mask: polygons along the edges of its pixels, which give the mask however they are filled.
 
-An edge between a pixel of the mask and one outside is walked with the mask on the right hand: around the mask
-clockwise, around a hole the other way. Where two pixels of the mask touch in a corner alone, the walk goes through to
-the other, so a polygon is of an 8-connected component.
+The walk follows the edges between the mask and the rest with the mask on its right: clockwise around the mask,
+counterclockwise around a hole. Where two pixels of the mask touch only in a corner, the walk crosses over to the other
+pixel, so a polygon outlines an 8-connected component.
 
-A hole is joined to what lies left of it by a cut of no width, as in Eberly, "Triangulation by Ear Clipping" (2002),
-section 3: a polygon holds it then by the even-odd and by the nonzero rule.
+A cut of no width joins each hole to the outline on its left, as in Eberly, "Triangulation by Ear Clipping" (2002),
+section 3. The polygon then has the hole by the even-odd rule and by the nonzero rule.
 
-The vertices lie `INSET` inside the corners of the pixels that the walk is along. So a reader that measures areas finds
-the mask; and one that drops what is behind the decimal point, then fills a polygon of pixels and draws its outline, as
-OpenCV's fillPoly does, finds it as well. The corners themselves would make it a pixel too wide for that one, and the
-centers of the pixels half a pixel too narrow on each side for the other.
+The vertices lie `INSET` inside the pixels' corners. A reader that measures areas then finds the mask. A reader that
+drops the decimals, fills the polygon's pixels and draws its outline, as OpenCV's fillPoly does, finds the mask too. The
+corners themselves would make it a pixel too wide for the second reader, and the pixels' centers would make it half a
+pixel too narrow on each side for the first.
 """
 
 from dataclasses import dataclass
@@ -23,35 +23,35 @@ from numpy.typing import NDArray
 from wsseg.arrays import Mask, check_mask
 
 INSET: Final = 1 / 256
-"""Of a pixel: the area of a single pixel is right to 1.6 %, and float32 tells it from 0 at 30,000 pixels."""
+"""In pixels: the area of a single pixel is right to 1.6 %, and float32 can hold it at 30,000 pixels."""
 
 EAST, SOUTH, WEST, NORTH = range(4)
-"""Headings, each a right turn from the one before: along the upper, right, lower and left edge of a pixel."""
+"""Headings along the upper, right, lower and left edge of a pixel; each is a right turn from the one before."""
 
 _STEPS: Final = np.array([(0, 1), (1, 0), (0, -1), (-1, 0)])
-"""(dy, dx) of an edge."""
+"""(dy, dx) of an edge, by heading."""
 
 _INWARD: Final = np.array([1, -1, -1, 1])
-"""Which way the pixel lies, in y for an edge that heads east or west, in x for one that heads south or north."""
+"""The side of the pixel, by heading: in y for edges that head east or west, in x for edges that head south or north."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Walk:
-    """Edges, and which follows which."""
+    """Edges, and which edge follows which."""
 
     starts: NDArray[np.int64]
-    """(y, x) of the corner that each begins at."""
+    """(y, x) of the corner where each edge begins."""
     headings: NDArray[np.int64]
     lines: NDArray[np.float64]
-    """The y of those that head east or west, the x of the others."""
+    """The y of edges that head east or west, the x of the others."""
     after: NDArray[np.int64]
-    """The edge that follows."""
+    """The number of the next edge."""
     through: Mask
-    """Whether it is of a pixel that touches in a corner alone."""
+    """Whether the edge ends where two pixels touch only in a corner."""
 
 
 def outlines(mask: Mask) -> list[NDArray[np.float64]]:
-    """A closed polygon (N, 2) of x and y for each 8-connected component, in the order of their first pixels."""
+    """Return a closed polygon, (N, 2) of x and y, of each 8-connected component, in the order of their first pixels."""
     padded = np.pad(check_mask(mask), 1)
     if not mask.any():
         return []
@@ -60,14 +60,14 @@ def outlines(mask: Mask) -> list[NDArray[np.float64]]:
 
 
 def _around(padded: Mask) -> _Walk:
-    """Every edge of the mask."""
+    """Return every edge of the mask."""
     inside, size = padded[1:-1, 1:-1], padded.shape
     beyond = (padded[:-2, 1:-1], padded[1:-1, 2:], padded[2:, 1:-1], padded[1:-1, :-2])
     corners = np.array([(0, 0), (0, 1), (1, 1), (1, 0)])
     found = [np.argwhere(inside & ~other) + corner for other, corner in zip(beyond, corners, strict=True)]
     starts, headings = np.concatenate(found), np.repeat(np.arange(4), [len(each) for each in found])
     keys = _keys(starts, headings, size)
-    order = np.argsort(keys)  # Reading order within a heading, and so the same at every run.
+    order = np.argsort(keys)  # Reading order within a heading, so that the result is always the same.
     starts, headings, keys = starts[order], headings[order], keys[order]
     ends = starts + _STEPS[headings]
     left, right = (_among(keys, _keys(ends, (headings + turn) % 4, size)) for turn in (3, 1))
@@ -83,13 +83,13 @@ def _keys(starts: NDArray[np.int64], headings: NDArray[np.int64], size: tuple[in
 
 
 def _among(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where in the sorted keys each of the wanted is, -1 for none."""
+    """Return the place of each wanted key in the sorted keys, or -1."""
     places = np.searchsorted(keys, wanted).clip(max=len(keys) - 1)
     return np.where(keys[places] == wanted, places, -1)
 
 
 def _without_holes(walk: _Walk, padded: Mask) -> _Walk:
-    """The walk that goes, from the middle of an edge left of each hole, straight to the hole, around it and back."""
+    """Return a walk that goes from the edge on the left of each hole straight to the hole, around it and back."""
     right = _leftmost(walk, padded)
     left = _facing(walk, right)
     edges, count = len(walk.after), len(right)
@@ -110,19 +110,19 @@ def _without_holes(walk: _Walk, padded: Mask) -> _Walk:
 
 
 def _leftmost(walk: _Walk, padded: Mask) -> NDArray[np.int64]:
-    """The edge left of each hole's leftmost pixel; of several such pixels, the uppermost's."""
-    _, parts = cv2.connectedComponents((~padded).astype(np.uint8), connectivity=4)
+    """Return the edge on the left of each hole's leftmost pixel, the uppermost if there are several."""
+    _, components = cv2.connectedComponents((~padded).astype(np.uint8), connectivity=4)
     south = np.flatnonzero(walk.headings == SOUTH)
     ys, xs = walk.starts[south].T
-    part = parts[ys + 1, xs + 1]
+    component = components[ys + 1, xs + 1]
     order = np.lexsort((ys, xs))
-    _, first = np.unique(part[order], return_index=True)
+    _, first = np.unique(component[order], return_index=True)
     holes = order[first]
-    return np.asarray(south[holes[part[holes] != parts[0, 0]]])
+    return np.asarray(south[holes[component[holes] != components[0, 0]]])
 
 
 def _facing(walk: _Walk, right: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The edge at the other end of the row of pixels that ends at each of these."""
+    """Return the edges at the left ends of the rows of pixels that end at these edges."""
     north = np.flatnonzero(walk.headings == NORTH)
     width = walk.starts[:, 1].max() + 1
     places = (walk.starts[north, 0] - 1) * width + walk.starts[north, 1]
@@ -130,7 +130,7 @@ def _facing(walk: _Walk, right: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _rounds(after: list[int]) -> list[list[int]]:
-    """The edges of each closed walk."""
+    """Return the edges of each closed walk."""
     seen, rounds = bytearray(len(after)), list[list[int]]()
     for first in range(len(after)):
         edges, edge = list[int](), first
@@ -144,7 +144,7 @@ def _rounds(after: list[int]) -> list[list[int]]:
 
 
 def _vertices(walk: _Walk, edges: list[int]) -> NDArray[np.float64]:
-    """Where the walk turns, x and y; where it goes through a corner, a vertex on either side."""
+    """Return the points (x, y) where the walk turns; a corner that it crosses has a vertex on either side."""
     before = np.array(edges)
     turns = before[walk.headings[before] != walk.headings[walk.after[before]]]
     after = walk.after[turns]
@@ -155,7 +155,7 @@ def _vertices(walk: _Walk, edges: list[int]) -> NDArray[np.float64]:
     both = np.stack([points, points], axis=1)
     for side, edges_there, sign in ((0, turns, -1), (1, after, 1)):
         headings, corners = walk.headings[edges_there[through]], walk.starts[after[through]]
-        axis = 1 - headings % 2  # Of (y, x), along the edge: the vertex lies there before the corner, or behind it.
+        axis = 1 - headings % 2  # Along the edge, in (y, x): the vertex lies before or behind the corner.
         along = np.take_along_axis(corners + sign * INSET * _STEPS[headings], axis[:, None], axis=1)[:, 0]
         both[np.flatnonzero(through), side, 1 - axis] = along
     return np.asarray(both[np.stack([np.ones_like(through), through], axis=1)])

@@ -1,4 +1,4 @@
-"""What a run found in its photos, from its records and its pictures."""
+"""The objects that a run found in its photos, from its records and pictures."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,25 +12,25 @@ from wsseg.runs.record import Record
 
 
 def check_masks(records: Sequence[Record]) -> None:
-    """ValueError names a photo of which the run wrote neither masks nor labels."""
+    """Raise ValueError if the run wrote neither masks nor labels of a photo."""
     for record in records:
         masks = sum("mask" in finding.outputs for finding in record.findings)
         if "labels" not in record.outputs and (masks == 0 or masks < len(record.findings)):
             raise ValueError(
-                f"run must hold a mask of each photo, got none of {record.name}; segment with --write mask, or with "
+                f"run must hold a mask of each photo, got none of '{record.name}'; segment with --write mask, or with "
                 "--together and --write labels"
             )
 
 
-def photo_of(record: Record, folder: Path, *, max_pixels: int) -> AnnotatedPhoto:
-    """The photo and its objects, from pictures below the folder.
+def annotated_photo(record: Record, folder: Path, *, max_pixels: int) -> AnnotatedPhoto:
+    """Return the photo of a record with its objects, which are read from the pictures below the folder.
 
-    An object is all that was found of a target; where targets were told apart together and the run wrote instances too,
-    it is a connected part of that. Targets of which nothing was found are none.
+    An object is the whole mask of a target, or one connected component of it if the run wrote instances. A target that
+    was not found has no object.
     """
-    found = list((_of_labels if "labels" in record.outputs else _of_masks)(record, folder, max_pixels))
+    found = list((_label_masks if "labels" in record.outputs else _masks)(record, folder, max_pixels))
     for _, mask in found:
-        check_same_size(mask, found[0][1], f"masks of {record.name}")
+        check_same_size(mask, found[0][1], f"masks of '{record.name}'")
     objects = tuple(
         AnnotatedObject(category=finding.category, mask=mask, confidence=finding.confidence)
         for number, mask in found
@@ -41,24 +41,26 @@ def photo_of(record: Record, folder: Path, *, max_pixels: int) -> AnnotatedPhoto
     return AnnotatedPhoto(name=record.name, input=record.place, size=(height, width), objects=objects)
 
 
-def _of_masks(record: Record, folder: Path, max_pixels: int) -> Iterator[tuple[int, Mask]]:
-    """Masks, each with the number of its finding."""
+def _masks(record: Record, folder: Path, max_pixels: int) -> Iterator[tuple[int, Mask]]:
+    """Yield the mask of each finding with the finding's number."""
     for number, finding in enumerate(record.findings):
         yield number, read_mask(folder / finding.outputs["mask"], max_pixels=max_pixels)
 
 
-def _of_labels(record: Record, folder: Path, max_pixels: int) -> Iterator[tuple[int, Mask]]:
+def _label_masks(record: Record, folder: Path, max_pixels: int) -> Iterator[tuple[int, Mask]]:
+    """Yield the mask of each label, or of each instance of it, with the finding's number."""
     labels = read_labels(folder / record.outputs["labels"], max_pixels=max_pixels)
-    parts = np.zeros_like(labels)
+    instances = np.zeros_like(labels)
     if "instances" in record.outputs:
-        parts = read_labels(folder / record.outputs["instances"], max_pixels=max_pixels)
-        check_same_size(labels, parts, f"labels and instances of {record.name}")
+        instances = read_labels(folder / record.outputs["instances"], max_pixels=max_pixels)
+        check_same_size(labels, instances, f"labels and instances of '{record.name}'")
     if labels[labels != UNKNOWN].max(initial=0) > len(record.findings):
         raise ValueError(
-            f"labels of {record.name} must be of its {len(record.findings)} targets, got others; segment it anew"
+            f"labels of '{record.name}' must be those of its {len(record.findings)} targets, got others; "
+            "segment the photo again"
         )
     for number in range(len(record.findings)):
         mask = labels == number + 1
-        # Where nothing was found, an empty mask still tells the photo's size.
-        for part in np.unique(parts[mask]) if mask.any() else [0]:
-            yield number, mask & (parts == part)
+        # An empty mask still has the photo's size.
+        for instance in np.unique(instances[mask]) if mask.any() else [0]:
+            yield number, mask & (instances == instance)

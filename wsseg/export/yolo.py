@@ -1,10 +1,10 @@
-"""YOLO segmentation: a text file of polygons for each photo, as Ultralytics trains on.
+"""YOLO segmentation: a text file of polygons for each photo, for training with Ultralytics.
 
-https://docs.ultralytics.com/datasets/segment/: a line is an object, its category's index from 0 and the x and y of its
-polygon's vertices as shares of the photo's width and height. A hole is joined to the outline, see outlines.py. Of an
-object of several parts each is a line, and so an object to the reader: the lines that could join them would be drawn.
+https://docs.ultralytics.com/datasets/segment/: a line is an object. It has the category's index from 0, and the x and y
+of the polygon's vertices as shares of the photo's width and height. A hole is joined to the outline, see outlines.py.
+An object of several components becomes several lines, and so several objects: lines that join them would be drawn.
 
-`data.yaml` names the photos in `images` for training and for validation, for a run is of no such halves.
+`data.yaml` names `images` for training and for validation, because a run has no such split.
 """
 
 from collections import Counter
@@ -15,60 +15,64 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from wsseg.export.annotations import AnnotatedPhoto, File, Loss, Pieces, Plan, check_unicode, copied
+from wsseg.export.annotations import AnnotatedPhoto, Entries, File, Loss, Plan, photo_copy
+from wsseg.export.checks import check_printable
 from wsseg.export.outlines import outlines
 
 SUFFIXES: Final = frozenset(
     f".{kind}"
     for kind in ("avif", "bmp", "dng", "heic", "heif", "jp2", "jpeg", "jpg", "mpo", "png", "tif", "tiff", "webp")
 )
-"""Of photos that Ultralytics finds (`IMG_FORMATS` in `ultralytics/data/utils.py`, 8.4)."""
+"""Suffixes of the photos that Ultralytics finds (`IMG_FORMATS` in `ultralytics/data/utils.py`, 8.4)."""
 
 
-def yolo(plan: Plan) -> Pieces:
-    """A photo in which nothing was found has an empty file, which Ultralytics takes for background."""
-    check_unicode(plan.categories, "categories")
+def yolo(plan: Plan) -> Entries:
+    """Yield `data.yaml` and a file for each photo; an empty file means background to Ultralytics."""
+    check_printable(plan.categories, "categories")
     _check_names([name.name for name in plan.names])
-    yield File("data.yaml", [_data(plan.categories).encode()])
+    yield File("data.yaml", [_data_yaml(plan.categories).encode()])
     numbers = {category: number for number, category in enumerate(plan.categories)}
     for photo in plan.photos:
         yield from _lines(photo, numbers)
         if plan.copies:
-            yield copied(photo, f"images/{photo.copy}")
+            yield photo_copy(photo, f"images/{photo.copy}")
 
 
 def _check_names(names: list[str]) -> None:
     for name in names:
-        # The reader swaps the last `images` of a path for `labels`.
+        # Ultralytics replaces the last `images` of a path by `labels`.
         if "images" in PurePosixPath(name).parts[:-1]:
-            raise ValueError(f"names of photos must have no folder called images, got {name!r}; rename that folder")
+            raise ValueError(f"names of photos must not have a folder called images, got {name!r}; rename that folder")
 
 
-def _data(categories: tuple[str, ...]) -> str:
+def _data_yaml(categories: tuple[str, ...]) -> str:
+    """Return the text of `data.yaml`."""
     names = "".join(f"  {number}: {_quoted(category)}\n" for number, category in enumerate(categories))
     return f"train: images\nval: images\nnames:\n{names}"
 
 
 def _quoted(text: str) -> str:
-    """A string of YAML."""
+    """Return the text as a YAML string."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
 def _lines(photo: AnnotatedPhoto, numbers: dict[str, int]) -> Iterator[File | Loss]:
     height, width = photo.size
-    lines, parts = list[str](), Counter[str]()
+    lines, split = list[str](), Counter[str]()
     for each in photo.objects:
         polygons = outlines(each.mask)
         lines += [_line(numbers[each.category], polygon / (width, height)) for polygon in polygons]
-        parts[each.category] += len(polygons) if len(polygons) > 1 else 0
+        split[each.category] += len(polygons) if len(polygons) > 1 else 0
     yield File(f"labels/{photo.name}.txt", ["".join(lines).encode()])
-    for category, count in (+parts).items():
-        yield Loss(photo.name, f"that {count} parts of {category} belong together")
+    for category, count in (+split).items():
+        yield Loss(photo.name, f"the link between {count} components of {category}")
     suffix = PurePosixPath(photo.copy).suffix
     if suffix.lower() not in SUFFIXES:
-        yield Loss(photo.name, f"all, since YOLO passes over photos called {suffix or 'nothing'}")
+        ending = f"that end in {suffix}" if suffix else "without a suffix"
+        yield Loss(photo.name, f"the whole photo, because YOLO skips files {ending}")
 
 
 def _line(number: int, polygon: NDArray[np.float64]) -> str:
+    """Return a line of a label file."""
     return f"{number} {' '.join(f'{share:.8f}' for share in polygon.ravel())}\n"
