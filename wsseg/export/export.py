@@ -54,7 +54,7 @@ class Export:
     failed: tuple[str, ...]
     """Names of photos that are left out because the run failed on them."""
     losses: tuple[Loss, ...]
-    """What the format could not hold: each has the `photo`'s name, and what is `lost` as text."""
+    """Information that the format cannot hold: each loss names the `photo`, and says what is `lost`."""
 
 
 def export_run(
