@@ -25,6 +25,9 @@ Result = TypeVar("Result")
 Stage: TypeAlias = Literal["saliency", "seeds", "mixtures", "energy", "mask", "hints"]
 """The part of the method that a number belongs to."""
 
+EMBEDDED: Final = "efficientnet_lite0"
+"""The classifier that needs no download."""
+
 MAX_PIXELS: Final = 100_000_000
 """A photo of more pixels than this is refused unless the caller allows more."""
 

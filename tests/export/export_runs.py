@@ -41,7 +41,7 @@ class Seen(NamedTuple):
     mask: Mask
 
 
-def parts_of(mask: Mask) -> list[Mask]:
+def components_of(mask: Mask) -> list[Mask]:
     """Its 8-connected components."""
     count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
     return [labels == number for number in range(1, count)]

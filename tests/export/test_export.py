@@ -59,9 +59,7 @@ class TestOut:
         thesis = out if out.suffix else out / "thesis.tex"
         thesis.parent.mkdir(exist_ok=True)
         thesis.write_text("mine")
-        with pytest.raises(
-            FileExistsError, match="^out must be new or empty, got '.*'; choose another name"
-        ):
+        with pytest.raises(FileExistsError, match="^out must be new or empty, got '.*'; choose another name"):
             export_run(small, to, out)
         assert thesis.read_text() == "mine"
         export_run(small, to, out, force=True)
@@ -97,9 +95,7 @@ class TestOut:
     def test_one_of_another_kind_is_refused(self, small: Path, tmp_path: Path, to: str) -> None:
         (tmp_path / "file.txt").write_text("mine")
         for out in (tmp_path / "file.txt", "s3://bucket/out"):
-            with pytest.raises(
-                (ValueError, FileExistsError), match="^out must be (a file that|a folder|on a disk)"
-            ):
+            with pytest.raises((ValueError, FileExistsError), match="^out must be (a file that|a folder|on a disk)"):
                 export_run(small, to, out, force=True)
 
 

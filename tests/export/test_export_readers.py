@@ -13,7 +13,7 @@ from export_runs import (
     Seen,
     check_equal,
     exported,
-    parts_of,
+    components_of,
 )
 
 from wsseg.arrays import Mask
@@ -69,7 +69,7 @@ class TestReaders:
 
     def test_yolo(self, read_by: Any, run: Path, wanted: list[Seen], tmp_path: Path) -> None:
         seen = read_by("yolo", exported(run, "yolo", tmp_path, photos=True))
-        parts = [each._replace(mask=part) for each in wanted for part in parts_of(each.mask)]
+        parts = [each._replace(mask=part) for each in wanted for part in components_of(each.mask)]
         exact = [each._replace(category=each.category[:-6]) for each in seen if each.category.endswith(" exact")]
         check_equal(exact, parts)
         trained = [each for each in seen if each.category.endswith(" trained")]

@@ -6,7 +6,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
-from export_runs import MASKS, OLD_NUMPY, parts_of
+from export_runs import MASKS, OLD_NUMPY, components_of
 from hypothesis import assume, given
 from numpy.typing import NDArray
 from pycocotools import mask as cocomask
@@ -42,7 +42,7 @@ def area_of(polygon: NDArray[np.float64]) -> float:
 class TestOutlines:
     @given(MASKS)
     def test_a_polygon_of_each_component_covers_it(self, mask: Mask) -> None:
-        polygons, parts = outlines(mask), parts_of(mask)
+        polygons, parts = outlines(mask), components_of(mask)
         assert len(polygons) == len(parts)
         for polygon, part in zip(polygons, sorted(parts, key=lambda part: int(part.argmax())), strict=True):
             np.testing.assert_array_equal(covered(polygon, mask.shape), part)

@@ -213,7 +213,7 @@ def test_adapt_learns_from_folders_and_reports_the_photos_that_fail(tmp_path: Pa
 def test_adapt_refuses_at_once_what_needs_no_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], message: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, "wsseg.segmenting.segmenter", None)
+    monkeypatch.setitem(sys.modules, "wsseg.segmenting.segmenter", None)  # The network would be loaded there.
     with pytest.raises(ValueError, match=message):
         adapt(tmp_path / "nowhere", **given)
 

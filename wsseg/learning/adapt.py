@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from wsseg.classifier.head import Head
-from wsseg.classifier.weights import EMBEDDED
 from wsseg.engines.stream import workers_for
 from wsseg.files.find import find_photos
 from wsseg.files.names import Source
-from wsseg.recipe import MAX_PIXELS, RECIPES, Recipe, recipe_named
+from wsseg.recipe import EMBEDDED, MAX_PIXELS, RECIPES, Recipe, recipe_named
 
 if TYPE_CHECKING:
     from wsseg.classifier.classifier import Classifier

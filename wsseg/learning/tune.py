@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 from wsseg.arrays import check_same_size
 from wsseg.classifier.categories import Target
 from wsseg.classifier.head import Head, read_head
-from wsseg.classifier.weights import EMBEDDED
 from wsseg.evaluation.truths import files_by_name
 from wsseg.files.masks import read_truth
 from wsseg.files.photos import read_image
 from wsseg.learning.adapt import with_objectness
 from wsseg.learning.tuning import SCORED_SIDE, Example, Tuning, check_counts, shrunk_example, tuning_from_examples
-from wsseg.recipe import FOLDS, TRIALS, Recipe, recipe_named
+from wsseg.recipe import EMBEDDED, FOLDS, TRIALS, Recipe, recipe_named
 
 if TYPE_CHECKING:
     from wsseg.classifier.classifier import Classifier
