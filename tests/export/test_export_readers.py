@@ -12,8 +12,8 @@ import pytest
 from export_runs import (
     Seen,
     check_equal,
-    exported,
     components_of,
+    exported,
 )
 
 from wsseg.arrays import Mask
