@@ -184,7 +184,7 @@ class TestGain:
     )
     def test_the_verdict_is_plain(self, after: float, interval: tuple[float, float], verdict: str) -> None:
         found = Tuning(
-            base=Recipe(), recipe=Recipe(prior=3.0), before={"a": 0.5}, after={"a": after}, interval=interval
+            base=Recipe(), recipe=Recipe(prior=3.0), before={"a": 0.5}, after={"a": after}, interval=Interval(*interval)
         )
         assert found.verdict.startswith(verdict)
         assert found.as_toml().startswith(

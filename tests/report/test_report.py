@@ -23,9 +23,11 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from wsseg.files.encode import write_labels, write_mask, write_picture
 from wsseg.files.text import escape_unprintable
 from wsseg.recipe import RECIPES
-from wsseg.report import drawing, page, summary
-from wsseg.report.page import WITHIN, is_report, write_report
-from wsseg.report.summary import risk_coverage
+from wsseg.report import page
+from wsseg.report.charts import histogram_of, risk_coverage
+from wsseg.report.page import INSIDE, is_report, write_report
+from wsseg.report.pictures import picture_side
+from wsseg.report.summary import recipe_text
 from wsseg.runs.record import LINES, RUN, Finding, Record
 
 HOSTILE = (
@@ -185,7 +187,7 @@ def test_large_photos_are_reduced(made: Made) -> None:
 
 
 def test_more_photos_are_smaller() -> None:
-    sides = [drawing.picture_side(rows) for rows in (0, 1, 100, 200, 250, 10**6)]
+    sides = [picture_side(rows) for rows in (0, 1, 100, 200, 250, 10**6)]
     assert sides == [960, 960, 800, 565, 505, 448]
 
 
@@ -195,15 +197,22 @@ def test_the_page_sums_up(three: Made) -> None:
     three.add("d", three.found("d", status="weak", reasons=("because",)))
     three.written(truths=three.truths)
     text = " ".join(re.sub(r"<[^>]*>", " ", three.page.read_text().partition("<script")[0]).split())
-    for part in ("photos 5", "done 4", "failed 1", "weak 1", "no object 0", "mean IoU 0.583 of 3, 2 without"):
+    for part in (
+        "photos 5",
+        "done 4",
+        "failed 1",
+        "weak 1",
+        "no object 0",
+        "mean IoU 0.583 over 3 masks, 2 not scored",
+    ):
         assert part in text
     assert "recipe fast · classifier net" in text
-    assert "Scores, errors and the risk appear" not in text
+    assert "Add truths to see scores" not in text
 
 
 def test_a_recipe_that_has_no_name_is_told_by_what_differs(made: Made) -> None:
-    assert summary._recipe(RECIPES["default"].as_dict()) == "default"
-    assert summary._recipe({**RECIPES["fast"].as_dict(), "smoothness": 7.0}) == "fast with smoothness 7.0"
+    assert recipe_text(RECIPES["default"].as_dict()) == "default"
+    assert recipe_text({**RECIPES["fast"].as_dict(), "smoothness": 7.0}) == "fast with smoothness 7.0"
 
 
 def test_without_truths_it_says_how_to_have_scores(three: Made) -> None:
@@ -294,7 +303,7 @@ def test_a_run_of_nothing_or_of_odd_settings_has_a_page(made: Made) -> None:
     ("told", "said"),
     [
         ({"input": "/nowhere/a.png"}, "must be readable"),
-        ({"hash": "0" * 64}, "photo must be the one that the run saw, got another"),
+        ({"hash": "0" * 64}, "photo must be unchanged since the run, got another"),
         ({"input": "s3://bucket/a.png"}, "photo must be on a disk to be shown"),
         ({"input": "http://127.0.0.1:9/a.png"}, "photo must be on a disk to be shown"),
         ({"input": "/dev/zero"}, "must be a regular file"),
@@ -370,7 +379,7 @@ def test_truths_need_masks(made: Made) -> None:
     made.add("a", Finding(category="cat", probability=0.5))
     made.truth("a")
     with pytest.raises(
-        ValueError, match=r"^truths must be of a run with masks on a disk, got .*; segment with --write"
+        ValueError, match=r"^run must hold masks on a disk to compare with truths, got '.*'; segment with --write"
     ):
         made.written(truths=made.truths)
 
@@ -461,7 +470,9 @@ def test_an_earlier_report_is_replaced_but_no_other_file(three: Made) -> None:
     assert is_report(three.page)
     three.written()
     three.page.write_text("my thesis")
-    with pytest.raises(FileExistsError, match=f"^out must be new or an earlier report, got {three.page}; name another"):
+    with pytest.raises(
+        FileExistsError, match=f"^out must be new or an earlier report, got '{three.page}'; choose another"
+    ):
         three.written()
     assert three.page.read_text() == "my thesis"
     three.written(force=True)
@@ -473,7 +484,7 @@ def test_the_page_s_name_says_what_it_is(three: Made, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^out must end in \.html, got"):
         write_report(three.folder, tmp_path / "report.pdf")
     (tmp_path / "folder.html").mkdir()
-    with pytest.raises(FileExistsError, match=r"; name a file$"):
+    with pytest.raises(FileExistsError, match=r"; give the name of a file$"):
         write_report(three.folder, tmp_path / "folder.html", force=True)
 
 
@@ -492,9 +503,9 @@ def breaking_at(number: int) -> Callable[[Sequence[Any]], Iterator[Any]]:
     return track
 
 
-@pytest.mark.parametrize("within", [WITHIN, 1])
-def test_it_is_written_whole_or_not_at_all(three: Made, within: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page, "WITHIN", within)
+@pytest.mark.parametrize("inside", [INSIDE, 1])
+def test_it_is_written_whole_or_not_at_all(three: Made, inside: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "INSIDE", inside)
     three.save()
     with pytest.raises(KeyboardInterrupt):
         write_report(three.folder, three.page, track=breaking_at(1))
@@ -512,7 +523,7 @@ def files_below(folder: Path) -> dict[Path, bytes]:
 
 def test_pictures_of_many_lie_beside_it(three: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     beside = three.page.parent / "report_files"
-    monkeypatch.setattr(page, "WITHIN", 2)
+    monkeypatch.setattr(page, "INSIDE", 2)
     data = three.written(truths=three.truths)
     (folder,) = beside.iterdir()
     assert data["base"] == f"report_files/{folder.name}/"
@@ -525,13 +536,13 @@ def test_pictures_of_many_lie_beside_it(three: Made, monkeypatch: pytest.MonkeyP
     mine.mkdir()
     three.written(truths=three.truths)
     assert not folder.exists() and len(list(beside.iterdir())) == 2
-    monkeypatch.setattr(page, "WITHIN", 3)
+    monkeypatch.setattr(page, "INSIDE", 3)
     three.written(truths=three.truths)
     assert list(beside.iterdir()) == [mine]
 
 
 def test_the_folder_beside_it_is_named_in_the_page_s_addresses(three: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page, "WITHIN", 0)
+    monkeypatch.setattr(page, "INSIDE", 0)
     three.page = three.page.with_name("javascript:a b#?%.html")
     assert three.written()["base"].startswith("javascript%3Aa%20b%23%3F%25_files/wsseg-report-")
 
@@ -552,10 +563,10 @@ def test_progress_goes_through_every_photo(three: Made) -> None:
 
 
 def test_the_histogram_counts_every_mask_once() -> None:
-    plot = summary._histogram("IoU", [0, 0.04, 0.06, 1, 1, 1])
-    assert plot["most"] == 3
-    assert [round(bar["height"] * 3) for bar in plot["bars"]] == [2, 1, *[0] * 17, 3]
-    assert plot["bars"][0]["title"] == "IoU 0.00 to 0.05: 2"
+    plot = histogram_of("IoU", [0, 0.04, 0.06, 1, 1, 1])
+    assert plot.most == 3
+    assert [round(bar.height * 3) for bar in plot.bars] == [2, 1, *[0] * 17, 3]
+    assert plot.bars[0].title == "IoU 0.00 to 0.05: 2"
 
 
 def test_risk_is_the_mean_of_the_surest() -> None:
@@ -678,7 +689,7 @@ class TestInABrowser:
         page.get_by_role("button", name="dog").first.click()
         assert names_in(page) == ["p10"]
         page.fill("#filter", "nothing like it")
-        assert page.locator("#grid").inner_text() == "Nothing fits the filter."
+        assert page.locator("#grid").inner_text() == "No photo matches the filter."
 
     def test_the_arrows_move_and_escape_closes(self, opened: Opened, thirty: Made) -> None:
         page = opened(thirty.page)
@@ -787,7 +798,7 @@ class TestInABrowser:
         page.locator(".card").first.focus()
         page.keyboard.press("End")
         page.keyboard.press("Enter")
-        assert "no. 1999" in page.locator("#told").inner_text()
+        assert "no. 1999" in page.locator("#about").inner_text()
         page.keyboard.press("Escape")
         assert page.evaluate(nodes) < 1500
         page.evaluate("scrollTo(0, document.body.scrollHeight / 2)")

@@ -1,1 +1,1 @@
-"""A page that shows a run."""
+"""The report: a page that shows a run."""

@@ -1,51 +1,41 @@
-"""A page to look at: what a run did, the best and the worst of it, and every picture.
+"""A page that shows a run: its figures, its best and worst masks, and every picture.
 
-The page opens from a disk, without network or server. All that a run or a folder says is text in it, never markup: what
-the page holds is escaped as HTML by Jinja or lies as JSON in a block of data, its script puts it in as text, and its
-content security policy admits no script, style, or connection but its own.
+The page opens from a disk, without network or server. Its making goes one way: run, rows, pictures, page.
 """
 
-import base64
-import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from os import PathLike
 from pathlib import Path
 from typing import Final
 
-import jinja2
-
-from wsseg import __version__
 from wsseg.evaluation.truths import Reading
-from wsseg.files.store import is_local, path_of, replacing
-from wsseg.files.text import escape_unprintable
-from wsseg.pictures.overlay import ERRORS
+from wsseg.files.store import path_of, replacing
 from wsseg.recipe import MAX_PIXELS
-from wsseg.report.drawing import Drawer, picture_side, picture_store
-from wsseg.report.judged import Judged, Track, judged_run
-from wsseg.report.rows import Row
-from wsseg.report.summary import KINDS, categories_of, charts_of, kind_of_run, summary_of
-from wsseg.runs.record import Run, read_run
+from wsseg.report.pictures import PictureMaker, picture_side
+from wsseg.report.render import html_of
+from wsseg.report.rows import rows_of
+from wsseg.report.scored import Track, scored_run
+from wsseg.report.store import picture_store
+from wsseg.runs.record import read_run
 
-WITHIN: Final = 300
-"""Rows whose pictures the page itself holds; those of more lie beside it."""
+INSIDE: Final = 300
+"""Most rows of a page that holds its own pictures; the pictures of a longer page lie beside it."""
 
 MARK: Final = b'<meta name="generator" content="wsseg report'
-"""What every such page holds near its beginning."""
+"""A tag near the start of every report."""
 
-_HEAD: Final = 2000
-"""Bytes of that."""
+HEAD: Final = 2000
+"""Bytes at the start of a page that hold the mark."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A page that was written."""
+    """A report that was written."""
 
     page: Path
     photos: int
     problems: tuple[str, ...]
-    """A sentence on each photo that could not be shown as the run has it."""
+    """A sentence about each picture that could not be shown."""
 
 
 def write_report(
@@ -62,99 +52,66 @@ def write_report(
     force: bool = False,
     track: Track = iter,
 ) -> Report:
-    """Writes a page about the run to `out`, an .html file, whole or not at all.
+    """Write a page about a run, completely or not at all.
 
-    Up to `WITHIN` findings it holds its pictures itself; those of more lie in a folder beside it, `report_files` for
-    `report.html`. Photos are read again from where the run read them, and shown if they are on this machine and still
-    the same. With `truths`, which are read as `evaluate` reads them, by `layout`, `split`, `coding`, `category` and
-    `void`, the page has scores and errors. A photo of more than `max_pixels` is not shown. `track` goes through what is
-    done, and may show how far it is.
+    A page of up to 300 findings holds its pictures. The pictures of more findings lie in a folder beside it:
+    `report_files` for `report.html`. Photos are read again from where the run read them, and shown if they are on this
+    machine and unchanged. With truths, the page also has scores and errors.
 
-    An earlier report is replaced; FileExistsError when `out` is any other file, unless `force`. ValueError when there
-    is no run, or when there are truths but no masks on a disk to compare with them.
+    Parameters
+    ----------
+    run : str or path
+        Folder that `wsseg segment` or `wsseg saliency` wrote; it may be in object storage, `s3://...`.
+    out : str or path
+        The page, which ends in .html. An earlier report is replaced.
+    truths : str, path or None
+        Folder of truths for the run's masks.
+    layout, split, coding, category, void : optional
+        How the truths are read, as in `evaluate`.
+    max_pixels : int
+        Larger photos are not shown.
+    force : bool
+        Replace a file that is not a report.
+    track : callable
+        Iterates over the truths, if there are any, and over the photos; it may show progress.
+
+    Returns
+    -------
+    Report
+        The page, the number of photos, and a sentence about each picture that could not be shown.
+
+    Raises
+    ------
+    ValueError
+        If there is no run, or if it has no masks on a disk to compare with the truths.
+    FileExistsError
+        If `out` is a folder, or a file that is not a report and `force` is not set.
     """
     page, found = Path(out), read_run(path_of(run) if isinstance(run, str) else run)
     _check_out(page, force=force)
     reading = Reading(layout=layout, split=split, coding=coding, category=category, void=void)
-    judged = judged_run(found, Path(truths), reading, track) if truths is not None else None
+    scored = scored_run(found, Path(truths), reading, track) if truths is not None else None
     size = sum(max(1, len(record.findings)) for record in found.records)
-    with picture_store(page, within=size <= WITHIN) as (base, keep):
-        drawer = Drawer(folder=found.folder, judged=judged, side=picture_side(size), max_pixels=max_pixels, keep=keep)
-        rows = [row for record in track(found.records) for row in drawer.rows(record)]
-        text = _page(found, rows, judged, base, drawer)
+    with picture_store(page, inside=size <= INSIDE) as store:
+        pictures = PictureMaker(
+            folder=found.folder, scored=scored, store=store, side=picture_side(size), max_pixels=max_pixels
+        )
+        rows = [row for record in track(found.records) for row in rows_of(record, scored, pictures)]
+        html = html_of(found, rows, store, pictures.problems, scored=scored is not None)
         with replacing(page) as file:
-            file.write(text)
-    return Report(page=page, photos=len(found.records), problems=tuple(drawer.problems))
+            file.write(html.encode())
+    return Report(page=page, photos=len(found.records), problems=tuple(pictures.problems))
 
 
 def _check_out(page: Path, *, force: bool) -> None:
     if page.suffix.lower() != ".html":
-        raise ValueError(f"out must end in .html, got {page}; browsers know a page by that")
+        raise ValueError(f"out must end in .html, got '{page}'; add .html, so that browsers open it as a page")
     if page.is_dir() or (page.exists() and not force and not is_report(page)):
-        remedy = "name a file" if page.is_dir() else "name another or use --force"
-        raise FileExistsError(f"out must be new or an earlier report, got {page}; {remedy}")
+        remedy = "give the name of a file" if page.is_dir() else "choose another name or use force (--force)"
+        raise FileExistsError(f"out must be new or an earlier report, got '{page}'; {remedy}")
 
 
 def is_report(page: Path) -> bool:
-    """Whether the file is a page by `write_report`."""
+    """Return whether the file is a page by `write_report`."""
     with page.open("rb") as file:
-        return MARK in file.read(_HEAD)
-
-
-def _page(run: Run, rows: Sequence[Row], judged: Judged | None, base: str, drawer: Drawer) -> bytes:
-    """The page itself; equal runs and pictures make equal bytes."""
-    style, script = (_template(name) for name in ("report.css", "report.js"))
-    what = kind_of_run(run)
-    data = {
-        "base": base,
-        "kinds": ["photo", *KINDS[what]],
-        "flags": KINDS[what],
-        "rows": [row.as_json() for row in rows],
-    }
-    template = _environment().get_template("report.html")
-    page = template.render(
-        version=__version__,
-        style=style,
-        script=script,
-        policy=_policy(style, script, base),
-        data=data,
-        addresses=drawer.addresses,
-        title=escape_unprintable(run.folder.resolve().name if is_local(run.folder) else run.folder.name),
-        folder=escape_unprintable(str(run.folder)),
-        summary=summary_of(run, rows, judged),
-        charts=charts_of(rows),
-        categories=categories_of(rows),
-        errors={kind: f"#{bytes(color).hex()}" for kind, color in ERRORS.items()} if judged else {},
-        problems=[escape_unprintable(problem) for problem in drawer.problems],
-        judged=judged is not None,
-    )
-    return page.encode()
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("wsseg.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # Scores keep their order.
-    return environment
-
-
-def _template(name: str) -> str:
-    return (resources.files("wsseg.report") / "templates" / name).read_text("utf-8")
-
-
-def _policy(style: str, script: str, base: str) -> str:
-    """What the page may load: its own style and script, by their hashes, and pictures; nothing from a network."""
-    pictures = "data:" if base.startswith("data:") else "'self' file:"
-    return (
-        f"default-src 'none'; img-src {pictures}; style-src {_hash(style)}; script-src {_hash(script)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+        return MARK in file.read(HEAD)

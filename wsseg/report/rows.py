@@ -1,19 +1,14 @@
-"""The rows of a report."""
+"""The rows of a report: one for each finding, or for a photo without any."""
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
 
-
-@dataclass(frozen=True, kw_only=True)
-class Shown:
-    """What there is to see of a photo or of a finding."""
-
-    made: dict[str, int] = field(default_factory=dict)
-    """Which of the page's pictures it is, by kind. A veil, a tint and errors are laid on the photo."""
-    lacking: dict[str, str] = field(default_factory=dict)
-    """Why there is none of a kind, where the run does not lack it as a whole."""
+from wsseg.files.encode import VOC_COLORS
+from wsseg.files.text import escape_unprintable
+from wsseg.report.pictures import PictureMaker, Shown
+from wsseg.report.scored import ScoredRun, mask_name
+from wsseg.runs.record import Record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,23 +26,58 @@ class Row:
     confidence: float | None = None
     reasons: Sequence[str] = ()
     color: str = ""
-    """That of its label in a map of several."""
+    """The color of its label in a map of several labels."""
     scores: Mapping[str, float] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, Any]:
-        """What of it there is, for the page's script."""
-        told = asdict(self)
-        told |= told.pop("shown")
-        return {name: value for name, value in told.items() if value not in ("", None, (), [], {})}
+    def as_json(self) -> dict[str, object]:
+        """Return the values that are not empty, for the page's script."""
+        values = asdict(self)
+        values |= values.pop("shown")
+        return {name: value for name, value in values.items() if value not in ("", None, (), [], {})}
 
 
-def finite_number(value: object) -> float | None:
-    """What a record says, which JSON may not be able to; None for no number."""
+def rows_of(record: Record, scored: ScoredRun | None, pictures: PictureMaker) -> list[Row]:
+    """Return a row for each finding of a photo, or one row for a photo without findings."""
+    photo = Row(
+        name=escape_unprintable(record.name),
+        input=escape_unprintable(record.input),
+        error=escape_unprintable(record.error),
+        seconds=sum(_finite(spent) or 0 for spent in record.seconds.values()),
+        shown=pictures.of_photo(record),
+        status="failed" if record.error else "",
+    )
+    rows = [_finding_row(photo, record, number, scored, pictures) for number in range(len(record.findings))]
+    return rows or [photo]
+
+
+def _finding_row(photo: Row, record: Record, number: int, scored: ScoredRun | None, pictures: PictureMaker) -> Row:
+    finding = record.findings[number]
+    name = mask_name(finding, record)
+    return replace(
+        photo,
+        category=escape_unprintable(finding.category),
+        probability=_finite(finding.probability),
+        confidence=_finite(finding.confidence),
+        status=escape_unprintable(finding.status or ""),
+        reasons=[escape_unprintable(str(reason)) for reason in finding.reasons],
+        color=_label_color(number + 1) if record.outputs else "",
+        scores=_finite_scores(scored.scores.get(name, {})) if scored else {},
+        shown=photo.shown if record.outputs else pictures.of_finding(finding, name, photo.shown),
+    )
+
+
+def _label_color(label: int) -> str:
+    """Return the color of a label in a map of labels, `#rrggbb`."""
+    return "#" + bytes(VOC_COLORS[label % len(VOC_COLORS)]).hex()
+
+
+def _finite(value: object) -> float | None:
+    """Return the number, rounded, or None if the record has no number that JSON can hold."""
     if not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
         return None
     return round(value, 6)
 
 
-def known_scores(scores: Mapping[str, float]) -> dict[str, float]:
-    numbers = {name: finite_number(value) for name, value in scores.items()}
+def _finite_scores(scores: Mapping[str, float]) -> dict[str, float]:
+    numbers = {name: _finite(value) for name, value in scores.items()}
     return {name: value for name, value in numbers.items() if value is not None}

@@ -9,7 +9,7 @@
   };
   const GAP = 16, CAPTION = 5.25, FLAT = 3, OVERSCAN = 600, ALL = "all";
 
-  // All that a run says becomes text by textContent: none of it is ever parsed as HTML.
+  // Text from a run is set as textContent; it is never parsed as HTML.
   const make = (tag, className = "", text = "", ...children) => {
     const element = document.createElement(tag);
     if (className) element.className = className;
@@ -28,20 +28,20 @@
   const shown = (value, digits = 2) => (value === undefined ? "–" : value.toFixed(digits));
   const slug = (status) => (["ok", "weak", "no object", "failed"].includes(status) ? status.replace(" ", "-") : "other");
 
-  // ---------------------------------------------------------------------------------------------------- pictures
+  // Pictures: layers over the photo, or the reason why there is none.
 
-  const LAID = { overlay: ["veil", "tint"], errors: ["errors"] };
+  const LAYERS = { overlay: ["veil", "tint"], errors: ["errors"] };
   const CAUSES = { overlay: ["overlay", "mask", "labels"], errors: ["truth", "mask"] };
 
   const layers = (row, kind) => {
-    const made = row.made || {}, layer = (LAID[kind] || []).find((each) => each in made);
+    const made = row.made || {}, layer = (LAYERS[kind] || []).find((each) => each in made);
     return (layer ? ["photo", layer] : [kind]).filter((each) => each in made);
   };
   const has = (row, kind) => layers(row, kind).length > 0;
   const missing = (row, kind) => {
     const cause = (CAUSES[kind] || [kind]).find((each) => row.lacking && each in row.lacking);
     if (cause) return row.lacking[cause];
-    return row.error ? "the photo failed" : `the run does not hold it: ${data.flags[kind]}`;
+    return row.error ? "the photo failed" : `not in this run; add it with ${data.flags[kind]}`;
   };
   const picture = (row, kind) => {
     const shot = make("span", "shot");
@@ -56,21 +56,21 @@
     return shot;
   };
 
-  // -------------------------------------------------------------------------------------------- order and filter
+  // The order of the cards, and the filter.
 
   const collator = new Intl.Collator("en", { numeric: true });
   const iou = (row) => (row.scores ? row.scores.iou : undefined);
-  const judged = data.rows.some((row) => row.scores);
-  const worth = (row) => (judged ? iou(row) : row.confidence);
+  const scored = data.rows.some((row) => row.scores);
+  const quality = (row) => (scored ? iou(row) : row.confidence);
   const by = (value, sign) => (one, other) => {
     const [a, b] = [value(one), value(other)];
     if (a === undefined || b === undefined) return (a === undefined) - (b === undefined);
     return sign * (typeof a === "string" ? collator.compare(a, b) : a - b);
   };
   const orders = {
-    worst: [judged ? "worst IoU first" : "least confident first", by(worth, 1)],
-    best: [judged ? "best IoU first" : "most confident first", by(worth, -1)],
-    ...(judged && {
+    worst: [scored ? "worst IoU first" : "least confident first", by(quality, 1)],
+    best: [scored ? "best IoU first" : "most confident first", by(quality, -1)],
+    ...(scored && {
       doubtful: ["least confident first", by((row) => row.confidence, 1)],
       sure: ["most confident first", by((row) => row.confidence, -1)],
     }),
@@ -92,14 +92,14 @@
     return found.sort((one, other) => order(one, other) || collator.compare(one.name, other.name));
   };
 
-  // -------------------------------------------------------------------------------------------------------- grid
+  // The grid of cards.
 
-  // Only the cards near the window are in the document, so that thousands of photos cost what dozens do.
+  // Only the cards near the window are in the document, so that thousands of photos cost as little as dozens.
   const grid = at("grid");
   const cards = new Map();
   let rows = [], active = 0, layout = null;
 
-  const measured = () => {
+  const measure = () => {
     const width = grid.clientWidth, all = at("show").value === ALL;
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
     const least = Math.min(width, all ? width : Math.max(152, Math.min(240, width / 2 - GAP)));
@@ -137,7 +137,7 @@
     button.type = "button";
     button.append(shots, caption(row));
     button.tabIndex = index === active ? 0 : -1;
-    button.addEventListener("click", () => view(index));
+    button.addEventListener("click", () => openDetail(index));
     button.addEventListener("focus", () => activate(index));
     item.setAttribute("aria-setsize", rows.length);
     item.setAttribute("aria-posinset", index + 1);
@@ -158,7 +158,7 @@
     for (const [index, item] of cards) {
       if (!wanted.has(index)) { item.remove(); cards.delete(index); }
     }
-    // In the document they lie in their order, for whoever reads it by ear.
+    // Cards keep their order in the document, for screen readers.
     for (const index of [...wanted].sort((a, b) => a - b)) {
       if (cards.has(index)) continue;
       const after = [...cards.keys()].filter((other) => other > index);
@@ -168,20 +168,20 @@
     }
   };
 
-  const lay = () => {
-    layout = measured();
+  const layOut = () => {
+    layout = measure();
     cards.clear();
     grid.replaceChildren();
     grid.style.height = rows.length ? `${offset(rows.length - 1) + layout.height}px` : "";
-    if (!rows.length) grid.append(make("li", "empty", "Nothing fits the filter."));
+    if (!rows.length) grid.append(make("li", "empty", "No photo matches the filter."));
     draw();
   };
-  const renew = () => {
+  const refresh = () => {
     rows = matching();
     active = 0;
     at("count").textContent = `${rows.length} of ${data.rows.length} shown`;
     if (at("errors")) at("errors").hidden = !["errors", ALL].includes(at("show").value);
-    lay();
+    layOut();
   };
   const activate = (index) => {
     const before = cards.get(active);
@@ -190,7 +190,7 @@
     const item = cards.get(index);
     if (item) item.firstChild.tabIndex = 0;
   };
-  const reach = (index) => {
+  const focusOn = (index) => {
     activate(Math.max(0, Math.min(rows.length - 1, index)));
     const top = grid.getBoundingClientRect().top + offset(active);
     const tools = at("tools"), room = getComputedStyle(tools).position === "sticky" ? tools.offsetHeight : 0;
@@ -207,22 +207,22 @@
     if (event.ctrlKey || event.metaKey || event.altKey || !rows.length) return;
     if (event.key in steps) {
       const index = active + steps[event.key];
-      if (index >= 0 && index < rows.length) reach(index);
-    } else if (event.key in ends) reach(ends[event.key]);
+      if (index >= 0 && index < rows.length) focusOn(index);
+    } else if (event.key in ends) focusOn(ends[event.key]);
     else return;
     event.preventDefault();
   });
 
-  // ------------------------------------------------------------------------------------------------------ detail
+  // The detail: one photo with a divider between it and a picture.
 
   const detail = at("detail"), stage = at("stage"), slide = at("slide");
   let current = 0, over = "";
 
-  const cut = (percent) => {
+  const divide = (percent) => {
     slide.value = percent;
     stage.style.setProperty("--cut", `${slide.value}%`);
   };
-  const lift = (kind) => {
+  const showOver = (kind) => {
     const row = rows[current];
     const shot = picture(row, kind);
     over = kind;
@@ -232,7 +232,7 @@
     if (at("errors-over")) at("errors-over").hidden = kind !== "errors";
     for (const button of at("reel").children) button.setAttribute("aria-pressed", button.dataset.kind === kind);
   };
-  const told = (row) => {
+  const factsOf = (row) => {
     const list = make("dl");
     const add = (name, value, className = "") => {
       if (value) list.append(make("div", "", "", make("dt", "", name), make("dd", className, value)));
@@ -249,7 +249,7 @@
     add("photo", row.input);
     return list;
   };
-  const fill = () => {
+  const showDetail = () => {
     const row = rows[current];
     at("detail-name").textContent = row.name;
     at("place").textContent = `${current + 1} of ${rows.length}`;
@@ -260,50 +260,50 @@
       button.type = "button";
       button.dataset.kind = kind;
       button.disabled = !has(row, kind);
-      button.addEventListener("click", () => lift(kind));
+      button.addEventListener("click", () => showOver(kind));
       return button;
     }));
-    at("told").replaceChildren(told(row));
-    lift(over && has(row, over) ? over : data.kinds.slice(1).find((kind) => has(row, kind)) || data.kinds[1]);
+    at("about").replaceChildren(factsOf(row));
+    showOver(over && has(row, over) ? over : data.kinds.slice(1).find((kind) => has(row, kind)) || data.kinds[1]);
   };
-  const view = (index) => {
+  const openDetail = (index) => {
     const seen = at("show").value;
     current = index;
     if (seen !== ALL && seen !== "photo") over = seen;
-    fill();
-    cut(50);
+    showDetail();
+    divide(50);
     detail.showModal();
     at("detail-name").focus();
   };
-  const turn = (step) => {
+  const move = (step) => {
     const index = current + step;
     if (index < 0 || index >= rows.length) return;
     current = index;
-    fill();
+    showDetail();
     if (document.activeElement === document.body || document.activeElement.disabled) at("detail-name").focus();
   };
 
   detail.addEventListener("keydown", (event) => {
     if (event.target === slide || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "ArrowLeft") turn(-1);
-    else if (event.key === "ArrowRight") turn(1);
+    if (event.key === "ArrowLeft") move(-1);
+    else if (event.key === "ArrowRight") move(1);
     else return;
     event.preventDefault();
   });
-  detail.addEventListener("close", () => reach(current));
+  detail.addEventListener("close", () => focusOn(current));
   detail.addEventListener("click", (event) => { if (event.target === detail) detail.close(); });
   at("close").addEventListener("click", () => detail.close());
-  at("previous").addEventListener("click", () => turn(-1));
-  at("next").addEventListener("click", () => turn(1));
-  slide.addEventListener("input", () => cut(slide.value));
+  at("previous").addEventListener("click", () => move(-1));
+  at("next").addEventListener("click", () => move(1));
+  slide.addEventListener("input", () => divide(slide.value));
   const drag = (event) => {
     const box = stage.getBoundingClientRect();
-    if (event.buttons) cut((100 * (event.clientX - box.left)) / box.width);
+    if (event.buttons) divide((100 * (event.clientX - box.left)) / box.width);
   };
   stage.addEventListener("pointerdown", (event) => { stage.setPointerCapture(event.pointerId); drag(event); });
   stage.addEventListener("pointermove", drag);
 
-  // ------------------------------------------------------------------------------------------------------- tools
+  // The tools above the grid, and the page itself.
 
   const choices = (id, entries) => at(id).append(...entries.map(([value, text]) => {
     const option = make("option", "", text);
@@ -314,21 +314,21 @@
   for (const row of data.rows) if (row.status) counts.set(row.status, (counts.get(row.status) || 0) + 1);
   choices("status", [["", "all"], ...[...counts].map(([status, number]) => [status, `${status} (${number})`])]);
   choices("order", Object.entries(orders).map(([value, [text]]) => [value, text]));
-  choices("show", [...data.kinds.map((kind) => [kind, names[kind].toLowerCase()]), [ALL, "all of them"]]);
+  choices("show", [...data.kinds.map((kind) => [kind, names[kind].toLowerCase()]), [ALL, "all pictures"]]);
   at("show").value = data.kinds.includes("overlay") ? "overlay" : data.kinds[1];
 
   at("tools").addEventListener("submit", (event) => event.preventDefault());
-  for (const id of ["filter", "category", "status", "order", "show"]) at(id).addEventListener("input", renew);
+  for (const id of ["filter", "category", "status", "order", "show"]) at(id).addEventListener("input", refresh);
   at("filter").addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
-    if (at("filter").value) { at("filter").value = ""; renew(); } else if (rows.length) reach(active);
+    if (at("filter").value) { at("filter").value = ""; refresh(); } else if (rows.length) focusOn(active);
     event.preventDefault();
   });
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-category]");
     if (!button) return;
     at("category").value = button.dataset.category;
-    renew();
+    refresh();
     at("tools").scrollIntoView();
   });
   document.addEventListener("keydown", (event) => {
@@ -341,22 +341,22 @@
 
   const theme = at("theme"), dark = matchMedia("(prefers-color-scheme: dark)");
   const chosen = () => document.documentElement.dataset.theme || (dark.matches ? "dark" : "light");
-  const tell = () => theme.setAttribute("aria-pressed", chosen() === "dark");
+  const markTheme = () => theme.setAttribute("aria-pressed", chosen() === "dark");
   theme.addEventListener("click", () => {
     document.documentElement.dataset.theme = chosen() === "dark" ? "light" : "dark";
-    tell();
+    markTheme();
   });
-  dark.addEventListener("change", tell);
-  tell();
+  dark.addEventListener("change", markTheme);
+  markTheme();
 
   addEventListener("scroll", () => requestAnimationFrame(draw), { passive: true });
-  addEventListener("resize", () => requestAnimationFrame(() => (grid.clientWidth === layout.width ? draw() : lay())));
-  renew();
+  addEventListener("resize", () => requestAnimationFrame(() => (grid.clientWidth === layout.width ? draw() : layOut())));
+  refresh();
   performance.mark("wsseg-ready");
 
-  // Most of a page is its pictures, which come last: until they are there it can be used without them.
+  // The pictures are most of the page and come last; the page can be used before they arrive.
   document.addEventListener("DOMContentLoaded", () => {
     addresses = JSON.parse(at("addresses").textContent);
-    lay();
+    layOut();
   });
 })();

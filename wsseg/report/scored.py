@@ -14,38 +14,43 @@ from wsseg.files.text import nfc
 from wsseg.runs.record import Finding, Record, Run
 
 Track: TypeAlias = Callable[[Sequence[Any]], Iterable[Any]]
-
-Scored: TypeAlias = Mapping[str, Mapping[str, float]]
-"""Scores by their names, by what the mask is called."""
+"""Iterates over a sequence; it may show progress."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
-    """What the truths say of a run's masks."""
+class ScoredRun:
+    """The masks of a run compared with truths; masks are named as `mask_name` names them."""
 
-    scores: Scored
+    scores: Mapping[str, Mapping[str, float]]
+    """Scores by name, of each mask."""
     problems: Mapping[str, str]
-    """Why a mask has no scores."""
+    """The reason why a mask has no scores."""
     truths: Mapping[str, Sequence[Truth[TruthValue]]]
-    """The truth of a mask, of those that have one."""
+
+    def missing_truth(self, name: str) -> str:
+        """Return why the mask has no truth; empty if it has one."""
+        return "" if self.truths.get(name) else self.problems.get(name, "no truth has its name")
 
     def truth(self, name: str) -> Seeds:
-        """The truth of that mask; ValueError if it cannot be compared with it."""
+        """Return the truth of the mask; ValueError if they cannot be compared."""
         if name in self.problems:
             raise ValueError(self.problems[name])
         return cast(Seeds, self.truths[name][0].read())
 
 
-def judged_run(run: Run, truths: Path, reading: Reading, track: Track) -> Judged:
+def scored_run(run: Run, truths: Path, reading: Reading, track: Track) -> ScoredRun:
+    """Return the run's masks compared with the truths; ValueError if it has no masks on a disk."""
     masks = run.folder / "masks"
     if not is_local(run.folder) or not masks.is_dir():
-        raise ValueError(f"truths must be of a run with masks on a disk, got {run.folder}; segment with --write mask")
+        raise ValueError(
+            f"run must hold masks on a disk to compare with truths, got '{run.folder}'; segment with --write mask"
+        )
     found = truths_in(truths, reading)
     evaluation = evaluate_truths(masks, found, track=track)
-    return Judged(scores=evaluation.photos, problems=evaluation.failures, truths=found.by_photo)
+    return ScoredRun(scores=evaluation.photos, problems=evaluation.failures, truths=found.by_photo)
 
 
 def mask_name(finding: Finding, record: Record) -> str:
-    """What `evaluate` calls it."""
+    """Return the name of a finding's mask in `evaluate`."""
     _, _, file = finding.outputs.get("mask", "").partition("/")
     return nfc(file.rpartition(".")[0] or record.name)
