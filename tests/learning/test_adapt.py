@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,10 @@ def disc(seed: int) -> tuple[Image, np.ndarray]:
     return image.astype(np.uint8), inside
 
 
+def named(studies: Sequence[Study]) -> dict[str, Study]:
+    return {str(number): one for number, one in enumerate(studies)}
+
+
 @pytest.fixture(scope="module")
 def studies() -> list[Study]:
     return [study_of(disc(seed)[0], segmenter()) for seed in range(5)]
@@ -80,7 +85,7 @@ def test_a_study_keeps_a_small_photo_its_map_and_its_features(studies: list[Stud
 
 
 def test_the_head_learned_from_the_masks_tells_the_object_on_other_photos(studies: list[Study]) -> None:
-    head = head_from(studies, segmenter(), rounds=ROUNDS)
+    head = head_from(named(studies), segmenter(), rounds=ROUNDS)
     assert head.provenance.photos == 5 and head.provenance.classifier == "Reds"
     assert json.loads(head.provenance.recipe) == ADAPTED.as_dict()
     image, inside = disc(9)
@@ -92,11 +97,11 @@ def test_the_head_learned_from_the_masks_tells_the_object_on_other_photos(studie
 
 def test_it_is_the_same_each_time_and_a_photo_that_shows_nothing_teaches_nothing(studies: list[Study]) -> None:
     flat = study_of(np.full((60, 60, 3), 90, np.uint8), segmenter())
-    first, second = (head_from(some, segmenter(), rounds=ROUNDS) for some in (studies, [*studies, flat]))
+    first, second = (head_from(named(some), segmenter(), rounds=ROUNDS) for some in (studies, [*studies, flat]))
     np.testing.assert_array_equal(first.weights, second.weights)
     assert second.provenance.photos == 5
     with pytest.raises(ValueError, match="photos must give at least one mask"):
-        head_from([flat], segmenter(), rounds=ROUNDS)
+        head_from(named([flat]), segmenter(), rounds=ROUNDS)
 
 
 def test_a_later_round_cuts_with_the_head_of_the_round_before(
@@ -111,7 +116,7 @@ def test_a_later_round_cuts_with_the_head_of_the_round_before(
         return mask(one, recipe, head) & (head is None or np.arange(one.image.shape[1]) < 45)
 
     monkeypatch.setattr(Study, "mask", noting)
-    once, again, thrice = (head_from(studies, segmenter(), rounds=rounds) for rounds in (1, 1, 3))
+    once, again, thrice = (head_from(named(studies), segmenter(), rounds=rounds) for rounds in (1, 1, 3))
     count = len(studies)
     assert heads[: 3 * count] == [None] * 3 * count
     second, third = set(heads[3 * count : 4 * count]), set(heads[4 * count :])
@@ -123,7 +128,7 @@ def test_a_later_round_cuts_with_the_head_of_the_round_before(
 
 def test_the_head_has_its_share_in_a_later_mask(studies: list[Study]) -> None:
     one = studies[0]
-    provenance = head_from(studies, segmenter(), rounds=1).provenance
+    provenance = head_from(named(studies), segmenter(), rounds=1).provenance
     everywhere, nowhere = (Head(np.zeros(3, np.float32), bias, provenance) for bias in (1.0, -1.0))
     recipe = replace(ADAPTED, objectness=0.9)
     assert one.mask(recipe, everywhere).sum() > one.mask(recipe, None).sum() > 0
@@ -156,7 +161,7 @@ def test_workers_find_the_same_in_the_same_order(tmp_path: Path) -> None:
 
 def test_a_head_is_used_by_its_own_classifier_and_recipe_alone(studies: list[Study]) -> None:
     own = segmenter()
-    head = head_from(studies, own, rounds=ROUNDS)
+    head = head_from(named(studies), own, rounds=ROUNDS)
     image, inside = disc(7)
     with pytest.raises(ValueError, match="objectness must be 0 for a classifier without a head, got 0.6 for Reds"):
         own.saliency(image)
@@ -191,7 +196,7 @@ def test_adapt_learns_from_folders_and_reports_the_photos_that_fail(tmp_path: Pa
         track=lambda items: passes.append(len(items)) or iter(items),
         notice=failures.append,
     )
-    expected = head_from(studies, segmenter(), rounds=ROUNDS)
+    expected = head_from(named(studies), segmenter(), rounds=ROUNDS)
     assert head.as_json() == expected.as_json()
     (failure,) = failures
     assert failure.startswith(f"{photos / 'bad.jpg'}: ") and "must be a picture" in failure
@@ -224,7 +229,7 @@ def test_tune_uses_a_head_with_the_share_of_adapted(tmp_path: Path, studies: lis
         write_picture(tmp_path / "photos" / f"{seed}.png", image)
         write_mask(tmp_path / "truths" / f"{seed}.png", inside)
     own = segmenter().classifier
-    head = head_from(studies, segmenter(), rounds=1)
+    head = head_from(named(studies), segmenter(), rounds=1)
     folders = tmp_path / "photos", tmp_path / "truths"
     found = tune(*folders, classifier=own, recipe="default", head=head, folds=2, trials=1)
     assert found.base == replace(RECIPES["default"], objectness=ADAPTED.objectness)

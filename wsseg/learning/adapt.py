@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from wsseg.classifier.head import Head
 from wsseg.engines.stream import workers_for
 from wsseg.files.find import find_photos
-from wsseg.files.names import Source
 from wsseg.recipe import EMBEDDED, MAX_PIXELS, RECIPES, Recipe, recipe_named
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def adapt(
     rounds: int = ROUNDS,
     workers: int | None = 1,
     max_pixels: int = MAX_PIXELS,
-    track: Callable[[Sequence[Any]], Iterable[Any]] = iter,
+    track: Callable[[Sequence[str]], Iterable[str]] = iter,
     notice: Callable[[str], None] | None = None,
 ) -> Head:
     """Learn an objectness head from photos without masks.
@@ -53,7 +52,7 @@ def adapt(
     max_pixels : int
         Larger photos fail.
     track : callable
-        Iterates over the photos, and then over what was learned from in each round; it may show progress.
+        Iterates over the paths of the photos, once to read them and once in each round; it may show progress.
     notice : callable or None
         Gets one sentence about each photo that fails; None means `warnings.warn`.
 
@@ -78,7 +77,8 @@ def adapt(
 
     segmenter = Segmenter(classifier, numbers)
     count = workers_for(len(sources)) if workers is None else workers
-    studies = list(_studies(sources, segmenter, count, max_pixels, track, notice or warnings.warn))
+    paths = [source.path for source in sources]
+    studies = dict(_studies(paths, segmenter, count, max_pixels, track, notice or warnings.warn))
     return head_from(studies, segmenter, rounds=rounds, track=track)
 
 
@@ -95,19 +95,19 @@ def _check_counts(rounds: int, workers: int | None) -> None:
 
 
 def _studies(
-    sources: Sequence[Source],
+    paths: Sequence[Path],
     segmenter: "Segmenter",
     workers: int,
     max_pixels: int,
-    track: Callable[[Sequence[Any]], Iterable[Any]],
+    track: Callable[[Sequence[str]], Iterable[str]],
     notice: Callable[[str], None],
-) -> "Iterator[Study]":
-    """Yield the studies of the photos that can be read, and report the others."""
+) -> "Iterator[tuple[str, Study]]":
+    """Yield the path and the study of each photo that can be read, and report the others."""
     from wsseg.learning.study import studies_of
 
-    found = studies_of([source.path for source in sources], segmenter, workers=workers, max_pixels=max_pixels)
-    for source, (study, error) in zip(track(sources), found, strict=True):
+    found = studies_of(paths, segmenter, workers=workers, max_pixels=max_pixels)
+    for path, (study, error) in zip(track([str(path) for path in paths]), found, strict=True):
         if study is None:
-            notice(f"{source.path}: {error}")
+            notice(f"{path}: {error}")
         else:
-            yield study
+            yield path, study

@@ -6,7 +6,7 @@ the weight gains .002.
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -19,21 +19,22 @@ from wsseg.segmenting.segmenter import Segmenter
 
 
 def head_from(
-    studies: Sequence[Study],
+    studies: Mapping[str, Study],
     segmenter: Segmenter,
     *,
     rounds: int,
-    track: Callable[[Sequence[Study]], Iterable[Study]] = iter,
+    track: Callable[[Sequence[str]], Iterable[str]] = iter,
 ) -> Head:
     """Return the head that the segmenter's own masks teach; ValueError if they show no object in any photo.
 
-    `track` iterates over the studies, once in each round.
+    `track` iterates over the names of the studies, once in each round.
     """
-    first = masks = [one.mask(segmenter.recipe, None) for one in track(studies)]
-    head = _fitted_head(studies, masks, first, segmenter)
+    names, photos = list(studies), list(studies.values())
+    first = masks = [studies[name].mask(segmenter.recipe, None) for name in track(names)]
+    head = _fitted_head(photos, masks, first, segmenter)
     for _ in range(1, rounds):
-        masks = [one.mask(segmenter.recipe, head) for one in track(studies)]
-        head = _fitted_head(studies, masks, first, segmenter)
+        masks = [studies[name].mask(segmenter.recipe, head) for name in track(names)]
+        head = _fitted_head(photos, masks, first, segmenter)
     return head
 
 

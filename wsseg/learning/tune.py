@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from wsseg.arrays import check_same_size
 from wsseg.classifier.categories import Target
@@ -35,7 +35,7 @@ def tune(
     void: int | None = None,
     folds: int = FOLDS,
     trials: int = TRIALS,
-    track: Callable[[Sequence[Any]], Iterable[Any]] = iter,
+    track: Callable[[Sequence[str]], Iterable[str]] = iter,
 ) -> Tuning:
     """Find the numbers of a recipe that suit a folder of photos with truths, and measure the gain.
 
@@ -64,7 +64,7 @@ def tune(
     trials : int
         Number of random variations, 1 to 10,000.
     track : callable
-        Iterates over the photos, three times; it may show progress.
+        Iterates over the names of the photos, three times; it may show progress.
 
     Returns
     -------
@@ -85,8 +85,8 @@ def tune(
     segmenter = _segmenter(classifier, base, learned)
     wanted = None if target is None else segmenter.classifier.categories.resolve(target)
     examples = {
-        name: shrunk_example(_example(segmenter, photo, wanted, truth, void), SCORED_SIDE)
-        for name, (photo, truth) in track(list(pairs.items()))
+        name: shrunk_example(_example(segmenter, *pairs[name], wanted, void), SCORED_SIDE)
+        for name in track(list(pairs))
     }
     tuning = tuning_from_examples(examples, segmenter.recipe, folds=folds, trials=trials, track=track)
     return replace(tuning, classifier=segmenter.classifier.name)
@@ -114,7 +114,7 @@ def _paired(photos: Path, truths: Path) -> dict[str, tuple[Path, Path]]:
     return {name: (sides[0][name][0], sides[1][name][0]) for name in names}
 
 
-def _example(segmenter: "Segmenter", photo: Path, target: Target | None, truth: Path, void: int | None) -> Example:
+def _example(segmenter: "Segmenter", photo: Path, truth: Path, target: Target | None, void: int | None) -> Example:
     """Return the photo with its saliency and its truth."""
     result = segmenter.saliency(photo, target)
     return Example(result.image, result.saliency, read_truth(truth, void=void), target is not None)

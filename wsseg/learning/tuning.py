@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 from statistics import fmean
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -157,7 +157,7 @@ def tuning_from_examples(
     *,
     folds: int = FOLDS,
     trials: int = TRIALS,
-    track: Callable[[Sequence[Any]], Iterable[Any]] = iter,
+    track: Callable[[Sequence[str]], Iterable[str]] = iter,
 ) -> Tuning:
     """Return the base recipe with the numbers that suit the examples, and the gain.
 
@@ -169,11 +169,10 @@ def tuning_from_examples(
     check_counts(len(examples), folds, trials)
     rng = np.random.default_rng(base.random_state)
     recipes = _candidates(base, trials, rng)
-    table = np.array([_ious(shrunk_example(example, SIDE), recipes) for example in track(list(examples.values()))])
+    table = np.array([_ious(shrunk_example(examples[name], SIDE), recipes) for name in track(list(examples))])
     fold = rng.permutation(len(examples)) % min(folds, len(examples))
-    choices = [_best(table[fold != own]) for own in fold]
-    held_out = list(zip(examples.values(), choices, strict=True))
-    both = np.array([_ious(example, [base, recipes[choice]]) for example, choice in track(held_out)])
+    chosen = {name: recipes[_best(table[fold != own])] for name, own in zip(examples, fold, strict=True)}
+    both = np.array([_ious(examples[name], [base, chosen[name]]) for name in track(list(examples))])
     gains = rng.choice(both[:, 1] - both[:, 0], (RESAMPLES, len(both))).mean(axis=1)
     before, after = (dict(zip(examples, column, strict=True)) for column in both.T.tolist())
     return Tuning(base=base, recipe=recipes[_best(table)], before=before, after=after, interval=interval_of(gains))

@@ -73,7 +73,7 @@ def write_report(
     force : bool
         Replace a file that is not a report.
     track : callable
-        Iterates over the truths, if there are any, and over the photos; it may show progress.
+        Iterates over the names of the masks, if there are truths, and of the photos; it may show progress.
 
     Returns
     -------
@@ -96,7 +96,8 @@ def write_report(
         pictures = PictureMaker(
             folder=found.folder, scored=scored, store=store, side=picture_side(size), max_pixels=max_pixels
         )
-        rows = [row for record in track(found.records) for row in rows_of(record, scored, pictures)]
+        photos = zip(track([record.name for record in found.records]), found.records, strict=True)
+        rows = [row for _, record in photos for row in rows_of(record, scored, pictures)]
         html = html_of(found, rows, store, pictures.problems, scored=scored is not None)
         with replacing(page) as file:
             file.write(html.encode())

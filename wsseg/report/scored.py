@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import TypeAlias, cast
 
 from wsseg.arrays import Seeds
 from wsseg.evaluation.evaluate import evaluate_truths
@@ -13,8 +13,8 @@ from wsseg.files.store import is_local
 from wsseg.files.text import nfc
 from wsseg.runs.record import Finding, Record, Run
 
-Track: TypeAlias = Callable[[Sequence[Any]], Iterable[Any]]
-"""Iterates over a sequence; it may show progress."""
+Track: TypeAlias = Callable[[Sequence[str]], Iterable[str]]
+"""Iterates over the names of photos; it may show progress."""
 
 
 @dataclass(frozen=True, kw_only=True)
