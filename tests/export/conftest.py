@@ -13,7 +13,7 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def some_masks() -> dict[str, Mask]:
-    """By the names of their photos."""
+    """Return masks by the names of their photos."""
     random = np.random.default_rng(0)
     ring = disk(40, 50, 20, 25, 18) & ~disk(40, 50, 20, 25, 10)
     corners = np.zeros((20, 30), np.bool_)
@@ -50,7 +50,7 @@ def masks() -> dict[str, Mask]:
 
 @pytest.fixture(scope="session")
 def run(masks: dict[str, Mask], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One of two targets in each photo, which do not overlap: what the masks are of, and some of what they are not."""
+    """A run with two targets in each photo that do not overlap: the mask, and a part of the rest."""
     photos = {}
     for name, mask in masks.items():
         rest = ~mask
@@ -61,7 +61,7 @@ def run(masks: dict[str, Mask], tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.fixture(scope="session")
 def wanted(run: Path, masks: dict[str, Mask]) -> list[Seen]:
-    """All objects of that run, as they are in its own files."""
+    """All objects of that run, read from its own files."""
     seen = []
     for name in masks:
         for number, category in enumerate(['the "tiger" cat, 100 %', "naïve \\ dog"]):
@@ -74,5 +74,5 @@ def wanted(run: Path, masks: dict[str, Mask]) -> list[Seen]:
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
-    """A run of a cat and a dog that overlap, and below it of a cat alone."""
+    """A run with a photo of a cat and a dog that overlap, and a photo of a cat in a subfolder."""
     return made(tmp_path / "small", {"a": [("cat", CAT), ("dog", DOG)], "sub/b c": [("cat", CAT)]}, suffix=".jpg")

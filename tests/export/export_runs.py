@@ -1,4 +1,4 @@
-"""Runs made by hand, and what is seen in an export of them."""
+"""Runs made by hand, and the objects that a reader sees in their exports."""
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -20,7 +20,7 @@ from wsseg.runs.journal import opened
 from wsseg.runs.record import Finding, Record
 
 OLD_NUMPY = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-"""What pycocotools' decoder says."""
+"""The warning of pycocotools' decoder."""
 
 SUFFIXES = {"coco": ".json", "cvat": ".zip"}
 
@@ -32,7 +32,7 @@ MASKS = arrays(np.bool_, SHAPES) | st.builds(
     SHAPES,
     st.floats(0, 1),
 )
-"""Sparse, full and noisy ones, of any size."""
+"""Sparse, full and noisy masks of any size."""
 
 
 class Seen(NamedTuple):
@@ -42,13 +42,13 @@ class Seen(NamedTuple):
 
 
 def components_of(mask: Mask) -> list[Mask]:
-    """Its 8-connected components."""
+    """Return the 8-connected components."""
     count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
     return [labels == number for number in range(1, count)]
 
 
 def made(folder: Path, photos: Mapping[str, Sequence[tuple[str, Mask]]], suffix: str = ".png") -> Path:
-    """A run with a mask of each target of each photo, whose photos lie beside it."""
+    """Write a run with a mask of each target of each photo, and the photos beside it."""
     records = []
     for name, found in photos.items():
         photo = folder / f"photos/{name}{suffix}"

@@ -41,7 +41,7 @@ def test_the_files_of_each_tree(small: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("to", ["coco", "labelme", "labelstudio"])
-def test_nothing_is_lost_by_the_others(run: Path, tmp_path: Path, to: str) -> None:
+def test_other_formats_lose_nothing(run: Path, tmp_path: Path, to: str) -> None:
     assert export_run(run, to, tmp_path / f"o{SUFFIXES.get(to, '')}").losses == ()
 
 
@@ -54,7 +54,7 @@ class TestOut:
         first, second = ({"": out.read_bytes()} if out.is_file() else files_in(out) for out in outs)
         assert first == second
 
-    def test_what_is_there_stays_unless_forced(self, small: Path, tmp_path: Path, to: str) -> None:
+    def test_existing_files_stay_unless_forced(self, small: Path, tmp_path: Path, to: str) -> None:
         out = tmp_path / f"out{SUFFIXES.get(to, '')}"
         thesis = out if out.suffix else out / "thesis.tex"
         thesis.parent.mkdir(exist_ok=True)
@@ -66,14 +66,14 @@ class TestOut:
         export_run(small, to, out, force=True)
         assert out.suffix or (thesis.read_text() == "mine" and len(files_in(out)) > 2)
 
-    def test_an_empty_one_will_do(self, small: Path, tmp_path: Path, to: str) -> None:
+    def test_an_empty_file_or_folder_is_used(self, small: Path, tmp_path: Path, to: str) -> None:
         out = tmp_path / f"out{SUFFIXES.get(to, '')}"
         out.touch() if out.suffix else out.mkdir()
         export_run(small, to, out)
         assert out.stat().st_size if out.suffix else any(out.iterdir())
 
     @pytest.mark.parametrize("force", [False, True])
-    def test_it_is_whole_or_not_at_all(self, small: Path, tmp_path: Path, to: str, force: bool) -> None:
+    def test_an_export_is_written_whole_or_not_at_all(self, small: Path, tmp_path: Path, to: str, force: bool) -> None:
         out = tmp_path / f"there/out{SUFFIXES.get(to, '')}"
         if force:
             export_run(small, to, out)
@@ -86,13 +86,13 @@ class TestOut:
         assert force or not out.exists()
         assert not list(tmp_path.rglob(".wsseg-*"))
 
-    def test_a_place_that_cannot_be_written_is_named(self, small: Path, tmp_path: Path, to: str) -> None:
+    def test_an_error_has_the_path_that_cannot_be_written(self, small: Path, tmp_path: Path, to: str) -> None:
         (tmp_path / "file").write_text("mine")
         out = tmp_path / f"file/out{SUFFIXES.get(to, '')}"
         with pytest.raises(OSError, match="out.* must be writable, got '(Not a directory|File exists)'; "):
             export_run(small, to, out)
 
-    def test_one_of_another_kind_is_refused(self, small: Path, tmp_path: Path, to: str) -> None:
+    def test_a_file_for_a_folder_or_another_suffix_is_refused(self, small: Path, tmp_path: Path, to: str) -> None:
         (tmp_path / "file.txt").write_text("mine")
         for out in (tmp_path / "file.txt", "s3://bucket/out"):
             with pytest.raises((ValueError, FileExistsError), match="^out must be (a file that|a folder|on a disk)"):
@@ -100,12 +100,12 @@ class TestOut:
 
 
 @pytest.mark.parametrize("to", ["coco", "cvat", "labelstudio"])
-def test_photos_need_a_place(small: Path, tmp_path: Path, to: str) -> None:
+def test_some_formats_have_no_place_for_photos(small: Path, tmp_path: Path, to: str) -> None:
     with pytest.raises(ValueError, match=f"^photos must have a place .* as in voc, labelme, yolo, got {to}; leave out"):
         export_run(small, to, tmp_path / f"o{SUFFIXES.get(to, '')}", photos=True)
 
 
-def test_other_things_are_refused(small: Path, tmp_path: Path) -> None:
+def test_wrong_arguments_are_refused(small: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="^run must be a folder that wsseg segment wrote"):
         export_run(tmp_path / "none", "coco", tmp_path / "o.json")
     with pytest.raises(ValueError, match="^to must be one of coco, voc, cvat, labelme, labelstudio, yolo, got 'kitti'"):
@@ -123,7 +123,7 @@ class TestCommand:
             main()
         return int(ended.value.code or 0)
 
-    def test_it_exports_and_names_what_is_lost(
+    def test_the_command_exports_and_reports_losses(
         self, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         out = tmp_path / "out"
@@ -132,7 +132,7 @@ class TestCommand:
         assert "a: lost in voc: " in said.err and f"2 photos exported: {out}" in said.err and not said.out
         assert (out / "JPEGImages/a.jpg").is_file()
 
-    def test_what_can_be_mended_is_one_sentence(
+    def test_a_mistake_is_one_sentence(
         self, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert self.call(monkeypatch, small, "--to", "coco", "-o", tmp_path / "out") == 2

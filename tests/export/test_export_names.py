@@ -28,7 +28,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("to", FORMATS)
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_name_is_right_or_refused(tmp_path: Path, name: str, to: str) -> None:
+def test_a_name_is_kept_or_refused(tmp_path: Path, name: str, to: str) -> None:
     run, out = one_run(tmp_path, record(name, f"photos/{name}.jpg")), tmp_path / f"out{SUFFIXES.get(to, '')}"
     if to in HOSTILE[name]:
         with pytest.raises(ValueError, match="^names of photos must .*got ") as refusal:
@@ -62,7 +62,7 @@ def test_a_name_is_right_or_refused(tmp_path: Path, name: str, to: str) -> None:
         ("crane, <bird> & 'co'", ()),
     ],
 )
-def test_a_category_is_held_or_refused(tmp_path: Path, category: str, to: str, refusing: tuple[str, ...]) -> None:
+def test_a_category_is_kept_or_refused(tmp_path: Path, category: str, to: str, refusing: tuple[str, ...]) -> None:
     run, out = one_run(tmp_path, record("a", "a.jpg", category)), tmp_path / f"out{SUFFIXES.get(to, '')}"
     if to not in refusing:
         export_run(run, to, out)
@@ -90,13 +90,13 @@ def test_a_photo_keeps_its_path_below_the_segmented_folder(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("to", ["coco", "labelstudio"])
-def test_two_photos_of_one_name_are_refused(tmp_path: Path, to: str) -> None:
+def test_two_photos_with_one_name_are_refused(tmp_path: Path, to: str) -> None:
     run = one_run(tmp_path, record("a", "x/a.jpg"), record("a.jpg", "y/a.jpg"))
     with pytest.raises(ValueError, match=r"got 'x/a.jpg' and 'y/a.jpg' for 'a.jpg'; segment them in separate"):
         export_run(run, to, tmp_path / f"out{SUFFIXES.get(to, '')}")
 
 
 @pytest.mark.parametrize("input", ["", "photos/..", "/"])
-def test_a_photo_of_no_name_is_refused(tmp_path: Path, input: str) -> None:
+def test_a_photo_without_a_name_is_refused(tmp_path: Path, input: str) -> None:
     with pytest.raises(ValueError, match="^run must hold the paths of photos, got "):
         export_run(one_run(tmp_path, record("a", input)), "coco", tmp_path / "o.json")

@@ -30,7 +30,7 @@ def iou(first: Mask, second: Mask) -> float:
 
 @pytest.fixture(scope="module")
 def read_by(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """What the tool itself sees in an export."""
+    """Reads an export with the tool that it is for."""
     if not READERS.exists():
         assert not os.environ.get("CI"), "CI must have the readers, got none; .ci/run calls scripts/readers"
         pytest.skip("the tools' own readers are not installed; scripts/readers does it")
@@ -75,6 +75,6 @@ class TestReaders:
         trained = [each for each in seen if each.category.endswith(" trained")]
         for one, other in zip(trained, [each for each in seen if each.category.endswith(" exact")], strict=True):
             assert one.photo == other.photo
-            # A vertex that training adds may fall into the very corner where two pixels touch, which counts in specks.
+            # Training adds vertices, and one may fall into a corner where two pixels touch: that changes specks.
             if not one.photo.startswith("noise/"):
                 assert iou(one.mask, other.mask) >= 0.98, one.photo

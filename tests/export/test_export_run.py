@@ -14,7 +14,7 @@ from wsseg.runs.record import Record
 
 
 class TestTogether:
-    """Runs in which a pixel is of one target or of none."""
+    """Runs in which a pixel belongs to one target or to none."""
 
     def run(self, folder: Path, *, instances: bool) -> Path:
         labels = np.where(CAT, 1, np.where(np.roll(CAT, 14, 1) | disk(20, 30, 17, 2, 2), 2, 0)).astype(np.uint8)
@@ -29,13 +29,13 @@ class TestTogether:
     @pytest.mark.parametrize(("instances", "wanted"), [(False, ["cat", "dog"]), (True, ["cat", "dog", "dog"])])
     def test_an_object_is_a_label_or_an_instance(self, tmp_path: Path, instances: bool, wanted: list[str]) -> None:
         export_run(self.run(tmp_path, instances=instances), "coco", tmp_path / "o.json")
-        told = json.loads((tmp_path / "o.json").read_text())
-        names = {each["id"]: each["name"] for each in told["categories"]}
+        content = json.loads((tmp_path / "o.json").read_text())
+        names = {each["id"]: each["name"] for each in content["categories"]}
         assert list(names.values()) == ["cat", "dog", "owl"]
-        assert [names[each["category_id"]] for each in told["annotations"]] == wanted
+        assert [names[each["category_id"]] for each in content["annotations"]] == wanted
         labels = png((tmp_path / "run/labels/a.png").read_bytes())
         areas = [int((labels == label).sum()) for label in (1, 2)]
-        found = [each["area"] for each in told["annotations"]]
+        found = [each["area"] for each in content["annotations"]]
         assert [found[0], sum(found[1:])] == areas
 
     def test_labels_of_no_target_are_refused(self, tmp_path: Path) -> None:
@@ -82,14 +82,14 @@ def test_a_run_in_an_object_store_is_read_there(small: Path, tmp_path: Path) -> 
 
 def test_photos_of_relative_paths_are_found_from_anywhere(small: Path, tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (small / "run.jsonl").read_bytes().splitlines()]
-    for told in lines:
-        told.update(input=str(Path(told["input"]).relative_to(small.parent)), base=str(small.parent))
-    (small / "run.jsonl").write_text("".join(f"{json.dumps(told)}\n" for told in lines))
+    for content in lines:
+        content.update(input=str(Path(content["input"]).relative_to(small.parent)), base=str(small.parent))
+    (small / "run.jsonl").write_text("".join(f"{json.dumps(content)}\n" for content in lines))
     export_run(small, "yolo", tmp_path / "out", photos=True)
     assert len(list((tmp_path / "out").rglob("*.jpg"))) == len(lines)
 
 
-def test_photos_that_are_gone_are_named(small: Path, tmp_path: Path) -> None:
+def test_missing_photos_are_reported(small: Path, tmp_path: Path) -> None:
     (small.parent / "photos/a.jpg").unlink()
     with pytest.raises(
         ValueError, match=r"^photos must lie where the run found them, got 'No such file.*a.jpg'; export"

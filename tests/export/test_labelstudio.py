@@ -18,7 +18,7 @@ from wsseg.export.labelstudio import rle_of
 
 
 def decoded(data: Sequence[int], size: tuple[int, ...]) -> Mask:
-    """As rle-pack's `decode` goes through the bits."""
+    """Decode like rle-pack's `decode`, bit by bit."""
     bits = iter("".join(f"{byte:08b}" for byte in data))
 
     def read(count: int) -> int:

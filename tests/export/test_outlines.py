@@ -16,7 +16,7 @@ from wsseg.export.outlines import outlines
 
 
 def filled(polygons: Sequence[NDArray[np.float64]], shape: tuple[int, ...]) -> Mask:
-    """By OpenCV: the polygons' pixels, and their outlines."""
+    """Fill polygons and their outlines with OpenCV."""
     mask = np.zeros(shape, np.uint8)
     for polygon in polygons:
         cv2.fillPoly(mask, [polygon.astype(np.int32)], 1)
@@ -24,7 +24,7 @@ def filled(polygons: Sequence[NDArray[np.float64]], shape: tuple[int, ...]) -> M
 
 
 def covered(polygon: NDArray[np.float64], shape: tuple[int, ...]) -> Mask:
-    """Which pixels' centers, or nearly, lie inside, by the even-odd rule."""
+    """Return the pixels whose centers, slightly shifted, lie inside by the even-odd rule."""
     ys, xs = np.mgrid[: shape[0], : shape[1]] + 0.5
     ys, xs = ys + 1e-4, xs + 1e-4  # The cuts to holes run through the centers.
     inside = np.zeros(shape, np.bool_)
@@ -48,11 +48,11 @@ class TestOutlines:
             np.testing.assert_array_equal(covered(polygon, mask.shape), part)
 
     @given(MASKS)
-    def test_it_is_right_too_where_polygons_are_drawn_in_whole_pixels(self, mask: Mask) -> None:
+    def test_drawing_in_whole_pixels_gives_the_mask(self, mask: Mask) -> None:
         np.testing.assert_array_equal(filled(outlines(mask), mask.shape), mask)
 
     @given(MASKS)
-    def test_its_area_is_the_mask_s(self, mask: Mask) -> None:
+    def test_its_area_is_that_of_the_mask(self, mask: Mask) -> None:
         assert sum(map(area_of, outlines(mask))) == pytest.approx(mask.sum(), rel=0.016)
 
     @OLD_NUMPY

@@ -1,4 +1,4 @@
-"""Learning a head from photos alone, by a small network, and the command that does."""
+"""Learning a head from photos alone with a small network, and the command `adapt`."""
 
 import json
 import sys
@@ -54,7 +54,7 @@ def segmenter() -> Segmenter:
 
 
 def disc(seed: int) -> tuple[Image, np.ndarray]:
-    """A noisy red disc before a noisy blue and green ground, and where it is."""
+    """Return a noisy red disc on a noisy blue and green background, and its mask."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[:90, :120]
     center, radius = random.integers(35, 55, 2), random.integers(18, 28)
@@ -84,7 +84,7 @@ def test_a_study_keeps_a_small_photo_its_map_and_its_features(studies: list[Stud
     assert one.cover(mask).mean() == pytest.approx(mask.mean(), abs=0.02)
 
 
-def test_the_head_learned_from_the_masks_tells_the_object_on_other_photos(studies: list[Study]) -> None:
+def test_the_learned_head_finds_the_object_in_other_photos(studies: list[Study]) -> None:
     head = head_from(named(studies), segmenter(), rounds=ROUNDS)
     assert head.provenance.photos == 5 and head.provenance.classifier == "Reds"
     assert json.loads(head.provenance.recipe) == ADAPTED.as_dict()
@@ -95,7 +95,7 @@ def test_the_head_learned_from_the_masks_tells_the_object_on_other_photos(studie
     assert objectness[cover > 0.9].min() > objectness[cover < 0.1].max()
 
 
-def test_it_is_the_same_each_time_and_a_photo_that_shows_nothing_teaches_nothing(studies: list[Study]) -> None:
+def test_a_photo_without_an_object_does_not_change_the_head(studies: list[Study]) -> None:
     flat = study_of(np.full((60, 60, 3), 90, np.uint8), segmenter())
     first, second = (head_from(named(some), segmenter(), rounds=ROUNDS) for some in (studies, [*studies, flat]))
     np.testing.assert_array_equal(first.weights, second.weights)
@@ -112,7 +112,7 @@ def test_a_later_round_cuts_with_the_head_of_the_round_before(
 
     def noting(one: Study, recipe: Recipe, head: Head | None) -> Mask:
         heads.append(head)
-        # The masks of so plain photos are the same; those of a later round are made smaller.
+        # The masks of such plain photos never change; make the later ones smaller.
         return mask(one, recipe, head) & (head is None or np.arange(one.image.shape[1]) < 45)
 
     monkeypatch.setattr(Study, "mask", noting)
@@ -126,7 +126,7 @@ def test_a_later_round_cuts_with_the_head_of_the_round_before(
     assert not np.array_equal(once.weights, thrice.weights)
 
 
-def test_the_head_has_its_share_in_a_later_mask(studies: list[Study]) -> None:
+def test_the_head_changes_a_later_mask(studies: list[Study]) -> None:
     one = studies[0]
     provenance = head_from(named(studies), segmenter(), rounds=1).provenance
     everywhere, nowhere = (Head(np.zeros(3, np.float32), bias, provenance) for bias in (1.0, -1.0))
@@ -147,7 +147,7 @@ def test_a_photo_counts_by_the_squared_overlap_of_its_masks(studies: list[Study]
 
 
 @pytest.mark.slow
-def test_workers_find_the_same_in_the_same_order(tmp_path: Path) -> None:
+def test_studies_do_not_depend_on_workers(tmp_path: Path) -> None:
     paths = [tmp_path / f"{seed}.png" for seed in range(3)]
     for seed in (0, 2):
         write_picture(paths[seed], disc(seed)[0])
@@ -159,7 +159,7 @@ def test_workers_find_the_same_in_the_same_order(tmp_path: Path) -> None:
         np.testing.assert_array_equal(one.features, other.features)
 
 
-def test_a_head_is_used_by_its_own_classifier_and_recipe_alone(studies: list[Study]) -> None:
+def test_a_head_is_used_only_by_its_own_classifier_and_recipe(studies: list[Study]) -> None:
     own = segmenter()
     head = head_from(named(studies), own, rounds=ROUNDS)
     image, inside = disc(7)

@@ -1,4 +1,4 @@
-"""Numbers from labelled photos: who has a say in what, and what is said of the gain."""
+"""Tuning on photos with truths: which photos decide what, and what the verdict says about the gain."""
 
 from collections.abc import Sequence
 from dataclasses import FrozenInstanceError, fields, replace
@@ -25,7 +25,7 @@ from wsseg.segmenting.segmenter import Segmenter
 
 GREY = np.full((10, 10, 3), 128, np.uint8)
 POOR = replace(RECIPES["default"], method="gradient", balance=0.97, prior=5.0, color_limit=2.0)
-"""It finds too little of whatever there is."""
+"""A recipe whose masks are too small."""
 
 
 class Labeled:
@@ -43,7 +43,7 @@ class Labeled:
 
     @staticmethod
     def hundredths(index: int, recipe: Recipe) -> int:
-        """All photos like many components, some more than others; the prior and the smoothness are luck."""
+        """More components help all photos, some more than others; the prior and the smoothness are luck."""
         return 30 + recipe.components * (1 + index % 3) + hash((index, recipe.prior, recipe.smoothness)) % 40
 
 
@@ -60,7 +60,7 @@ def examples(count: int) -> dict[str, Example]:
     return {f"p{n}": Example(GREY, np.full((10, 10), n / 100, np.float32), truth) for n in range(count)}
 
 
-def test_the_map_of_a_given_target_is_tuned_by_the_prior_for_those(labeled: Labeled) -> None:
+def test_a_given_target_is_tuned_with_the_prior_for_given_targets(labeled: Labeled) -> None:
     given = {name: example._replace(given=True) for name, example in examples(6).items()}
     tuning_from_examples(given, RECIPES["default"], trials=5)
     assert all(recipe.prior == recipe.prior_given for _, recipe in labeled.calls)
@@ -82,7 +82,7 @@ class TestSearch:
             assert type(value) is type(getattr(Recipe(), name))
             assert getattr(replace(Recipe(), **{name: value}), name) == value
 
-    def test_what_is_not_in_the_table_stays(self, labeled: Labeled) -> None:
+    def test_numbers_outside_the_table_stay(self, labeled: Labeled) -> None:
         base = replace(RECIPES["simonyan2013"], random_state=3, color_samples=100)
         tuning_from_examples(examples(5), base)
         for _, recipe in labeled.calls:
@@ -95,7 +95,7 @@ class TestSearch:
         tuning_from_examples(examples(5), base, trials=50)
         assert len({recipe for _, recipe in labeled.calls}) == 51
 
-    def test_the_surest_over_all_photos_is_chosen(self, labeled: Labeled) -> None:
+    def test_the_recipe_with_the_surest_gain_is_chosen(self, labeled: Labeled) -> None:
         base = RECIPES["default"]
         found = tuning_from_examples(examples(10), base, trials=40)
         surest = max(sure_gain(recipe, base, range(10)) for _, recipe in labeled.calls)
@@ -119,7 +119,7 @@ class TestSearch:
         assert len(set(labeled.calls[: 6 * 31])) == 6 * 31
         assert len(labeled.calls) == 6 * 31 + 6 * 2
 
-    def test_the_state_decides_all(self, labeled: Labeled) -> None:
+    def test_the_random_state_decides_everything(self, labeled: Labeled) -> None:
         first, again, other = (
             tuning_from_examples(examples(7), replace(RECIPES["default"], random_state=state), trials=9)
             for state in (0, 0, 1)
@@ -146,7 +146,7 @@ class TestSearch:
 
 class TestGain:
     @pytest.mark.parametrize(("count", "folds"), [(4, 5), (5, 5), (11, 5), (9, 3), (6, 100)])
-    def test_no_photo_has_a_say_in_its_own_score(self, labeled: Labeled, count: int, folds: int) -> None:
+    def test_no_photo_influences_its_own_score(self, labeled: Labeled, count: int, folds: int) -> None:
         found = tuning_from_examples(examples(count), RECIPES["default"], folds=folds, trials=25)
         rng = np.random.default_rng(0)
         tried = _candidates(RECIPES["default"], 25, rng)
@@ -212,7 +212,9 @@ class TestRefusals:
             (5, {"trials": 10_001}, r"^trials must lie in \[1, 10000\], got 10001"),
         ],
     )
-    def test_too_little_is_refused(self, count: int, options: dict[str, int], message: str) -> None:
+    def test_too_few_photos_folds_or_trials_are_refused(
+        self, count: int, options: dict[str, int], message: str
+    ) -> None:
         with pytest.raises(ValueError, match=message):
             tuning_from_examples(examples(count), Recipe(), **options)
 
@@ -235,7 +237,7 @@ def made_of(segmenter: Segmenter) -> dict[str, Any]:
 
 
 class TestFolders:
-    """Orange squares on blue, and a recipe that finds too little of them."""
+    """Orange squares on blue, and a recipe whose masks are too small."""
 
     @pytest.fixture
     def folders(self, tmp_path: Path) -> tuple[Path, Path]:
@@ -256,7 +258,7 @@ class TestFolders:
         classifier = load_classifier(Middle(), categories=["ape", "bee"], preprocessing=preprocessing)
         return Segmenter(classifier, POOR)
 
-    def test_the_saved_file_is_the_recipe_and_tells_the_classifier(
+    def test_the_saved_file_has_the_recipe_and_the_classifier(
         self, folders: tuple[Path, Path], segmenter: Segmenter, tmp_path: Path
     ) -> None:
         found = tune(*folders, **made_of(segmenter), trials=1)
@@ -284,7 +286,7 @@ class TestFolders:
         truth = cv2.imread(str(folders[1] / "sub/2.png"), cv2.IMREAD_UNCHANGED) == 1
         assert found.before["sub/2"] == pytest.approx((mask & truth).sum() / (mask | truth).sum())
 
-    def test_photos_without_partners_are_named(self, folders: tuple[Path, Path], segmenter: Segmenter) -> None:
+    def test_photos_without_partners_are_reported(self, folders: tuple[Path, Path], segmenter: Segmenter) -> None:
         photos, truths = folders
         (photos / "sub/1.png").unlink()
         (truths / "sub/3.png").unlink()
@@ -304,7 +306,7 @@ class TestFolders:
         with pytest.raises(ValueError, match="^truths must be a folder, got"):
             tune(folders[0], folders[1] / "none", **made_of(segmenter))
 
-    def test_what_cannot_be_used_is_named_before_any_work(
+    def test_unusable_files_are_reported_before_any_work(
         self, folders: tuple[Path, Path], segmenter: Segmenter
     ) -> None:
         def never(items: Any) -> Any:

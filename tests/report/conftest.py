@@ -22,7 +22,7 @@ def three(made: Made) -> Made:
 
 @pytest.fixture
 def hostile(made: Made) -> Made:
-    """A run in which all that is text is hostile."""
+    """A run with hostile text everywhere."""
     for number, text in enumerate(HOSTILE):
         safe = f"mask{number}"
         name = "".join(sign for sign in text if sign != "\\").strip("/")

@@ -1,4 +1,4 @@
-"""Runs made by hand for reports, and what is read back from a page."""
+"""Runs made by hand for reports, and the data, tags and pictures of a page."""
 
 import base64
 import hashlib
@@ -28,13 +28,13 @@ HOSTILE = (
     "&lt;b&gt;&amp;",
     "\u202egpj.exe",
 )
-"""What must be no more than a name, a reason or a category. A name's `/` is not one of a file's, but of a folder's."""
+"""Text that must stay a name, a reason or a category. A `/` in a name makes a folder."""
 
 SIZE = (60, 80)
 
 
 def mask_of(part: float) -> np.ndarray:
-    """A mask of the left part of the photo."""
+    """Return a mask of the left part of the photo."""
     mask = np.zeros(SIZE, np.bool_)
     mask[:, : round(part * SIZE[1])] = True
     return mask
@@ -52,31 +52,31 @@ class Made:
         self.made_by: dict[str, Any] = {"wsseg": "1.2.3", "state": "done", "what": "masks"}
 
     def photo(self, name: str) -> tuple[str, str]:
-        """Path and digest of a new photo of noise."""
+        """Write a photo of noise; return its path and digest."""
         path = self.photos / f"{name}.png"
         levels = np.random.default_rng(len(self.records)).integers(0, 256, (*SIZE, 3), np.uint8)
         write_picture(path, levels)
         return str(path), hashlib.sha256(path.read_bytes()).hexdigest()
 
-    def add(self, name: str, *findings: Finding, **told: Any) -> Record:
+    def add(self, name: str, *findings: Finding, **changes: Any) -> Record:
         path, digest = self.photo(f"photo{len(self.records)}")
-        given = {"input": path, "hash": digest, "name": name, "settings": "", "seconds": {"segment": 0.5}, **told}
+        given = {"input": path, "hash": digest, "name": name, "settings": "", "seconds": {"segment": 0.5}, **changes}
         self.records.append(Record(findings=findings, **given))
         return self.records[-1]
 
-    def found(self, name: str, part: float = 0.5, **told: Any) -> Finding:
-        """A finding whose mask is that part of the photo."""
+    def found(self, name: str, part: float = 0.5, **changes: Any) -> Finding:
+        """Return a finding whose mask is that part of the photo."""
         write_mask(self.folder / "masks" / f"{name}.png", mask_of(part))
-        given = {"category": "cat", "probability": 0.5, "status": "ok", "confidence": 0.75, **told}
+        given = {"category": "cat", "probability": 0.5, "status": "ok", "confidence": 0.75, **changes}
         return Finding(**{"outputs": {"mask": f"masks/{name}.png"}, **given})
 
     def truth(self, name: str, part: float = 0.5) -> None:
         write_mask(self.truths / f"{name}.png", mask_of(part))
 
-    def written(self, **told: Any) -> dict[str, Any]:
-        """The page's data."""
+    def written(self, **options: Any) -> dict[str, Any]:
+        """Write the report and return the page's data."""
         self.save()
-        write_report(self.folder, self.page, **told)
+        write_report(self.folder, self.page, **options)
         return data_in(self.page)
 
     def save(self) -> None:
@@ -85,10 +85,10 @@ class Made:
 
 
 def data_in(page: Path) -> dict[str, Any]:
-    """What the page's script reads."""
+    """Return the data that the page's script reads."""
     blocks = re.findall(r'<script type="application/json" id="(.*?)">(.*?)</script>', page.read_text(), re.DOTALL)
-    told = {name: json.loads(text) for name, text in blocks}
-    return {**told["data"], "addresses": told["addresses"]}
+    content = {name: json.loads(text) for name, text in blocks}
+    return {**content["data"], "addresses": content["addresses"]}
 
 
 def picture(data: dict[str, Any], row: dict[str, Any], kind: str) -> np.ndarray:
@@ -99,7 +99,7 @@ def picture(data: dict[str, Any], row: dict[str, Any], kind: str) -> np.ndarray:
 
 
 class Tags(HTMLParser):
-    """What tags and attributes a page has, and the text of its body."""
+    """Collects the tags and attributes of a page."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -33,7 +33,7 @@ def test_an_earlier_report_is_replaced_but_no_other_file(three: Made) -> None:
     assert is_report(three.page)
 
 
-def test_the_page_s_name_says_what_it_is(three: Made, tmp_path: Path) -> None:
+def test_the_page_must_be_an_html_file(three: Made, tmp_path: Path) -> None:
     three.save()
     with pytest.raises(ValueError, match=r"^out must end in \.html, got"):
         write_report(three.folder, tmp_path / "report.pdf")

@@ -30,7 +30,7 @@ def browser() -> Iterator[Browser]:
     if path is None:
         pytest.skip("chromium must be installed for the tests of the report's page; apt-get install chromium")
     with sync_playwright() as playwright:
-        # As root, as in a container, it has no sandbox.
+        # Chromium has no sandbox for root, as in a container.
         browser = playwright.chromium.launch(executable_path=path, chromium_sandbox=os.geteuid() != 0)
         yield browser
         browser.close()
@@ -38,12 +38,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def opened(browser: Browser) -> Iterator[Opened]:
-    """Opens a page from the disk, and sees to it that nothing is complained of or asked of a network."""
+    """Opens a page from the disk, and checks that it reports no error and requests nothing from a network."""
     faults: list[str] = []
     contexts: list[BrowserContext] = []
 
-    def open_page(path: Path, **told: Any) -> Page:
-        context = browser.new_context(**{"viewport": {"width": 1400, "height": 900}, **told})
+    def open_page(path: Path, **given: Any) -> Page:
+        context = browser.new_context(**{"viewport": {"width": 1400, "height": 900}, **given})
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: faults.append(message.text))
@@ -60,11 +60,11 @@ def opened(browser: Browser) -> Iterator[Opened]:
 
 @pytest.fixture
 def thirty(made: Made) -> Made:
-    """Thirty photos of falling confidence, the tenth of another category, all but the last with a truth."""
+    """Thirty photos with falling confidence; number 10 has another category, and the last has no truth."""
     for number in range(30):
         name = f"p{number}"
-        told = {"category": "dog" if number == 10 else "cat", "status": "weak" if number > 27 else "ok"}
-        made.add(name, made.found(name, 0.5, confidence=1 - number / 30, reasons=(f"reason {number}",), **told))
+        given = {"category": "dog" if number == 10 else "cat", "status": "weak" if number > 27 else "ok"}
+        made.add(name, made.found(name, 0.5, confidence=1 - number / 30, reasons=(f"reason {number}",), **given))
         if number < 29:
             made.truth(name, (number + 1) / 40)
     made.written(truths=made.truths)
@@ -173,7 +173,7 @@ class TestInABrowser:
         assert page.locator("#over").inner_text() == "Errors"
         assert page.locator(".over img").count() == 2
 
-    def test_what_is_missing_names_its_flag(self, opened: Opened, thirty: Made) -> None:
+    def test_a_missing_picture_shows_its_flag(self, opened: Opened, thirty: Made) -> None:
         page = opened(thirty.page)
         page.select_option("#show", "saliency")
         assert "--write saliency" in page.locator(".card .lack").first.inner_text()
@@ -218,7 +218,7 @@ class TestInABrowser:
             assert page.evaluate("typeof window.broken") == "undefined"
             page.close()
 
-    def test_thousands_are_a_few_in_the_document(self, opened: Opened, made: Made) -> None:
+    def test_thousands_of_rows_are_few_cards_in_the_document(self, opened: Opened, made: Made) -> None:
         found = [
             Finding(category="cat", probability=0.5, status="ok", confidence=number / 2000, reasons=(f"no. {number}",))
             for number in range(2000)
@@ -260,7 +260,7 @@ class TestInABrowser:
         assert page.locator("#detail").evaluate("detail => detail.scrollWidth <= detail.clientWidth")
         assert page.evaluate(width) <= 390
 
-    def test_dark_is_as_the_system_says_or_as_one_chooses(self, opened: Opened, three: Made) -> None:
+    def test_dark_mode_follows_the_system_or_the_button(self, opened: Opened, three: Made) -> None:
         three.written()
         for scheme, other in (("dark", "light"), ("light", "dark")):
             page = opened(three.page, color_scheme=scheme)
@@ -275,9 +275,9 @@ class TestInABrowser:
     def test_everyone_can_use_it(self, opened: Opened, thirty: Made, scheme: str, width: int) -> None:
         thirty.add("failed", error="it is no photo", input="/nowhere/a.png")
         thirty.written(truths=thirty.truths)
-        # Its tools are no script of the page's own.
-        told = {"color_scheme": scheme, "bypass_csp": True, "viewport": {"width": width, "height": 900}}
-        page = opened(thirty.page, **told)
+        # The accessibility tools are a script that the policy would refuse.
+        given = {"color_scheme": scheme, "bypass_csp": True, "viewport": {"width": width, "height": 900}}
+        page = opened(thirty.page, **given)
         page.locator("summary").first.click()
         assert faults_for_people(page) == []
         page.select_option("#show", "all")

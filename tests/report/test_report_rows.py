@@ -1,4 +1,4 @@
-"""The rows of a report and their pictures: what is shown, and why something is not."""
+"""The rows of a report, their pictures, and the reasons for missing pictures."""
 
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def test_more_photos_are_smaller() -> None:
     assert sides == [960, 960, 800, 565, 505, 448]
 
 
-def test_what_a_run_lacks_is_named_by_its_flag(made: Made) -> None:
+def test_a_missing_picture_has_its_flag(made: Made) -> None:
     made.add("a", made.found("a"))
     flags = made.written()["flags"]
     assert flags["saliency"] == "--write saliency"
@@ -110,15 +110,15 @@ def test_an_overlay_stands_in_for_a_mask_that_was_not_written(made: Made) -> Non
 
 
 def test_numbers_that_json_cannot_hold_are_left_out(made: Made) -> None:
-    told = {"probability": float("nan"), "confidence": float("-inf"), "reasons": (1, None)}
-    made.add("a", made.found("a", **told), seconds={"read": float("nan"), "write": 10**400, "see": "long"})
+    given = {"probability": float("nan"), "confidence": float("-inf"), "reasons": (1, None)}
+    made.add("a", made.found("a", **given), seconds={"read": float("nan"), "write": 10**400, "see": "long"})
     row = made.written()["rows"][0]
     assert not {"probability", "confidence"} & set(row)
     assert row["reasons"] == ["1", "None"]
 
 
 @pytest.mark.parametrize(
-    ("told", "said"),
+    ("given", "said"),
     [
         ({"input": "/nowhere/a.png"}, "must be readable"),
         ({"hash": "0" * 64}, "photo must be unchanged since the run, got another"),
@@ -128,8 +128,8 @@ def test_numbers_that_json_cannot_hold_are_left_out(made: Made) -> None:
         ({"input": __file__, "hash": ""}, "must be a picture"),
     ],
 )
-def test_a_photo_that_is_missing_or_changed_is_reported(made: Made, told: dict[str, str], said: str) -> None:
-    made.add("a", made.found("a"), **told)
+def test_a_photo_that_is_missing_or_changed_is_reported(made: Made, given: dict[str, str], said: str) -> None:
+    made.add("a", made.found("a"), **given)
     made.save()
     written = write_report(made.folder, made.page)
     (problem,) = written.problems

@@ -1,4 +1,4 @@
-"""Text from a run is only text in the page, which asks for nothing from a network."""
+"""Text from a run stays text in the page, and the page loads nothing from a network."""
 
 import base64
 import hashlib
@@ -21,13 +21,13 @@ def test_hostile_text_adds_no_tag_and_no_attribute(hostile: Made, tmp_path: Path
     assert not [value for name, value in tags.attributes if name in ("href", "src", "action", "style")]
 
 
-def test_hostile_text_is_in_the_data_as_text(hostile: Made) -> None:
+def test_hostile_text_stays_text_in_the_data(hostile: Made) -> None:
     data = hostile.written()
     categories = [row["category"] for row in data["rows"]]
     assert HOSTILE[0] in categories and HOSTILE[1] in categories and HOSTILE[3] in categories
     block = hostile.page.read_text().partition('id="data">')[2].partition("</script>")[0]
     assert not set("<>&'\u2028\u2029") & set(block)
-    assert "\\udc80\\udcff" in categories  # Spelled, as on the terminal.
+    assert "\\udc80\\udcff" in categories  # Escaped, as on the terminal.
     assert "\\u202egpj.exe" in categories
 
 
@@ -50,7 +50,7 @@ def test_the_policy_names_the_page_s_own_script_and_style_alone(three: Made) -> 
     assert "unsafe" not in policy and "http" not in policy
 
 
-def test_the_page_asks_for_nothing(three: Made) -> None:
+def test_the_page_loads_nothing(three: Made) -> None:
     three.written(truths=three.truths)
     text = three.page.read_text().replace("http://www.w3.org/2000/svg", "")
     assert "http" not in text.replace("http-equiv", "")

@@ -32,7 +32,7 @@ def test_a_recipe_without_a_name_is_the_nearest_and_its_changes(made: Made) -> N
     assert recipe_text({**RECIPES["fast"].as_dict(), "smoothness": 7.0}) == "fast with smoothness 7.0"
 
 
-def test_without_truths_it_says_how_to_have_scores(three: Made) -> None:
+def test_a_page_without_truths_explains_how_to_get_scores(three: Made) -> None:
     row = three.written()["rows"][0]
     assert "scores" not in row
     text = three.page.read_text()
@@ -41,6 +41,6 @@ def test_without_truths_it_says_how_to_have_scores(three: Made) -> None:
     assert "Risk over coverage" not in text
 
 
-def test_a_run_of_nothing_or_of_odd_settings_has_a_page(made: Made) -> None:
+def test_an_empty_run_or_odd_settings_have_a_page(made: Made) -> None:
     made.made_by = {"wsseg": 1, "what": [], "versions": 3, "recipe": [], "classifier": None, "targets": {"a": 1}}
     assert made.written()["rows"] == []

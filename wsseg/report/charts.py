@@ -60,7 +60,7 @@ class Charts:
     """The charts of a report; None if there are no values."""
 
     histogram: Histogram | None
-    """Of the IoU if it is known, of the confidence if not."""
+    """The histogram of the IoU if it is known, or else of the confidence."""
     risk: Risk | None
 
 
