@@ -67,6 +67,14 @@ def adapt(
     ValueError
         If there are no photos, if no photo shows an object, or if an argument is out of range. Everything that needs no
         network is checked first.
+
+    Examples
+    --------
+    >>> from importlib import resources
+    >>> photo = resources.files("skimage") / "data" / "coffee.png"
+    >>> head = wsseg.adapt(photo, recipe="fast")
+    >>> head.provenance.photos
+    1
     """
     _check_counts(rounds, workers)
     numbers = with_objectness(recipe if isinstance(recipe, Recipe) else recipe_named(recipe))
