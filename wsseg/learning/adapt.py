@@ -78,7 +78,7 @@ def adapt(
     """
     _check_counts(rounds, workers)
     numbers = with_objectness(recipe if isinstance(recipe, Recipe) else recipe_named(recipe))
-    sources = find_photos([photos] if isinstance(photos, str | PathLike) else photos)
+    sources = find_photos(photos if isinstance(photos, Sequence) and not isinstance(photos, str) else [photos])
 
     from wsseg.learning.rounds import head_from
     from wsseg.segmenting.segmenter import Segmenter
