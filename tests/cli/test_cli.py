@@ -905,7 +905,7 @@ class TestTune:
     @pytest.mark.parametrize(
         ("words", "message"),
         [
-            (("-o", "mine.json"), "out must end in .toml, got mine.json"),
+            (("-o", "mine.json"), "out must end in .toml, got 'mine.json'"),
             (("-o", "mine.toml", "--target", "egyptian cot"), "Egyptian cat"),
             (("-o", "mine.toml", "--recipe", "best"), "recipe must be one of default"),
             (("-o", "mine.toml", "--trials", "0"), "--trials"),
@@ -922,7 +922,8 @@ class TestTune:
         message: str,
     ) -> None:
         monkeypatch.chdir(tmp_path)
-        (folders[1] / "3.png").write_bytes(b"")
+        if "3.png" in message:
+            (folders[1] / "3.png").write_bytes(b"")
         ended = run("tune", *folders, *words)
         assert ended.code == 2
         assert message in ended.err
@@ -932,16 +933,16 @@ class TestTune:
         file = tmp_path / "mine.toml"
         file.write_text("prior = 3.0\n")
         ended = run("tune", *folders, "-o", file)
-        assert ended.code == 2 and "out must be a new file" in ended.err and "use --force" in ended.err
+        assert ended.code == 2 and "out must be a new file" in ended.err and "use force (--force)" in ended.err
         assert file.read_text() == "prior = 3.0\n"
         (folders[1] / "3.png").unlink()
-        assert "must be one of each name" in run("tune", *folders, "-o", file, "--force").err
+        assert "must hold one file of each name" in run("tune", *folders, "-o", file, "--force").err
 
     def test_photos_without_truths_are_named(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
         (folders[1] / "3.png").unlink()
         ended = run("tune", *folders, "-o", tmp_path / "mine.toml")
         assert ended.code == 2
-        assert "photos and truths must be one of each name, got otherwise for 3;" in ended.err
+        assert "photos and truths must hold one file of each name, got none or several for 3;" in ended.err
 
 
 class TestReport:
