@@ -76,7 +76,7 @@ def test_a_misspelling_is_answered_with_the_name_first():
 
 
 def test_a_name_without_anything_near_says_so():
-    with pytest.raises(ValueError, match="nothing is called alike"):
+    with pytest.raises(ValueError, match="no name is similar"):
         numbered(3).resolve("zebra")
 
 
@@ -163,3 +163,8 @@ def test_numbered_categories():
     assert numbered(2).names == ("class 0", "class 1")
     assert len(numbered(7)) == 7
     assert numbered(3).resolve("class 2").indices == (2,)
+
+
+def test_its_repr_shows_the_first_names():
+    assert repr(Categories(("a", "b"))) == "Categories(2 names: a, b)"
+    assert repr(numbered(1000)) == "Categories(1000 names: class 0, class 1, class 2, ...)"

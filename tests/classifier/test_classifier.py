@@ -97,6 +97,22 @@ def test_embedded_says_what_it_is(embedded):
     assert not embedded.model.training
 
 
+def test_a_classifier_s_repr_is_one_short_line(embedded):
+    assert repr(embedded) == ("Classifier(efficientnet_lite0, 1000 categories, input 224 x 224, on cpu, with a head)")
+    assert repr(own()) == "Classifier(Tiny, 4 categories, input 10 x 8, on cpu)"
+
+
+def test_a_question_about_the_network_is_answered_once():
+    classifier, asked = own(), []
+
+    def question(about):
+        asked.append(about)
+        return True
+
+    assert classifier.answer(question) and classifier.answer(question)
+    assert asked == [classifier]
+
+
 def test_embedded_input_is_127_and_128_based(embedded):
     white, dark = np.full((5, 5, 3), 255, np.uint8), np.full((5, 5, 3), 127, np.uint8)
     assert embedded.preprocess(white).unique().numpy() == pytest.approx([1.0])
@@ -108,7 +124,7 @@ def test_a_changed_embedded_file_is_refused(monkeypatch):
     changed = wheels.Wheel("57934424" + "0" * 56, 224)
     for module in (load, wheels):
         monkeypatch.setattr(module, "WHEELS", {"efficientnet_lite0": changed})
-    with pytest.raises(ValueError, match=r"efficientnet-lite0-57934424\.pth must have SHA-256 579344240000"):
+    with pytest.raises(ValueError, match=r"efficientnet-lite0-57934424\.pth' must have SHA-256 579344240000"):
         load_classifier()
 
 
@@ -466,7 +482,7 @@ def test_an_own_module_is_never_moved():
 
 @pytest.mark.parametrize("device", ["meta", "bogus", "cuda:99", "mps:99"])
 def test_a_device_that_torch_cannot_use_is_refused(device: str):
-    with pytest.raises(ValueError, match=f"^device must be one that torch can use here, got {device}, of which it"):
+    with pytest.raises(ValueError, match=f"^device must be one that torch can use here, got {device} \\('"):
         load_classifier(device=device)
 
 
@@ -626,7 +642,9 @@ def test_a_hostile_checkpoint_runs_nothing_and_is_named(tmp_path, monkeypatch, c
 
 def test_a_whole_pickled_model_is_refused(tmp_path):
     torch.save(network(), tmp_path / "model.pth")
-    with pytest.raises(ValueError, match=r"readable file of weights.*save it anew with torch\.save\(model\.state_dict"):
+    with pytest.raises(
+        ValueError, match=r"readable file of weights.*save it again with torch\.save\(model\.state_dict"
+    ):
         load_classifier(f"squeezenet1_1@{tmp_path / 'model.pth'}")
 
 
@@ -667,7 +685,7 @@ def test_nan_weights_are_found_when_used(tmp_path):
 def test_a_missing_checkpoint_is_named(tmp_path):
     with pytest.raises(
         FileNotFoundError,
-        match=r"checkpoint must be a file of weights, got .*gone\.pth, which is none; check its spelling",
+        match=r"checkpoint must be a file of weights, got .*gone\.pth', which is no file; check its spelling",
     ):
         load_classifier(f"squeezenet1_1@{tmp_path / 'gone.pth'}")
 
@@ -736,7 +754,7 @@ def test_without_a_network_one_sentence_says_where_the_file_may_be_put(torchvisi
     content = torchvision_file.read_bytes()
     torchvision_file.unlink()
     place = tmp_path / "hub/checkpoints" / torchvision_file.name
-    remedy = f"connect to the network, or get {torchvision_file.as_uri()} elsewhere and save it as {place}"
+    remedy = f"connect to the network, or get {torchvision_file.as_uri()} elsewhere and save it as '{place}'"
     with pytest.raises(ConnectionError, match=re.escape(remedy)) as caught:
         load_classifier("squeezenet1_1")
     assert "\n" not in str(caught.value)
@@ -756,7 +774,7 @@ def test_a_damaged_file_in_its_place_is_refused(torchvision_file, tmp_path):
     load_classifier("squeezenet1_1")
     place = tmp_path / "hub/checkpoints" / torchvision_file.name
     place.write_bytes(place.read_bytes()[:-9])
-    with pytest.raises(ValueError, match=rf"{place.name} must have SHA-256 .*delete it"):
+    with pytest.raises(ValueError, match=rf"{place.name}' must have SHA-256 .*delete it"):
         load_classifier("squeezenet1_1")
 
 

@@ -40,7 +40,7 @@ def test_a_wheel_that_is_not_installed_is_to_be_had_by_pip(monkeypatch: pytest.M
 def test_what_torch_has_downloaded_is_cached(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     assert {model.name: model.state for model in models()}["squeezenet1_1"] == "download"
-    place = classifier.place_of_download(architectures.torchvision_weights("squeezenet1_1").url)
+    place = classifier.download_path(architectures.torchvision_weights("squeezenet1_1").url)
     place.parent.mkdir()
     place.write_bytes(b"weights")
     found = {model.name: model for model in models()}["squeezenet1_1"]

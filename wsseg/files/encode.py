@@ -14,7 +14,7 @@ from PIL import Image as pillow
 
 from wsseg.arrays import Labels, Mask, check_labels, check_mask
 from wsseg.files.decode import has_channels
-from wsseg.files.store import replacing
+from wsseg.files.store import check_new_file, replacing
 
 QUALITY: Final = 92
 """Of jpg and webp. A level of scikit-image's photos, cut out, is off by 2.3 (RMS) in a webp of a seventh of the PNG's
@@ -76,6 +76,35 @@ def encoded_picture(picture: NDArray[np.uint8], format: str = "png") -> bytes:
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}; choose one of these")
     _check_fits(picture, format)
     return _saved(pillow.fromarray(picture), format)
+
+
+def check_new_picture(path: str | PathLike[str], *, force: bool) -> str:
+    """Return the format that the path's suffix stands for, before the picture is made.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Picture to write, .png, .webp or .jpg.
+    force : bool
+        Whether an existing file may be replaced.
+
+    Returns
+    -------
+    str
+        One of `FORMATS`.
+
+    Raises
+    ------
+    ValueError
+        If no format has this suffix.
+    FileExistsError
+        If the path is a folder, or is a file and `force` is not set.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ValueError(f"out must end in {', '.join(SUFFIXES)}, got '{path}'; choose one of these suffixes")
+    check_new_file(Path(path), force=force)
+    return SUFFIXES[suffix]
 
 
 def _check_fits(picture: NDArray[np.uint8], format: str) -> None:
