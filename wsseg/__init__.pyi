@@ -4,6 +4,8 @@ from .arrays import FOREGROUND as FOREGROUND
 from .arrays import UNKNOWN as UNKNOWN
 from .arrays import Box as Box
 from .arrays import Point as Point
+from .classifier.catalog import Model as Model
+from .classifier.catalog import models as models
 from .classifier.categories import Categories as Categories
 from .classifier.categories import Target as Target
 from .classifier.classifier import IMAGENET as IMAGENET
@@ -12,6 +14,8 @@ from .classifier.classifier import Preprocessing as Preprocessing
 from .classifier.head import Head as Head
 from .classifier.head import read_head as read_head
 from .classifier.load import load_classifier as load_classifier
+from .doctor import Diagnosis as Diagnosis
+from .doctor import diagnose as diagnose
 from .evaluation.compare import Comparison as Comparison
 from .evaluation.compare import Difference as Difference
 from .evaluation.compare import compare as compare
@@ -72,6 +76,8 @@ from .recipe import Recipe as Recipe
 from .recipe import read_recipe as read_recipe
 from .report.page import Report as Report
 from .report.page import write_report as write_report
+from .saliency.visualize import Visualization as Visualization
+from .saliency.visualize import visualize as visualize
 from .segmenting.results import LabelMap as LabelMap
 from .segmenting.results import SaliencyResult as SaliencyResult
 from .segmenting.results import Segmentation as Segmentation

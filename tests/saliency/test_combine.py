@@ -9,19 +9,15 @@ from test_features import ONE, Flat, Pooled, classifier_of
 
 from wsseg.arrays import Image
 from wsseg.classifier.categories import Target
-from wsseg.saliency import combine
+from wsseg.recipe import Recipe
+from wsseg.saliency import METHODS, combine
 from wsseg.saliency.combine import LARGER, NARROWEST, features_of, fused, spread_cam
 
-NUMBERS = {
-    "mirror": True,
-    "crops": False,
-    "samples": 2,
-    "noise": 0.1,
-    "random_state": 0,
-    "spread_steps": 2,
-    "cam_share": 0.5,
-    "cam_share_given": 0.5,
-}
+NUMBERS = {"mirror": True, "spread_steps": 2, "cam_share": 0.5, "cam_share_given": 0.5}
+
+
+def fine(side: int = 64) -> torch.Tensor:
+    return torch.rand(side, side, generator=torch.Generator().manual_seed(7))
 
 
 def noise(height: int, width: int) -> Image:
@@ -29,7 +25,7 @@ def noise(height: int, width: int) -> Image:
 
 
 def test_it_is_ranged_and_on_the_grid_of_the_features() -> None:
-    found = fused(classifier_of(Pooled()), noise(60, 90), ONE, **NUMBERS)
+    found = fused(classifier_of(Pooled()), noise(60, 90), ONE, fine_map=fine, **NUMBERS)
     assert found.shape == (4, 6)
     assert (found.min(), found.max()) == (0, 1)
     assert found.dtype == torch.float32
@@ -53,23 +49,22 @@ def test_the_input_has_the_photo_s_shape_and_a_bounded_area(shape: tuple[int, in
 
 def test_a_network_of_one_size_is_given_that() -> None:
     assert combine._size(classifier_of(Flat()), noise(100, 200)) == (64, 64)
-    assert fused(classifier_of(Flat()), noise(100, 200), ONE, **NUMBERS).shape == (4, 4)
+    assert fused(classifier_of(Flat()), noise(100, 200), ONE, fine_map=fine, **NUMBERS).shape == (4, 4)
 
 
 @pytest.mark.parametrize("network", [Pooled, Flat])
 def test_averaged_over_the_mirror_it_mirrors(network: Any) -> None:
     classifier, image = classifier_of(network()), noise(60, 90)
-    numbers = NUMBERS | {"noise": 0.0}
-    found, mirrored = (fused(classifier, photo, ONE, **numbers) for photo in (image, image[:, ::-1]))
+    recipe = Recipe(samples=2, noise=0.0, cam_share_given=0.5)
+    found, mirrored = (METHODS["fused"](classifier, photo, ONE, recipe) for photo in (image, image[:, ::-1]))
     torch.testing.assert_close(found, mirrored.flip(1), rtol=1e-3, atol=1e-4)
 
 
 def test_where_one_map_says_no_it_is_no(monkeypatch: pytest.MonkeyPatch) -> None:
-    fine, activation = torch.zeros(64, 64), torch.zeros(4, 4)
-    fine[:, :32], activation[:2] = 1, 4
-    monkeypatch.setattr(combine, "smoothgrad", lambda *_, **__: fine)
-    monkeypatch.setattr(combine, "_look", lambda *_, **__: (activation, torch.zeros(3, 4, 4)))
-    found = fused(classifier_of(Pooled()), noise(64, 64), ONE, **NUMBERS)
+    left, activation = torch.zeros(64, 64), torch.zeros(4, 4)
+    left[:, :32], activation[:2] = 1, 4
+    monkeypatch.setattr(combine, "_activation_and_features", lambda *_, **__: (activation, torch.zeros(3, 4, 4)))
+    found = fused(classifier_of(Pooled()), noise(64, 64), ONE, fine_map=lambda: left, **NUMBERS)
     assert found[:2, :2].min() > 0.9
     assert found[2:].max() == 0
     assert found[:2, 3].max() == 0
@@ -83,39 +78,41 @@ def test_where_one_map_says_no_it_is_no(monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_say_of_grad_cam_falls_with_certainty_but_for_a_given_target(
     weights: tuple[float, ...] | None, share: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fine, activation = torch.tensor([[0, 0.25, 1]]), torch.tensor([[0, 1, 0.5]])
-    monkeypatch.setattr(combine, "smoothgrad", lambda *_, **__: fine)
-    monkeypatch.setattr(combine, "_look", lambda *_, **__: (activation, torch.zeros(3, 1, 3)))
+    sharp, activation = torch.tensor([[0, 0.25, 1]]), torch.tensor([[0, 1, 0.5]])
+    monkeypatch.setattr(combine, "_activation_and_features", lambda *_, **__: (activation, torch.zeros(3, 1, 3)))
     numbers = NUMBERS | {"spread_steps": 0, "cam_share_given": 0.75}
-    found = fused(classifier_of(Pooled()), noise(64, 64), Target((0, 1), "a|b", weights), **numbers)
-    both = fine ** (1 - share) * activation**share
+    target = Target((0, 1), "a|b", weights)
+    found = fused(classifier_of(Pooled()), noise(64, 64), target, fine_map=lambda: sharp, **numbers)
+    both = sharp ** (1 - share) * activation**share
     torch.testing.assert_close(found, both / both.max())
 
 
 def test_spread_cam_is_fused_by_grad_cam_alone() -> None:
     classifier, image = classifier_of(Pooled()), noise(64, 64)
-    alone = fused(classifier, image, ONE, **NUMBERS | {"cam_share_given": 1.0})
+    alone = fused(classifier, image, ONE, fine_map=pytest.fail, **NUMBERS | {"cam_share_given": 1.0})
     torch.testing.assert_close(spread_cam(classifier, image, ONE, mirror=True, spread_steps=2), alone)
 
 
 def test_the_features_of_a_photo_are_those_that_the_map_is_spread_over() -> None:
     classifier, image = classifier_of(Pooled()), noise(60, 90)
-    expected = combine._look(classifier, image, ONE, mirror=True)[1]
+    expected = combine._activation_and_features(classifier, image, ONE, mirror=True)[1]
     torch.testing.assert_close(features_of(classifier, image, mirror=True), expected)
 
 
-def test_a_map_of_nothing_stays_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(combine, "smoothgrad", lambda *_, **__: torch.zeros(64, 64))
-    assert not fused(classifier_of(Pooled()), noise(64, 64), ONE, **NUMBERS).any()
+def test_a_map_of_nothing_stays_nothing() -> None:
+    nothing = torch.zeros(64, 64)
+    assert not fused(classifier_of(Pooled()), noise(64, 64), ONE, fine_map=lambda: nothing, **NUMBERS).any()
 
 
 def test_the_steps_of_the_spread_count() -> None:
-    found = [fused(classifier_of(Pooled()), noise(64, 64), ONE, **NUMBERS | {"spread_steps": n}) for n in (0, 2)]
+    recipes = (Recipe(samples=2, cam_share_given=0.5, spread_steps=steps) for steps in (0, 2))
+    found = [METHODS["fused"](classifier_of(Pooled()), noise(64, 64), ONE, recipe) for recipe in recipes]
     assert not torch.allclose(*found, atol=1e-3)
 
 
 def test_it_is_the_same_each_time_and_the_noise_counts() -> None:
     classifier, image = classifier_of(Pooled()), noise(64, 64)
-    first, again, other = (fused(classifier, image, ONE, **NUMBERS | {"random_state": n}) for n in (0, 0, 1))
+    recipes = (Recipe(samples=2, cam_share_given=0.5, random_state=state) for state in (0, 0, 1))
+    first, again, other = (METHODS["fused"](classifier, image, ONE, recipe) for recipe in recipes)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)

@@ -13,7 +13,7 @@ from wsseg.classifier.categories import Target
 from wsseg.classifier.classifier import Classifier, Preprocessing
 from wsseg.classifier.load import load_classifier
 from wsseg.saliency import features, layers
-from wsseg.saliency.features import look_at, takes_any_size
+from wsseg.saliency.features import PROBE, forward_pass, takes_any_size
 from wsseg.saliency.score import score_of
 from wsseg.saliency.views import differentiable
 
@@ -73,10 +73,10 @@ class TestScore:
             Target((0, 1), "two", (1.0,))
 
 
-class TestLook:
+class TestForwardPass:
     def test_on_a_pooled_network_it_is_cam(self) -> None:
         model = Pooled().eval()
-        look = look_at(classifier_of(model), batch())
+        look = forward_pass(classifier_of(model), batch())
         with torch.no_grad():
             features = model.deep(model.fine(batch()))
             expected = torch.einsum("c,nchw->nhw", model.head.weight[1], features) / 4
@@ -86,7 +86,7 @@ class TestLook:
     @pytest.mark.parametrize("network", [Pooled, Flat])
     def test_it_is_grad_cam_as_the_paper_defines_it(self, network: Any, target: Target) -> None:
         model = network().eval()
-        look = look_at(classifier_of(model), batch())
+        look = forward_pass(classifier_of(model), batch())
         for view, found in zip(batch(), look.activation(target), strict=True):
             features = model.deep(model.fine(view[None])).detach().requires_grad_()
             pooled = features.mean(dim=(2, 3)) if network is Pooled else features.flatten(1)
@@ -98,13 +98,13 @@ class TestLook:
 
     def test_features_are_those_of_the_stage_and_not_of_what_overwrites_them(self) -> None:
         model = Pooled().eval()
-        look = look_at(classifier_of(model), batch())
+        look = forward_pass(classifier_of(model), batch())
         with torch.no_grad():
             torch.testing.assert_close(look.features, model.fine(batch()))
 
     def test_features_of_a_finer_stage_are_averaged(self) -> None:
         model = nn.Sequential(nn.Conv2d(3, 5, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 2)).eval()
-        look = look_at(classifier_of(model, 28), batch(side=28))
+        look = forward_pass(classifier_of(model, 28), batch(side=28))
         with torch.no_grad():
             expected = model[0](batch(side=28)).unflatten(2, (14, 2)).unflatten(4, (14, 2)).mean(dim=(3, 5))
         torch.testing.assert_close(look.features, expected)
@@ -112,9 +112,9 @@ class TestLook:
     @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
     def test_the_caller_s_modes_do_not_matter(self, mode: Any) -> None:
         classifier = classifier_of(Pooled())
-        expected = look_at(classifier, batch())
+        expected = forward_pass(classifier, batch())
         with mode():
-            found = look_at(classifier, batch())
+            found = forward_pass(classifier, batch())
             activation = found.activation(ONE)
         assert torch.equal(activation, expected.activation(ONE))
         assert torch.equal(found.features, expected.features)
@@ -126,9 +126,9 @@ class TestLook:
         takes_any_size(classifier)
         if fails:
             with pytest.raises(RuntimeError):
-                look_at(classifier, torch.zeros(1, 5, 64, 64))
+                forward_pass(classifier, torch.zeros(1, 5, 64, 64))
         else:
-            look_at(classifier, batch())
+            forward_pass(classifier, batch())
         assert all(module.training and not module._forward_hooks for module in model.modules())
         assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
 
@@ -156,7 +156,7 @@ def test_layers_are_found(make: Any, last: str, stage: str, any_size: bool) -> N
         grids = layers.grids_of(classifier, inputs, outputs)
         assert layers.last(grids, score_of(scores, ONE)).name == last
     by_name = {grid.name: grid.activations for grid in grids}
-    look = look_at(classifier, batch(1, side))
+    look = forward_pass(classifier, batch(1, side))
     torch.testing.assert_close(
         look.features, nn.functional.adaptive_avg_pool2d(by_name[stage], look.features.shape[2:])
     )
@@ -184,23 +184,21 @@ class TestAnySize:
             model = timm.create_model("vit_tiny_patch16_224", dynamic_img_size=dynamic, **settings)
             assert takes_any_size(classifier_of(model.eval())) is dynamic
 
-    def test_a_network_that_is_gone_is_forgotten(self) -> None:
-        classifier = classifier_of(Pooled())
-        before = len(features._ANY_SIZE)
-        takes_any_size(classifier)
-        assert len(features._ANY_SIZE) == before + 1
-        del classifier
-        assert len(features._ANY_SIZE) == before
+    def test_it_is_tried_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        classifier, tried = classifier_of(Pooled()), list[int]()
+        monkeypatch.setattr(features, "_layers_with_grid", lambda _, height, width: tried.append(height) or ["deep"])
+        assert takes_any_size(classifier) and takes_any_size(classifier)
+        assert tried == [64, 64 + PROBE]
 
 
 def test_a_network_without_places_is_refused() -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 2))
-    for look in (takes_any_size, lambda classifier: look_at(classifier, batch())):
+    for look in (takes_any_size, lambda classifier: forward_pass(classifier, batch())):
         with pytest.raises(ValueError, match="^classifier must have layers .*, got Sequential; choose gradient"):
             look(classifier_of(model))
 
 
 def test_it_is_the_same_each_time() -> None:
     classifier = classifier_of(Pooled())
-    first, again = (look_at(classifier, batch()) for _ in range(2))
+    first, again = (forward_pass(classifier, batch()) for _ in range(2))
     np.testing.assert_array_equal(first.activation(ONE), again.activation(ONE))

@@ -311,13 +311,13 @@ class TestPeers:
 
 
 class TestTheNetwork:
-    @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
-    def test_it_comes_back_as_it_was_given(self, image: Image, method: Callable[..., torch.Tensor]) -> None:
+    @pytest.mark.parametrize("method", METHODS)
+    def test_it_comes_back_as_it_was_given(self, image: Image, method: str) -> None:
         model = small_net(pooled=1)
         model[0].weight.requires_grad_(False)
         before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         threads = torch.get_num_threads()
-        Recipe(samples=2).bind(method)(classifier_of(model), image, ONE)
+        METHODS[method](classifier_of(model), image, ONE, Recipe(samples=2))
         assert all(module.training for module in model.modules())
         assert [parameter.requires_grad for parameter in model.parameters()] == [False] + [True] * 5
         assert all(parameter.grad is None for parameter in model.parameters())
@@ -325,8 +325,8 @@ class TestTheNetwork:
         assert not any(module._forward_hooks or module._backward_hooks for module in model.modules())
         assert torch.get_num_threads() == threads
 
-    @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
-    def test_nor_does_a_failure_keep_it(self, image: Image, method: Callable[..., torch.Tensor]) -> None:
+    @pytest.mark.parametrize("method", METHODS)
+    def test_nor_does_a_failure_keep_it(self, image: Image, method: str) -> None:
         class Failing(nn.Module):
             """Fails in the second pass: the first is the check when it is loaded."""
 
@@ -346,7 +346,7 @@ class TestTheNetwork:
         torch.set_num_threads(threads + 1)
         try:
             with pytest.raises(RuntimeError, match="no memory left"):
-                Recipe().bind(method)(classifier_of(model), image, ONE)
+                METHODS[method](classifier_of(model), image, ONE, Recipe())
             assert torch.get_num_threads() == threads + 1
         finally:
             torch.set_num_threads(threads)
@@ -356,8 +356,8 @@ class TestTheNetwork:
         assert torch.is_grad_enabled()
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
-    def test_no_pass_outlives_its_photo(self, image: Image, method: Callable[..., torch.Tensor]) -> None:
+    @pytest.mark.parametrize("method", METHODS)
+    def test_no_pass_outlives_its_photo(self, image: Image, method: str) -> None:
         """Nor waits for Python's collector, which does not know how much memory a pass holds."""
         passes: list[weakref.ref[Any]] = []
 
@@ -384,7 +384,7 @@ class TestTheNetwork:
         gc.collect()
         gc.disable()
         try:
-            Recipe(samples=2, steps=2).bind(method)(classifier, image, ONE)
+            METHODS[method](classifier, image, ONE, Recipe(samples=2, steps=2))
             assert passes
             assert not any(mark() for mark in passes)
         finally:
@@ -424,16 +424,14 @@ class TestTheNetwork:
         assert seen == [1]
 
     @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
-    @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
-    def test_the_caller_s_modes_do_not_matter(
-        self, image: Image, mode: Callable[[], Any], method: Callable[..., torch.Tensor]
-    ) -> None:
+    @pytest.mark.parametrize("method", METHODS)
+    def test_the_caller_s_modes_do_not_matter(self, image: Image, mode: Callable[[], Any], method: str) -> None:
         classifier = classifier_of(small_net(pooled=1))
-        look = Recipe(steps=3).bind(method)
-        expected = look(classifier, image, ONE)
+        recipe = Recipe(steps=3)
+        expected = METHODS[method](classifier, image, ONE, recipe)
         assert expected.any()
         with mode():
-            found = look(classifier, image, ONE)
+            found = METHODS[method](classifier, image, ONE, recipe)
             assert found.dtype == torch.float32
             assert not found.requires_grad
             np.testing.assert_array_equal(found.numpy(), expected.numpy())

@@ -1,6 +1,7 @@
-"""The picture that a class would like best: a maximum that is known, slow versions, and a network that means it."""
+"""The picture of a class: a maximum that is known, slow versions, and a network that recognizes its picture."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from torch import nn
 
 from wsseg.classifier.categories import Target
 from wsseg.classifier.load import load_classifier
+from wsseg.files.photos import read_image
 from wsseg.saliency import score_gradient, visualize_class
 from wsseg.saliency.score import score_of
-from wsseg.saliency.visualize import _coarsened
+from wsseg.saliency.visualize import Visualization, _coarsened, visualize
 
 SIDE = 12
 
@@ -98,7 +100,7 @@ def test_track_goes_through_the_steps() -> None:
     ("given", "message"),
     [
         ({"steps": 0}, "steps must be at least 1"),
-        ({"jitter": -1}, "jitter 0, got 100 and -1"),
+        ({"jitter": -1}, "jitter must not be negative, got -1"),
         ({"rate": 0.0}, "rate must be positive"),
         ({"rate": float("nan")}, "rate must be positive"),
         ({"decay": -1.0}, "decay at least 0"),
@@ -110,6 +112,47 @@ def test_track_goes_through_the_steps() -> None:
 def test_numbers_out_of_range_are_refused(given: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         visualize_class(classifier_of(pooling_net(), SIDE), 0, **given)  # type: ignore[arg-type]  # By their names.
+
+
+def test_one_call_makes_the_picture_and_its_probability() -> None:
+    classifier = classifier_of(pooling_net(), SIDE)
+    found = visualize("class 1|class 2", classifier=classifier, steps=3, random_state=1)
+    assert np.array_equal(found.picture, visualize_class(classifier, "class 1|class 2", steps=3, random_state=1))
+    assert found.target == Target((1, 2), "class 1|class 2")
+    assert found.probability == pytest.approx(classifier.probabilities(found.picture)[[1, 2]].sum())
+
+
+def test_numbers_are_checked_before_the_classifier_is_loaded() -> None:
+    for numbers in ({"steps": 0}, {"random_state": -1}):
+        with pytest.raises(ValueError, match=f"^{next(iter(numbers))} must"):
+            visualize("lemon", classifier="no such network", **numbers)
+
+
+def drawn(category: str = "lemon") -> Visualization:
+    return Visualization(np.full((8, 9, 3), 128, np.uint8), Target((0,), category), 0.987)
+
+
+def test_its_repr_is_one_short_line() -> None:
+    assert repr(drawn()) == "Visualization(lemon, probability 0.99, picture 9 x 8)"
+
+
+@pytest.mark.parametrize("name", ["a.png", "b.WEBP", "new/c.jpg"])
+def test_it_is_saved_in_the_format_of_the_suffix(name: str, tmp_path: Path) -> None:
+    drawn().save(tmp_path / name)
+    assert np.abs(read_image(tmp_path / name).astype(int) - 128).max() <= 1
+
+
+def test_it_is_saved_nowhere_else(tmp_path: Path) -> None:
+    (tmp_path / "mine.png").write_bytes(b"mine")
+    with pytest.raises(ValueError, match=r"^out must end in \.png, .*, got '.*mine\.gif'; choose"):
+        drawn().save(tmp_path / "mine.gif")
+    for taken in (tmp_path / "mine.png", tmp_path / "folder.png"):
+        (tmp_path / "folder.png").mkdir(exist_ok=True)
+        with pytest.raises(FileExistsError, match=f"^out must be a new file, got '{taken}'"):
+            drawn().save(taken)
+    assert (tmp_path / "mine.png").read_bytes() == b"mine"
+    drawn().save(tmp_path / "mine.png", force=True)
+    assert read_image(tmp_path / "mine.png").shape == (8, 9, 3)
 
 
 def test_a_class_that_is_none_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""WHERE: maps of what speaks for a class, float32 in [0, 1] over the whole photo."""
+"""WHERE: saliency maps of a class, float32 in [0, 1] over the whole photo."""
 
 from wsseg.saliency.activation import cam, grad_cam, grad_cam_plus_plus, layer_cam, score_cam
 from wsseg.saliency.combine import features_of, fused, spread_cam

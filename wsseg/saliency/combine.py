@@ -1,5 +1,6 @@
-"""Several maps into one: what is salient by the gradient and by the last features, spread over the like."""
+"""Combined maps: where both SmoothGrad and Grad-CAM find the target, spread over similar features."""
 
+from collections.abc import Callable
 from typing import Final
 
 import torch
@@ -8,22 +9,21 @@ from torch import nn
 from wsseg.arrays import Image
 from wsseg.classifier.categories import Target
 from wsseg.classifier.classifier import Classifier
-from wsseg.saliency.features import Look, look_at, takes_any_size
-from wsseg.saliency.gradient import smoothgrad
+from wsseg.saliency.features import ForwardPass, forward_pass, takes_any_size
 from wsseg.saliency.propagate import spread
 from wsseg.saliency.views import mean_map, views_of
 
 LARGER: Final = 10 / 7
-"""Side of the input that is looked at, per side of the network's own: 320 for 224. More sizes gained nothing."""
+"""Side of the input for Grad-CAM, per side of the network's own: 320 for 224. Using several sizes gained nothing."""
 
 MULTIPLE: Final = 32
-"""Sides of inputs are multiples of this, the stride of the usual networks, so that their maps lie where they should."""
+"""Sides of inputs are multiples of this, the stride of common networks, so that maps lie exactly over the photo."""
 
 CERTAIN: Final = 0.5
-"""Probability of a class from which on its Grad-CAM is fully trusted; .3 and .8 were measured to be as good."""
+"""Probability of a class above which its Grad-CAM is fully trusted; .3 and .8 were measured to be as good."""
 
 NARROWEST: Final = 4
-"""Long side per short side of an input at most: a narrower photo is squeezed, or its input would grow without end."""
+"""Maximum ratio of an input's sides. A narrower photo is squeezed, because its input would grow without end."""
 
 
 def fused(
@@ -31,38 +31,56 @@ def fused(
     image: Image,
     target: Target,
     *,
+    fine_map: Callable[[], torch.Tensor],
     mirror: bool,
-    crops: bool,
-    samples: int,
-    noise: float,
-    random_state: int,
     spread_steps: int,
     cam_share: float,
     cam_share_given: float,
 ) -> torch.Tensor:
-    """SmoothGrad^(1 - a) Grad-CAM^a, spread over what the network finds alike; (h, w) in [0, 1].
+    """Compute fine^(1 - a) Grad-CAM^a, spread over similar features.
 
-    SmoothGrad sees the telling parts sharply, Grad-CAM the object roughly: where one says no it is no. Grad-CAM is that
-    of an input larger than the network's own and of the photo's shape, unless the network takes but one; it tells one
-    thing from another, but only things that the network knows. So `a` is `cam_share_given` for a given target, and for
-    the classifier's own choice, whose weights are probabilities, `cam_share`, in proportion less where the likeliest
-    has less than `CERTAIN`. ValueError for a network without a grid of features, see `grids_of`.
+    The fine map, SmoothGrad's in the recipe's method `fused`, shows the typical parts sharply, Grad-CAM shows the whole
+    object roughly, and the product is low wherever either map is low. Grad-CAM uses an input that is larger than the
+    network's own and has the photo's shape, unless the network takes one size only. Grad-CAM tells one thing from
+    another, but only things that the network knows. So `a` is `cam_share_given` for a given target; for the
+    classifier's own choice, whose weights are probabilities, `a` is `cam_share`, reduced in proportion if the largest
+    probability is below `CERTAIN`.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        The network.
+    image : ndarray of uint8, shape (H, W, 3)
+        Photo in sRGB.
+    target : Target
+        Class or classes that the map is for.
+    fine_map : callable
+        Function that computes the fine map, float32 (h, w) of any size. It is not called if `a` is 1.
+    mirror : bool
+        Whether to average Grad-CAM and the features with those of the mirror image.
+    spread_steps : int
+        Number of steps that spread the map, see `wsseg.saliency.propagate.spread`.
+    cam_share : float
+        Weight of Grad-CAM for the classifier's own choice of target, in [0, 1].
+    cam_share_given : float
+        Weight of Grad-CAM for a given target, in [0, 1].
+
+    Returns
+    -------
+    torch.Tensor of float32, shape (h, w)
+        The map in [0, 1] on the features' grid.
+
+    Raises
+    ------
+    ValueError
+        If the network has no grid of features.
     """
-    activation, features = _look(classifier, image, target, mirror=mirror)
+    activation, features = _activation_and_features(classifier, image, target, mirror=mirror)
     share = cam_share_given if target.weights is None else cam_share * min(1.0, max(target.weights) / CERTAIN)
     grid = features.shape[1:]
     both = _ranged(_resized(activation, grid))
-    if share < 1:  # Else SmoothGrad would take its passes, and have no say.
-        fine = smoothgrad(
-            classifier,
-            image,
-            target,
-            mirror=mirror,
-            crops=crops,
-            samples=samples,
-            noise=noise,
-            random_state=random_state,
-        )
+    if share < 1:
+        fine = fine_map()
         both = _ranged(_resized(fine, grid)) ** (1 - share) * both**share
     return _ranged(spread(both, features, steps=spread_steps))
 
@@ -70,30 +88,76 @@ def fused(
 def spread_cam(
     classifier: Classifier, image: Image, target: Target, *, mirror: bool, spread_steps: int
 ) -> torch.Tensor:
-    """Grad-CAM as in `fused`, spread likewise: (h, w) in [0, 1] from one pass, and back to the last features only."""
-    activation, features = _look(classifier, image, target, mirror=mirror)
+    """Compute Grad-CAM as in `fused`, spread over similar features, with one forward pass and a short backward pass.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        The network.
+    image : ndarray of uint8, shape (H, W, 3)
+        Photo in sRGB.
+    target : Target
+        Class or classes that the map is for.
+    mirror : bool
+        Whether to average the map with that of the mirror image.
+    spread_steps : int
+        Number of steps that spread the map.
+
+    Returns
+    -------
+    torch.Tensor of float32, shape (h, w)
+        The map in [0, 1] on the features' grid.
+
+    Raises
+    ------
+    ValueError
+        If the network has no grid of features.
+    """
+    activation, features = _activation_and_features(classifier, image, target, mirror=mirror)
     return _ranged(spread(_ranged(_resized(activation, features.shape[1:])), features, steps=spread_steps))
 
 
 def features_of(classifier: Classifier, image: Image, *, mirror: bool) -> torch.Tensor:
-    """The features (c, h, w) that the maps here are spread over, by one pass; ValueError as `grids_of`."""
-    return mean_map(_views(classifier, image, mirror=mirror).features, mirror=mirror)
+    """Compute the features that the maps here are spread over, with one forward pass.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        The network.
+    image : ndarray of uint8, shape (H, W, 3)
+        Photo in sRGB.
+    mirror : bool
+        Whether to average the features with those of the mirror image.
+
+    Returns
+    -------
+    torch.Tensor of float32, shape (c, h, w)
+        Features on a grid over the photo.
+
+    Raises
+    ------
+    ValueError
+        If the network has no grid of features.
+    """
+    return mean_map(_pass_of(classifier, image, mirror=mirror).features, mirror=mirror)
 
 
-def _look(classifier: Classifier, image: Image, target: Target, *, mirror: bool) -> tuple[torch.Tensor, torch.Tensor]:
-    """The rectified activation (h, w) and the features (c, h, w), averaged with the mirror image's, turned back."""
-    look = _views(classifier, image, mirror=mirror)
-    activation = mean_map(look.activation(target), mirror=mirror).clamp(min=0)
-    return activation, mean_map(look.features, mirror=mirror)
+def _activation_and_features(
+    classifier: Classifier, image: Image, target: Target, *, mirror: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Grad-CAM's map (h, w) and the features (c, h, w), averaged with those of the mirror image, turned back."""
+    found = _pass_of(classifier, image, mirror=mirror)
+    activation = mean_map(found.activation(target), mirror=mirror).clamp(min=0)
+    return activation, mean_map(found.features, mirror=mirror)
 
 
-def _views(classifier: Classifier, image: Image, *, mirror: bool) -> Look:
+def _pass_of(classifier: Classifier, image: Image, *, mirror: bool) -> ForwardPass:
     view = classifier.preprocess(image, _size(classifier, image))
-    return look_at(classifier, views_of(view, mirror=mirror))
+    return forward_pass(classifier, views_of(view, mirror=mirror))
 
 
 def _size(classifier: Classifier, image: Image) -> tuple[int, int]:
-    """Of the input: larger than the network's own and in the photo's shape, if it takes any size."""
+    """Height and width of the input: larger than the network's own and in the photo's shape, if it takes any size."""
     height, width = classifier.preprocessing.size
     if not takes_any_size(classifier):
         return height, width
@@ -103,15 +167,16 @@ def _size(classifier: Classifier, image: Image) -> tuple[int, int]:
 
 
 def _multiple(side: float) -> int:
+    """The nearest multiple of `MULTIPLE`, at least one."""
     return max(1, round(side / MULTIPLE)) * MULTIPLE
 
 
 def _ranged(coarse: torch.Tensor) -> torch.Tensor:
-    """The map's values brought to [0, 1]; all 0 when they are one."""
+    """The map stretched to [0, 1]; all 0 if it is constant."""
     low, high = coarse.aminmax()
     return (coarse - low) / (high - low).clamp(min=torch.finfo(coarse.dtype).tiny)
 
 
 def _resized(coarse: torch.Tensor, grid: tuple[int, ...]) -> torch.Tensor:
-    """The (h, w) map on another grid, averaged where that is coarser."""
+    """The (h, w) map on another grid, averaged if that is coarser."""
     return nn.functional.interpolate(coarse[None, None], grid, mode="bilinear", antialias=True)[0, 0]

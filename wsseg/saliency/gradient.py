@@ -1,9 +1,9 @@
-"""Where the classifier looks, by the gradient of its score with respect to the photo.
+"""Saliency from gradients: how strongly each pixel changes the score.
 
 Simonyan, Vedaldi, Zisserman 2013 (arXiv 1312.6034), section 3.1; SmoothGrad: Smilkov, Thorat, Kim, Viegas, Wattenberg
 2017 (arXiv 1706.03825), section 3; integrated gradients: Sundararajan, Taly, Yan 2017 (arXiv 1703.01365), section 3;
-guided backpropagation: Springenberg, Dosovitskiy, Brox, Riedmiller 2014 (arXiv 1412.6806), section 3.4. Maps here are
-float32 (h, w), not negative, at the size of the network's input: max over color channels of |slopes|.
+guided backpropagation: Springenberg, Dosovitskiy, Brox, Riedmiller 2014 (arXiv 1412.6806), section 3.4. Maps are
+float32 (h, w), not negative, at the size of the network's input: the maximum over the color channels of |slopes|.
 """
 
 import re
@@ -22,9 +22,9 @@ from wsseg.saliency.score import score_of
 from wsseg.saliency.views import BATCH, differentiable, mean_map, views_of
 
 CROPPED_FROM: Final = 256 / 224
-"""Side of the photo that crops are taken from, per side of a crop (Krizhevsky, Sutskever, Hinton 2012, section 4.1)."""
+"""Side of the resized photo per side of a crop (Krizhevsky, Sutskever, Hinton 2012, section 4.1)."""
 
-# Steps of torch's backward pass, by their names; ReLU6 is the Hardtanh that starts at 0.
+# Names of steps of torch's backward pass; ReLU6 is a Hardtanh that starts at 0.
 _OTHER_ACTIVATIONS: Final = re.compile(
     r"(Celu|Elu|Gelu|Glu|Hardshrink|Hardsigmoid|Hardswish|Hardtanh|LeakyRelu|LogSigmoid|Mish|PreluKernel|RreluWithNoise"
     r"|ScaledDotProduct\w*|Sigmoid|Silu|Softmax|Softplus|Softshrink|Tanh)Backward\d"
@@ -32,15 +32,37 @@ _OTHER_ACTIVATIONS: Final = re.compile(
 
 Window = tuple[slice, slice]
 Slopes = Callable[[torch.Tensor], torch.Tensor]
-"""From preprocessed views (n, 3, h, w) to what each color of each pixel does to the score, in the views' order."""
+"""Function from inputs (n, 3, h, w) to the slope of the score at each color of each pixel, in the same order."""
 
 
 def gradient(classifier: Classifier, image: Image, target: Target, *, mirror: bool, crops: bool) -> torch.Tensor:
-    """max over color channels of |d score / d input|: the article's map, of the photo squeezed to the input size.
+    """Compute the paper's map: the maximum over the color channels of |d score / d input|.
 
-    The score is the un-normalized one of `score_of`. With `mirror` the map is averaged with the mirror image's; with
-    `crops` it is the average over the four corners and the center of a photo 256/224 as large, each put back where it
-    lies.
+    Parameters
+    ----------
+    classifier : Classifier
+        The network.
+    image : ndarray of uint8, shape (H, W, 3)
+        Photo in sRGB.
+    target : Target
+        Class or classes that the map is for.
+    mirror : bool
+        Whether to average the map with that of the mirror image.
+    crops : bool
+        Whether to average over the four corners and the center of a photo 256/224 as large, each put back in its place.
+
+    Returns
+    -------
+    torch.Tensor of float32, shape (h, w)
+        The map at the size of the network's input, not negative.
+
+    Examples
+    --------
+    >>> from importlib import resources
+    >>> image = wsseg.read_image((resources.files("skimage") / "data/chelsea.png").read_bytes())
+    >>> classifier = wsseg.load_classifier()
+    >>> wsseg.saliency.gradient(classifier, image, classifier.target(image), mirror=False, crops=False).shape
+    torch.Size([224, 224])
     """
     return smoothgrad(classifier, image, target, mirror=mirror, crops=crops, samples=1, noise=0.0, random_state=0)
 
@@ -56,10 +78,33 @@ def smoothgrad(
     noise: float,
     random_state: int,
 ) -> torch.Tensor:
-    """The average `gradient` map of `samples` noisy copies of each view.
+    """Compute the average `gradient` map of noisy copies of the photo.
 
-    The noise is Gaussian; its deviation is the share `noise` of the range of the preprocessed photo. Magnitudes are
-    averaged, not signed gradients, which would cancel where they disagree.
+    Magnitudes are averaged, not signed gradients, which would cancel each other where they disagree.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        The network.
+    image : ndarray of uint8, shape (H, W, 3)
+        Photo in sRGB.
+    target : Target
+        Class or classes that the map is for.
+    mirror : bool
+        Whether to average the map with that of the mirror image.
+    crops : bool
+        Whether to average over the four corners and the center of a photo 256/224 as large, each put back in its place.
+    samples : int
+        Number of copies.
+    noise : float
+        Standard deviation of the Gaussian noise, per range of the preprocessed photo.
+    random_state : int
+        Seed of the noise.
+
+    Returns
+    -------
+    torch.Tensor of float32, shape (h, w)
+        The map at the size of the network's input, not negative.
     """
     canvas = _canvas(classifier, image, crops=crops)
     deviation = noise * float(canvas.max() - canvas.min())
@@ -68,7 +113,7 @@ def smoothgrad(
     def slopes_of(views: torch.Tensor) -> torch.Tensor:
         copies = views.repeat(samples, 1, 1, 1)
         copies += deviation * torch.randn(copies.shape, generator=generator).to(copies)
-        return torch.cat([score_gradient(classifier, part, target) for part in torch.split(copies, BATCH)])
+        return torch.cat([score_gradient(classifier, some, target) for some in torch.split(copies, BATCH)])
 
     return _magnitudes(classifier, canvas, slopes_of, mirror=mirror)
 
@@ -76,29 +121,105 @@ def smoothgrad(
 def integrated_gradients(
     classifier: Classifier, image: Image, target: Target, *, mirror: bool, crops: bool, steps: int
 ) -> torch.Tensor:
-    """The map of |`attributions`|, with `mirror` and `crops` as in `gradient`."""
+    """Compute the map of |`attributions`|: integrated gradients.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        The network.
+    image : ndarray of uint8, shape (H, W, 3)
+        Photo in sRGB.
+    target : Target
+        Class or classes that the map is for.
+    mirror : bool
+        Whether to average the map with that of the mirror image.
+    crops : bool
+        Whether to average over the four corners and the center of a photo 256/224 as large, each put back in its place.
+    steps : int
+        Number of photos on the way from black.
+
+    Returns
+    -------
+    torch.Tensor of float32, shape (h, w)
+        The map at the size of the network's input, not negative.
+    """
     slopes_of = partial(attributions, classifier, target=target, steps=steps)
     return _magnitudes(classifier, _canvas(classifier, image, crops=crops), slopes_of, mirror=mirror)
 
 
 def guided_backprop(classifier: Classifier, image: Image, target: Target, *, mirror: bool, crops: bool) -> torch.Tensor:
-    """The map of |`guided_gradient`|, with `mirror` and `crops` as in `gradient`."""
+    """Compute the map of |`guided_gradient`|: guided backpropagation.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        The network.
+    image : ndarray of uint8, shape (H, W, 3)
+        Photo in sRGB.
+    target : Target
+        Class or classes that the map is for.
+    mirror : bool
+        Whether to average the map with that of the mirror image.
+    crops : bool
+        Whether to average over the four corners and the center of a photo 256/224 as large, each put back in its place.
+
+    Returns
+    -------
+    torch.Tensor of float32, shape (h, w)
+        The map at the size of the network's input, not negative.
+
+    Raises
+    ------
+    ValueError
+        If the network has activations other than ReLU and ReLU6.
+    """
     slopes_of = partial(guided_gradient, classifier, target=target)
     return _magnitudes(classifier, _canvas(classifier, image, crops=crops), slopes_of, mirror=mirror)
 
 
 def score_gradient(classifier: Classifier, batch: torch.Tensor, target: Target) -> torch.Tensor:
-    """d score / d input of each photo of a preprocessed batch, shape (n, 3, h, w)."""
+    """Compute d score / d input.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        The network.
+    batch : torch.Tensor, shape (n, 3, h, w)
+        Inputs, as `Classifier.preprocess` returns them.
+    target : Target
+        Class or classes of the score, see `score_of`.
+
+    Returns
+    -------
+    torch.Tensor, shape (n, 3, h, w)
+        The signed slopes.
+    """
     with differentiable(batch) as inputs:
         return torch.autograd.grad(score_of(classifier.scores(inputs), target).sum(), inputs)[0]
 
 
 def attributions(classifier: Classifier, batch: torch.Tensor, target: Target, *, steps: int) -> torch.Tensor:
-    """(x - black) times the mean of d score / d input on the way from a black photo to x, shape (n, 3, h, w).
+    """Compute (x - black) times the mean of d score / d input on the way from a black photo to x.
 
-    Black is the paper's baseline for photos. The mean is over the middles of `steps` equal parts of the way, of which
-    the paper takes 20 to 300; with more of them, what a photo's attributions sum to nears the score of the photo less
-    that of black: completeness.
+    Black is the paper's baseline for photos. The mean is over the middles of `steps` equal intervals of the way; the
+    paper uses 20 to 300. With more of them, the sum of a photo's attributions approaches its score minus the score of
+    black (completeness).
+
+    Parameters
+    ----------
+    classifier : Classifier
+        The network.
+    batch : torch.Tensor, shape (n, 3, h, w)
+        Inputs x, as `Classifier.preprocess` returns them.
+    target : Target
+        Class or classes of the score.
+    steps : int
+        Number of intervals.
+
+    Returns
+    -------
+    torch.Tensor, shape (n, 3, h, w)
+        The attribution of each color of each pixel.
     """
     black = classifier.preprocess(np.zeros((1, 1, 3), np.uint8), (batch.shape[2], batch.shape[3]))
     shares = (torch.arange(steps) + 0.5) / steps
@@ -109,7 +230,27 @@ def attributions(classifier: Classifier, batch: torch.Tensor, target: Target, *,
 
 
 def guided_gradient(classifier: Classifier, batch: torch.Tensor, target: Target) -> torch.Tensor:
-    """`score_gradient` when no ReLU or ReLU6 passes on a negative slope; ValueError for other known activations."""
+    """Compute `score_gradient` with negative slopes stopped at every ReLU and ReLU6.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        The network.
+    batch : torch.Tensor, shape (n, 3, h, w)
+        Inputs, as `Classifier.preprocess` returns them.
+    target : Target
+        Class or classes of the score.
+
+    Returns
+    -------
+    torch.Tensor, shape (n, 3, h, w)
+        The signed slopes.
+
+    Raises
+    ------
+    ValueError
+        If the network has other known activations.
+    """
     with differentiable(batch) as inputs:
         scores = score_of(classifier.scores(inputs), target)
         _guide(classifier, scores)
@@ -117,7 +258,7 @@ def guided_gradient(classifier: Classifier, batch: torch.Tensor, target: Target)
 
 
 def _guide(classifier: Classifier, scores: torch.Tensor) -> None:
-    """Guides the backward pass of these scores; the network, whose modules have no part in it, stays as it is."""
+    """Change the backward pass of these scores; the network and its modules are not touched."""
     nodes = list(_backward_steps(scores))
     rectifiers = [node for node in nodes if _rectifies(node)]
     others = [node.name() for node in nodes if node not in rectifiers and _OTHER_ACTIVATIONS.fullmatch(node.name())]
@@ -132,7 +273,7 @@ def _guide(classifier: Classifier, scores: torch.Tensor) -> None:
 
 
 def _backward_steps(scores: torch.Tensor) -> Iterator[Node]:
-    """Each step of the backward pass once, in-place and functional ones too."""
+    """Each step of the backward pass once, including in-place and functional ones."""
     waiting, seen = [scores.grad_fn], set[Node]()
     while waiting:
         node = waiting.pop()
@@ -143,18 +284,19 @@ def _backward_steps(scores: torch.Tensor) -> Iterator[Node]:
 
 
 def _rectifies(node: Node) -> bool:
+    """Whether a step belongs to a ReLU, or to a Hardtanh that starts at 0."""
     return node.name() == "ReluBackward0" or getattr(node, "_saved_min_val", None) == 0
 
 
 def _canvas(classifier: Classifier, image: Image, *, crops: bool) -> torch.Tensor:
-    """The photo as the network's input, larger by what the crops leave out."""
+    """The photo as the network's input; for crops, larger by the part that each crop leaves out."""
     height, width = classifier.preprocessing.size
     enlarge = CROPPED_FROM if crops else 1
     return classifier.preprocess(image, (round(height * enlarge), round(width * enlarge)))
 
 
 def _magnitudes(classifier: Classifier, canvas: torch.Tensor, slopes_of: Slopes, *, mirror: bool) -> torch.Tensor:
-    """max over color channels of |slopes|, averaged over what is seen of each pixel of the canvas."""
+    """The maximum over the color channels of |slopes|, averaged over the windows that show each pixel of the canvas."""
     size = canvas.shape[2:]
     total, count = torch.zeros(size), torch.zeros(size)
     with classifier.frozen():
@@ -166,9 +308,9 @@ def _magnitudes(classifier: Classifier, canvas: torch.Tensor, slopes_of: Slopes,
 
 
 def _windows(canvas: tuple[int, ...], size: tuple[int, int]) -> list[Window]:
-    """The corners and the center of a canvas; the whole of it when it is no larger than a window."""
+    """The corners and the center of a canvas, or all of it if it is no larger than a window."""
     (tall, wide), (height, width) = canvas, size
     down, right = tall - height, wide - width
     corners = [(y, x) for y in (0, down) for x in (0, right)]
-    places = dict.fromkeys([*corners, (down // 2, right // 2)])
-    return [(slice(y, y + height), slice(x, x + width)) for y, x in places]
+    starts = dict.fromkeys([*corners, (down // 2, right // 2)])
+    return [(slice(y, y + height), slice(x, x + width)) for y, x in starts]

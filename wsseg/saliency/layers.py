@@ -1,4 +1,4 @@
-"""What the layers of a network give on a grid over the photo, whatever the network: convolutions, windows or tokens."""
+"""The layers of any network whose outputs lie on a grid over the photo: convolutions, windows or tokens."""
 
 import difflib
 import math
@@ -12,37 +12,42 @@ from torch import nn
 from wsseg.classifier.classifier import Classifier
 
 PREFIX_TOKENS: Final = 16
-"""The most tokens before those of the grid that are taken for such: class, distillation and registers."""
+"""Maximum number of non-spatial tokens before the grid: class, distillation and registers."""
 
 PASSING: Final = (nn.Identity, nn.Dropout, nn.Softmax)
-"""Layers that make no features; of four dimensions they often give what attention has by heads and tokens."""
+"""Layers that make no features; their 4-dimensional outputs are often attention weights by heads and tokens."""
 
 Size: TypeAlias = tuple[int, int]
 
 
 class Output(NamedTuple):
-    """What a layer gave."""
+    """The output of a layer."""
 
     name: str
+    """Name of the layer in the network."""
     module: nn.Module
+    """The layer."""
     tensor: torch.Tensor
+    """The output."""
 
 
 class Grid(NamedTuple):
-    """What a layer gave for n views, on a grid of (h, w) places."""
+    """The output of a layer for n inputs, on a grid of (h, w) cells."""
 
     name: str
+    """Name of the layer in the network."""
     output: torch.Tensor
-    """(n, k, h, w), (n, h, w, k) or, as vision transformers have it, (n, prefix + h w, k) in rows of w."""
+    """(n, k, h, w), (n, h, w, k) or, in vision transformers, (n, prefix + h w, k) in rows of w."""
     size: Size
+    """Rows and columns of the grid."""
 
     @property
     def activations(self) -> torch.Tensor:
-        """float32 (n, k, h, w)."""
+        """The output in one layout, float32 (n, k, h, w)."""
         return self._planes(self.output)
 
     def gradients(self, score: torch.Tensor) -> torch.Tensor:
-        """d score / d activation of each view, float32 (n, k, h, w); zeros where the score does not depend on it."""
+        """Compute d score / d activation, float32 (n, k, h, w), 0 where the score does not depend on it."""
         (found,) = torch.autograd.grad(score.sum(), self.output, retain_graph=True, materialize_grads=True)
         return self._planes(found)
 
@@ -55,21 +60,38 @@ class Grid(NamedTuple):
 
 
 def forward(classifier: Classifier, inputs: torch.Tensor) -> tuple[list[Output], torch.Tensor]:
-    """What each layer made of the inputs, in the order in which they ended, and the class scores.
+    """Run the network; return the layers' outputs, in the order in which the layers end, and the class scores.
 
-    An output that a layer behind changes in place is what that leaves.
+    An output that a later layer changes in place is returned as changed.
     """
     with _recording(classifier.model) as outputs:
         scores = classifier.scores(inputs)
-    # What does not depend on the photo has no place in it.
+    # An output that does not depend on the photo lies on no grid over it.
     return [output for output in outputs if output.tensor.requires_grad], scores
 
 
 def grids_of(classifier: Classifier, inputs: torch.Tensor, outputs: Sequence[Output]) -> list[Grid]:
-    """The outputs that lie on a grid over the photo, in their order.
+    """Select the outputs that lie on a grid over the photo, in their order.
 
-    ValueError if there are none, or if the network goes on with tokens that lie on none of them: some pool their
-    tokens, and some sort them by windows before (Hiera).
+    Parameters
+    ----------
+    classifier : Classifier
+        The network.
+    inputs : torch.Tensor, shape (n, 3, H, W)
+        The network's inputs.
+    outputs : sequence of Output
+        The layers' outputs, as `forward` returns them.
+
+    Returns
+    -------
+    list of Grid
+        The outputs with their grids.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or if later layers have tokens without a known grid: some networks pool their tokens, and
+        some sort them by windows first (Hiera).
     """
     grids: list[Grid] = []
     sizes: list[Size] = [(inputs.shape[2], inputs.shape[3])]
@@ -84,14 +106,14 @@ def grids_of(classifier: Classifier, inputs: torch.Tensor, outputs: Sequence[Out
     if lost or not grids:
         why = f", whose {lost} gives tokens of an unknown order" if lost else ""
         raise ValueError(
-            f"classifier must have layers that give a grid of activations, to the last, got {classifier.name}{why}; "
+            f"classifier must have layers that give a grid of activations, up to the last, got {classifier.name}{why}; "
             "choose gradient or smoothgrad"
         )
     return grids
 
 
 def named(classifier: Classifier, grids: Sequence[Grid], layers: str) -> list[Grid]:
-    """The last output of each of the layers, whose names commas separate; ValueError names one that has no grid."""
+    """Return the last output of each layer, given names separated by commas; ValueError for a layer without a grid."""
     known, by_name = dict(classifier.model.named_modules()), {grid.name: grid for grid in grids}
     names = [name.strip() for name in layers.split(",")]
     for name in names:
@@ -105,18 +127,18 @@ def named(classifier: Classifier, grids: Sequence[Grid], layers: str) -> list[Gr
 
 
 def last(grids: Sequence[Grid], score: torch.Tensor) -> Grid:
-    """The last layer that the score depends on, of those at the size and with the channels of the very last.
+    """Return the last layer that the score depends on, among those with the size and the channels of the very last.
 
-    Transformers often score by the class token alone. The others then matter only before the last attention, inside
-    which more channels stand for other things.
+    Transformers often compute the score from the class token alone. The other tokens then matter only before the last
+    attention, inside which more channels have other meanings.
     """
     shape = grids[-1].activations.shape
-    alike = [grid for grid in grids if grid.size == grids[-1].size and grid.activations.shape == shape]
-    return next((grid for grid in reversed(alike) if grid.gradients(score).any()), grids[-1])
+    similar = [grid for grid in grids if grid.size == grids[-1].size and grid.activations.shape == shape]
+    return next((grid for grid in reversed(similar) if grid.gradients(score).any()), grids[-1])
 
 
 def last_of_each(grids: Sequence[Grid], score: torch.Tensor) -> list[Grid]:
-    """`last` at each size of grid, in the order in which the sizes end."""
+    """Return the `last` layer at each size of grid, in the order in which the sizes end."""
     by_size: dict[Size, list[Grid]] = {}
     for grid in grids:
         by_size[grid.size] = [*by_size.pop(grid.size, []), grid]
@@ -124,7 +146,10 @@ def last_of_each(grids: Sequence[Grid], score: torch.Tensor) -> list[Grid]:
 
 
 def pooled_weights(classifier: Classifier, outputs: Sequence[Output], scores: torch.Tensor, grid: Grid) -> torch.Tensor:
-    """float32 (classes, k) of the linear layer that makes the scores from the grid's mean; ValueError if none does."""
+    """Return the weights, float32 (classes, k), of the linear layer that makes the scores from the grid's mean.
+
+    ValueError if the network does not end in global average pooling and one linear layer.
+    """
     linear = next((output.module for output in reversed(outputs) if isinstance(output.module, nn.Linear)), None)
     pooled = grid.activations.mean(dim=(2, 3))
     if linear is not None and linear.in_features == pooled.shape[1]:
@@ -140,7 +165,7 @@ def pooled_weights(classifier: Classifier, outputs: Sequence[Output], scores: to
 
 @contextmanager
 def _recording(model: nn.Module) -> Iterator[list[Output]]:
-    """What each layer gives, every time that it ends within the block."""
+    """Yield a list that collects each layer's output, every time that it runs within the block."""
     outputs: list[Output] = []
 
     def recorder(name: str) -> Callable[[nn.Module, object, object], None]:
@@ -159,9 +184,9 @@ def _recording(model: nn.Module) -> Iterator[list[Output]]:
 
 
 def _grid_size(output: Output, views: int, sizes: Sequence[Size]) -> Size | None:
-    """The grid that a layer's output for so many views lies on, None if on none.
+    """The grid of a layer's output for this many inputs; None if it lies on none.
 
-    `sizes` are those of the photo and of the grids before, to the last. What is of another length is of parts of it.
+    `sizes` are those of the photo and of all earlier grids. An output of another length belongs to parts of the photo.
     """
     shape = tuple(output.tensor.shape)
     if shape[0] != views or 0 in shape:
@@ -169,25 +194,22 @@ def _grid_size(output: Output, views: int, sizes: Sequence[Size]) -> Size | None
     if len(shape) == 3:
         return _size_of_tokens(shape[1], sizes)
     if len(shape) == 4 and not isinstance(output.module, PASSING):
-        return _size_of_planes(shape, sizes, new=_strides(output.module))
+        strided = isinstance(output.module, nn.Conv2d) and max(output.module.stride) > 1
+        return _size_of_planes(shape, sizes, new=strided)
     return None
 
 
-def _strides(module: nn.Module) -> bool:
-    return isinstance(module, nn.Conv2d) and max(module.stride) > 1
-
-
 def _size_of_tokens(tokens: int, sizes: Sequence[Size]) -> Size | None:
-    """The grid before them that they fill, but for the fewest tokens in front."""
+    """The earlier grid that the tokens fill with the fewest extra tokens in front."""
     filled = [size for size in reversed(sizes) if 0 <= tokens - math.prod(size) <= PREFIX_TOKENS]
     return max(filled, key=math.prod, default=None)
 
 
 def _size_of_planes(shape: tuple[int, ...], sizes: Sequence[Size], *, new: bool) -> Size | None:
-    """The two sides of four that have the photo's proportions, more or less: rounding stretches a small grid.
+    """The two of four axes that have the photo's proportions, roughly, because rounding stretches a small grid.
 
-    Grids get coarser, or as fine as one before; where there are several ways through the network, a convolution with
-    a stride begins a `new` one. What attention has by heads and tokens looks like a finer grid, too.
+    Grids get coarser, or as fine as an earlier one. In a network with several branches, a convolution with a stride
+    begins a `new` branch. Attention weights by heads and tokens look like a finer grid, which is why those are refused.
     """
     sides: list[Size] = [(shape[2], shape[3]), (shape[1], shape[2])]
     size = min(sides, key=lambda size: _distortion(size, sizes[0]))
@@ -198,4 +220,5 @@ def _size_of_planes(shape: tuple[int, ...], sizes: Sequence[Size], *, new: bool)
 
 
 def _distortion(size: Size, photo: Size) -> float:
+    """The logarithm of the factor between the grid's and the photo's proportions."""
     return abs(math.log(size[0] * photo[1] / (size[1] * photo[0])))

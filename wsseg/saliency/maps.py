@@ -1,8 +1,9 @@
-"""Where the classifier looks: maps over the whole photo, float32 in [0, 1]."""
+"""The saliency of one photo: a recipe's method, the head's share, blur and size."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Protocol
 
 import cv2
 import numpy as np
@@ -18,40 +19,123 @@ from wsseg.saliency.combine import features_of, fused, spread_cam
 from wsseg.saliency.gradient import gradient, guided_backprop, integrated_gradients, smoothgrad
 from wsseg.saliency.objectness import blended
 
-METHODS: Final[Mapping[str, Callable[..., torch.Tensor]]] = MappingProxyType(
+
+class Method(Protocol):
+    """A saliency method: a map of the target, at any size, not negative, by the numbers of a recipe."""
+
+    def __call__(self, classifier: Classifier, image: Image, target: Target, recipe: Recipe, /) -> torch.Tensor:
+        """Return the map, float32 (h, w)."""
+        ...
+
+
+def _smoothgrad(classifier: Classifier, image: Image, target: Target, recipe: Recipe) -> torch.Tensor:
+    return smoothgrad(
+        classifier,
+        image,
+        target,
+        mirror=recipe.mirror,
+        crops=recipe.crops,
+        samples=recipe.samples,
+        noise=recipe.noise,
+        random_state=recipe.random_state,
+    )
+
+
+def _fused(classifier: Classifier, image: Image, target: Target, recipe: Recipe) -> torch.Tensor:
+    return fused(
+        classifier,
+        image,
+        target,
+        fine_map=partial(_smoothgrad, classifier, image, target, recipe),
+        mirror=recipe.mirror,
+        spread_steps=recipe.spread_steps,
+        cam_share=recipe.cam_share,
+        cam_share_given=recipe.cam_share_given,
+    )
+
+
+METHODS: Final[Mapping[str, Method]] = MappingProxyType(
     {
-        "gradient": gradient,
-        "smoothgrad": smoothgrad,
-        "integrated": integrated_gradients,
-        "guided": guided_backprop,
-        "cam": cam,
-        "grad_cam": grad_cam,
-        "grad_cam_plus_plus": grad_cam_plus_plus,
-        "layer_cam": layer_cam,
-        "score_cam": score_cam,
-        "spread_cam": spread_cam,
-        "fused": fused,
+        "gradient": lambda c, i, t, r: gradient(c, i, t, mirror=r.mirror, crops=r.crops),
+        "smoothgrad": _smoothgrad,
+        "integrated": lambda c, i, t, r: integrated_gradients(c, i, t, mirror=r.mirror, crops=r.crops, steps=r.steps),
+        "guided": lambda c, i, t, r: guided_backprop(c, i, t, mirror=r.mirror, crops=r.crops),
+        "cam": lambda c, i, t, r: cam(c, i, t, mirror=r.mirror),
+        "grad_cam": lambda c, i, t, r: grad_cam(c, i, t, mirror=r.mirror, layers=r.layers),
+        "grad_cam_plus_plus": lambda c, i, t, r: grad_cam_plus_plus(c, i, t, mirror=r.mirror, layers=r.layers),
+        "layer_cam": lambda c, i, t, r: layer_cam(c, i, t, mirror=r.mirror, layers=r.layers),
+        "score_cam": lambda c, i, t, r: score_cam(c, i, t, mirror=r.mirror, layers=r.layers, channels=r.channels),
+        "spread_cam": lambda c, i, t, r: spread_cam(c, i, t, mirror=r.mirror, spread_steps=r.spread_steps),
+        "fused": _fused,
     }
 )
-"""Saliency methods by name: (classifier, image, target, *, numbers of the recipe) -> map at a size of the network's."""
+"""Saliency methods by name: functions of a classifier, a photo, a target and a recipe. Add a method here."""
 
 
 def saliency_from_classifier(classifier: Classifier, image: Image, target: Target, recipe: Recipe) -> Saliency:
-    """The recipe's map of what speaks for the target, over the whole photo.
+    """Compute a recipe's saliency of a target.
 
-    With `objectness` it has that share of the map of the classifier's head in it, unless the target is a given one,
-    since a head tells things from their ground but not one from another. ValueError for a classifier without a head.
+    The map of the classifier's head is blended in with weight `objectness`, but not for a given target: a head tells
+    things from their background, not one thing from another.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        The network.
+    image : ndarray of uint8, shape (H, W, 3)
+        Photo in sRGB.
+    target : Target
+        Class or classes that the map is for.
+    recipe : Recipe
+        Method and numbers.
+
+    Returns
+    -------
+    ndarray of float32, shape (H, W)
+        Saliency in [0, 1] over the whole photo.
+
+    Raises
+    ------
+    ValueError
+        If the recipe uses a head that the classifier does not have, or the method does not fit the network.
+
+    Examples
+    --------
+    >>> from importlib import resources
+    >>> image = wsseg.read_image((resources.files("skimage") / "data/chelsea.png").read_bytes())
+    >>> classifier = wsseg.load_classifier()
+    >>> cat = classifier.categories.resolve("Egyptian cat")
+    >>> wsseg.saliency.saliency_from_classifier(classifier, image, cat, wsseg.RECIPES["fast"]).shape
+    (300, 451)
     """
     head = check_head(classifier, recipe) if target.weights is not None else None
-    coarse = recipe.bind(METHODS[recipe.method])(classifier, image, target).numpy()
+    coarse = METHODS[recipe.method](classifier, image, target, recipe).numpy()
     if recipe.objectness and head is not None:
-        objectness = head.objectness(recipe.bind(features_of)(classifier, image).numpy())
+        objectness = head.objectness(features_of(classifier, image, mirror=recipe.mirror).numpy())
         coarse = blended(coarse, objectness, recipe.objectness)
     return saliency_from_map(coarse, image.shape[:2], blur=recipe.blur)
 
 
 def check_head(classifier: Classifier, recipe: Recipe) -> Head | None:
-    """The classifier's head; ValueError if the recipe asks for one and there is none."""
+    """Return the classifier's head, which it must have if the recipe uses one.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        The network.
+    recipe : Recipe
+        Numbers; it uses a head if `objectness` is not 0.
+
+    Returns
+    -------
+    Head or None
+        The head, or None if the classifier has none.
+
+    Raises
+    ------
+    ValueError
+        If the recipe uses a head and there is none.
+    """
     if recipe.objectness and classifier.head is None:
         raise ValueError(
             f"objectness must be 0 for a classifier without a head, got {recipe.objectness} for {classifier.name}; "
@@ -61,13 +145,31 @@ def check_head(classifier: Classifier, recipe: Recipe) -> Head | None:
 
 
 def saliency_from_map(coarse: Saliency, size: tuple[int, ...], *, blur: float) -> Saliency:
-    """A map that is not negative, at any size, blurred, resized to (height, width) and divided by its maximum.
+    """Blur a map, resize it to the photo's size and divide it by its maximum.
 
-    `blur` is the sigma per long side of the photo. A map of zeros stays one; ValueError for NaN and infinity.
+    Parameters
+    ----------
+    coarse : ndarray of float32, shape (h, w)
+        Map at any size, not negative. A map of zeros stays one.
+    size : tuple of int
+        Height and width of the photo, in pixels.
+    blur : float
+        Standard deviation of the blur, per long side of the photo.
+
+    Returns
+    -------
+    ndarray of float32, shape (height, width)
+        Saliency in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If the map has NaN or infinity in it.
     """
     if not np.isfinite(coarse).all():
         raise ValueError(
-            "coarse must be finite, got NaN or infinity; the classifier's gradient overflows on this photo"
+            "coarse must be finite, got NaN or infinity; choose another method, because the classifier's gradient "
+            "overflows on this photo"
         )
     (rows, columns), (height, width) = coarse.shape, size
     sigma = blur * max(height, width)
@@ -80,9 +182,26 @@ def saliency_from_map(coarse: Saliency, size: tuple[int, ...], *, blur: float) -
 
 
 def diffuseness(saliency: Saliency) -> float:
-    """The least share of the photo that holds half of the saliency, in (0, 0.5]: 0.5 where all is as salient.
+    """Compute the smallest share of the photo that holds half of the saliency.
 
-    The article that this method became known by takes a diffuse heatmap for a warning.
+    A diffuse heatmap is a warning: the classifier may recognize its target by the surroundings, see
+    `examples/3_the_article.py`.
+
+    Parameters
+    ----------
+    saliency : ndarray of float32, shape (H, W)
+        Saliency in [0, 1].
+
+    Returns
+    -------
+    float
+        Share in (0, 0.5]; 0.5 if the saliency is the same everywhere.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> wsseg.saliency.diffuseness(numpy.array([[0.25, 1.0, 0.25, 0.25]], numpy.float32))
+    0.25
     """
     held = np.sort(check_saliency(saliency), axis=None)[::-1].cumsum(dtype=np.float64)
     return float(np.searchsorted(held, held[-1] / 2) + 1) / held.size if held[-1] else 0.5

@@ -1,4 +1,4 @@
-"""What the maps are of: one number that says how much speaks for the target."""
+"""The target's score: the one number that saliency maps explain."""
 
 import torch
 
@@ -6,10 +6,20 @@ from wsseg.classifier.categories import Target
 
 
 def score_of(scores: torch.Tensor, target: Target) -> torch.Tensor:
-    """The target's score for each of (n, classes) un-normalized ones, shape (n,).
+    """Compute the target's score.
 
-    Of one class it is the class's own; of several it is ln sum exp of theirs, the un-normalized log-probability that
-    any is right; of weighted ones it is their weighted sum.
+    Parameters
+    ----------
+    scores : torch.Tensor, shape (n, classes)
+        Un-normalized class scores.
+    target : Target
+        One class or several.
+
+    Returns
+    -------
+    torch.Tensor, shape (n,)
+        For one class its own score; for several ln sum exp of their scores, the un-normalized log-probability that any
+        of them is right; for weighted classes the weighted sum of their scores.
     """
     of_target = scores[:, list(target.indices)]
     if target.weights is None:
