@@ -51,7 +51,7 @@ class Weights:
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """What `diagnose` found."""
+    """The state of an installation, as `diagnose` found it."""
 
     versions: dict[str, str | None]
     """Versions of wsseg, Python and the required libraries; None for a missing one."""
@@ -70,7 +70,7 @@ class Diagnosis:
 
     @property
     def remedy(self) -> str:
-        """What to do about the problem."""
+        """The way to fix the problem."""
         damaged = [one for one in self.weights if one.classifier in wheels() and not one.sound]
         return f"delete '{damaged[0].file}' first, then {REINSTALL}" if damaged else REINSTALL
 

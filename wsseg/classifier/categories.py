@@ -140,8 +140,8 @@ class Categories:
         >>> animals = wsseg.Categories(("cat", "dog", "guinea pig"))
         >>> animals.resolve("Guinea_Pig").indices
         (2,)
-        >>> animals.resolve("dog|cat").category
-        'cat|dog'
+        >>> animals.resolve("dog|cat").indices
+        (0, 1)
         """
         if isinstance(target, Target):
             self._target(target.indices)

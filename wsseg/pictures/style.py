@@ -1,4 +1,4 @@
-"""How cut-outs and other pictures look."""
+"""The style of cut-outs and other pictures."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,36 +8,58 @@ from PIL import ImageColor
 from wsseg.files.encode import FORMATS
 
 BLUR: Final = "blur"
-"""The background that is the photo's own, blurred."""
+"""Name of the background that is the blurred photo."""
 
 WIDEST: Final = 1000
-"""Pixels of the widest feather; the time of one grows with its width."""
+"""Maximum width of a feather in pixels; its computing time grows with its width."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Style:
-    """How pictures are drawn and written; masks, labels, instances and seeds are the same PNGs in any style.
+    """Appearance and format of pictures. Masks, labels, instances and seeds are PNG in any style.
 
-    ValueError and TypeError name what is out of its range.
+    Parameters
+    ----------
+    format : {"png", "webp", "jpg"}, optional
+        Format of pictures to look at (cutout, overlay, saliency, strip).
+    feather : float, optional
+        Pixels over which the edge of a cut-out fades, half of them on each side of the outline. Up to 1 the edge is
+        hard.
+    crop : bool, optional
+        Whether to crop a cut-out to the tightest box around the object and its feather. A photo without an object is
+        not cropped.
+    background : str, optional
+        Background of a cut-out: a color (`white`, `#00ff60`, `0,255,96`), `blur` for the blurred photo, or nothing for
+        transparency.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of range.
+    TypeError
+        If a value has the wrong type.
+
+    Examples
+    --------
+    >>> wsseg.Style(feather=2, background="blur").format
+    'png'
     """
 
     format: str = "png"
-    """Of the pictures that are to be looked at (cutout, overlay, saliency, strip): png, webp or jpg."""
+    """Format of pictures to look at: png, webp or jpg."""
     feather: float = 0.0
-    """Pixels over which the edge of a cut-out fades, half of them on each side of the outline; up to 1 it is hard."""
+    """Pixels over which the edge of a cut-out fades."""
     crop: bool = False
-    """Whether a cut-out ends at the tightest box around the object and its feather. Without an object it is not
-    cropped, so that there always is one."""
+    """Whether to crop a cut-out to the box around the object."""
     background: str = ""
-    """What a cut-out lies on: a color (`white`, `#00ff60`, `0,255,96`), `blur` for the photo itself, blurred, or
-    nothing, which leaves it transparent."""
+    """Background of a cut-out: a color, `blur`, or nothing for transparency."""
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
             raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {self.format!r}; choose one of these")
         _check_feather(self.feather)
         if not isinstance(self.crop, bool):
-            raise TypeError(f"crop must be True or False, got {self.crop!r}; the box around the object has no margin")
+            raise TypeError(f"crop must be True or False, got {self.crop!r}; True crops to the object's box")
         _check_background(self.background)
 
 
@@ -56,10 +78,11 @@ def _check_background(background: object) -> None:
 
 
 PLAIN: Final = Style()
+"""The default style: PNG, hard edge, not cropped, transparent."""
 
 
 def color_of(background: str) -> tuple[int, ...]:
-    """The levels of red, green and blue."""
+    """Return red, green and blue of a color as Pillow knows it, or as in `0,255,96`; ValueError for any other text."""
     try:
         levels: tuple[int, ...] = ImageColor.getrgb(f"rgb({background})" if background[:1].isdigit() else background)
     except ValueError:
