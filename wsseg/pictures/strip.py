@@ -70,8 +70,8 @@ def _over_tiles(picture: NDArray[np.generic]) -> Image:
     odd = (np.arange(height)[:, None] // side + np.arange(width) // side) % 2
     tiles = np.asarray(_TILE_GREYS, np.uint8)[odd][..., None]
     colors, alpha = np.split(picture.astype(np.float32), [3], axis=2)
-    alpha = alpha / 255
-    return np.asarray(np.rint(colors * alpha + tiles * (1 - alpha)), np.uint8)
+    share = alpha / np.float32(255)
+    return np.asarray(np.rint(colors * share + tiles * (1 - share)), np.uint8)
 
 
 def _at_height(picture: Image, height: int) -> Image:
