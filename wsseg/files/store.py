@@ -126,10 +126,3 @@ def _moved(path: Path, folder: Path) -> Iterator[BinaryIO]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def check_new_file(path: Path, *, force: bool) -> None:
-    """Raise FileExistsError if the path is a folder, or is a file and `force` is not set."""
-    if path.is_dir() or (path.exists() and not force):
-        remedy = "give the name of a file" if path.is_dir() else "choose another name or use force (--force)"
-        raise FileExistsError(f"out must be a new file, got '{path}'; {remedy}")
