@@ -1,4 +1,4 @@
-"""Small networks for the tests, of weights that stay the same whatever the library."""
+"""Small networks for the tests, with weights that are the same for every version of torch."""
 
 import numpy as np
 import torch
@@ -20,12 +20,12 @@ def seeded(model: nn.Module, seed: int = 0) -> nn.Module:
 
 
 def classifier_of(model: nn.Module, height: int, width: int | None = None) -> Classifier:
-    """The model as a classifier of photos of that size, which it sees as they are but for their range."""
+    """The model as a classifier for photos of this size; their values are normalized, nothing else."""
     return load_classifier(model, preprocessing=Preprocessing((height, width or height), (0.5,) * 3, (0.25,) * 3))
 
 
 def pooling_net(*, inplace: bool = False, stride: int = 1) -> nn.Sequential:
-    """Two convolutions, global average pooling, one linear layer: what CAM asks for."""
+    """Two convolutions, global average pooling and one linear layer, as CAM needs."""
     body = nn.Sequential(
         nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(inplace), nn.Conv2d(4, 6, 3, stride, padding=1), nn.ReLU(inplace)
     )
@@ -33,7 +33,7 @@ def pooling_net(*, inplace: bool = False, stride: int = 1) -> nn.Sequential:
 
 
 def flattening_net(side: int) -> nn.Sequential:
-    """Three convolutions, at full, half and quarter size, and a linear layer that sees where things are."""
+    """Three convolutions, at full, half and quarter size, and a linear layer with a weight for each pixel."""
     layers = [nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(inplace=True)]
     for channels in (4, 5):
         layers += [nn.Conv2d(channels, channels + 1, 3, 2, padding=1), nn.ReLU(inplace=True)]
@@ -46,5 +46,5 @@ def photo_of(height: int, width: int | None = None) -> Image:
 
 
 def input_of(photo: Image) -> torch.Tensor:
-    """What `classifier_of` makes of a photo of its own size."""
+    """The input that `classifier_of` makes of a photo of its own size."""
     return (torch.tensor(photo).permute(2, 0, 1)[None] / 255 - 0.5) / 0.25

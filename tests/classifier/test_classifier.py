@@ -97,7 +97,7 @@ def test_the_smallest_photos_pass(shape):
     assert own().probabilities(np.full(shape, 9, np.uint8)).shape == (4,)
 
 
-def test_what_is_no_photo_or_size_is_refused():
+def test_invalid_photos_and_sizes_are_refused():
     with pytest.raises(ValueError, match="image must be a non-empty uint8"):
         own().preprocess(PHOTO[..., 0])
     for size in ((0, 5), (5, -1), (5, 5, 5)):
@@ -259,7 +259,7 @@ def test_a_number_of_scores_that_changes_is_refused():
         classifier.scores(torch.zeros(2, 3, 8, 10))
 
 
-def test_without_a_wish_the_target_is_the_top_class():
+def test_by_default_the_target_is_the_top_class():
     classifier = own(categories=["a", "b", "c", "d"])
     probabilities = classifier.probabilities(PHOTO)
     top = int(np.argmax(probabilities))
@@ -267,7 +267,7 @@ def test_without_a_wish_the_target_is_the_top_class():
     assert classifier.target(np.array([0.1, 0.6, 0.2, 0.1], np.float32)).category == "b"
 
 
-def test_a_wish_is_resolved_without_asking_the_network():
+def test_a_wanted_class_needs_no_pass_of_the_network():
     classifier = own(categories=["a", "b", "c", "d"])
     object.__setattr__(classifier, "model", None)
     assert classifier.target(PHOTO, "c|b") == Target((1, 2), "c|b")

@@ -101,7 +101,7 @@ def test_its_repr_is_one_short_line() -> None:
     assert repr(Head(np.ones(2, np.float32), 0.0, PROVENANCE)) == "Head(2 weights, learned from 3 photos with small)"
 
 
-def test_the_good_one_is_read(tmp_path: Path) -> None:
+def test_a_valid_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "head.json"
     path.write_text(json.dumps(GOOD))
     assert read_head(path).weights.tolist() == [1, 2]

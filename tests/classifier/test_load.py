@@ -175,7 +175,7 @@ UNTRAINED = next(name for name in timm.list_models() if not timm.is_model_pretra
         ("timm:vit_small_patch14_dinov2.lvd142m", "makes features only"),
     ],
 )
-def test_a_source_that_is_none_says_what_to_write(source, message):
+def test_an_unknown_source_is_answered_with_what_to_write(source, message):
     with pytest.raises(ValueError, match=message):
         load_classifier(source)
 

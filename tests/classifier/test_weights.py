@@ -44,7 +44,7 @@ def test_a_checkpoint_of_a_torchvision_network(tmp_path, name):
         lambda state: {key: value.half() for key, value in state.items()},
     ],
 )
-def test_what_trainers_put_around_the_weights_comes_off(tmp_path, wrap):
+def test_wrappers_and_prefixes_of_trainers_are_removed(tmp_path, wrap):
     model = network(num_classes=3)
     classifier = load_classifier(f"squeezenet1_1@{saved(tmp_path, model, wrap=wrap)}")
     batch = classifier.preprocess(PHOTO)
@@ -63,7 +63,7 @@ def test_the_number_of_classes_is_that_of_the_checkpoint(tmp_path):
 
 @pytest.mark.slow
 def test_the_article_s_vgg19_makes_a_mask(tmp_path):
-    """Of weights drawn here: its mask is of nothing, but all of it is gone through."""
+    """Its weights are random, so its mask means nothing, but every step runs."""
     path = saved(tmp_path, network("vgg19", init_weights=False))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     classifier = load_classifier(f"vgg19@{path}")
@@ -76,7 +76,7 @@ def test_the_article_s_vgg19_makes_a_mask(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["mnasnet0_5", "googlenet"])
-def test_networks_with_customs_of_their_own(tmp_path, name):
+def test_networks_with_special_options(tmp_path, name):
     options = {"init_weights": False, "transform_input": True} if name == "googlenet" else {}
     model = network(name, **options)
     classifier = load_classifier(f"{name}@{saved(tmp_path, model)}")
@@ -194,7 +194,7 @@ def test_a_missing_checkpoint_is_named(tmp_path):
 
 @pytest.fixture
 def torchvision_file(tmp_path, monkeypatch):
-    """A weights file of SqueezeNet at the address that torchvision believes in; its name tells its SHA-256."""
+    """A weights file of SqueezeNet at torchvision's address, with its SHA-256 in its name."""
     path = saved(tmp_path, network())
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     path = path.rename(tmp_path / f"squeezenet1_1-{digest[:8]}.pth")

@@ -96,7 +96,7 @@ def test_the_photo_s_edge_is_no_outline() -> None:
 
 
 def red_on_green(rim: int = 0) -> tuple[Image, Mask]:
-    """A disc and its mask; so many pixels on both sides of its outline are of both colors."""
+    """A disc and its mask; the pixels within `rim` of its outline mix both colors."""
     y, x = np.indices((120, 160))
     depth = 35 - np.hypot(y - 60, x - 80)
     share = (np.clip(0.5 + depth / (2 * rim), 0, 1) if rim else depth > 0)[..., None]
@@ -110,7 +110,7 @@ def test_nothing_of_the_background_is_left_at_the_edge(rim: int, feather: int) -
     assert fading.sum() > 200 and (picture[fading][:, :3] == RED).all()
 
 
-def test_what_is_thin_keeps_its_color() -> None:
+def test_a_thin_part_keeps_its_color() -> None:
     image, mask = red_on_green()
     image[20:100, 10], mask[20:100, 10] = BLUE, True
     picture = cutout(image, mask, Style(feather=4))
@@ -157,7 +157,7 @@ def test_the_object_does_not_glow_into_the_blur(scale: int, feather: int) -> Non
     np.testing.assert_array_equal(picture[..., 1], 255 - alpha)
 
 
-def test_nor_does_the_rim_where_both_are_mixed() -> None:
+def test_a_mixed_rim_does_not_glow_into_the_blur() -> None:
     image, mask = red_on_green(1)
     outside = cutout(image, mask, Style(background="blur"))[~mask]
     assert outside[:, 0].max() <= 1 and outside[:, 1].min() >= 254
@@ -193,14 +193,14 @@ def test_a_crop_loses_nothing_of_the_object(photo: tuple[Image, Mask], feather: 
 
 
 @every_style
-def test_of_no_object_there_is_a_cutout_of_the_photo_s_size(style: Style) -> None:
+def test_without_an_object_a_cutout_has_the_photo_s_size(style: Style) -> None:
     picture = cutout(GREY, np.zeros((60, 80), np.bool_), style)
     expected = {"": np.zeros(4), "white": np.full(3, 255), "blur": np.full(3, 100)}[style.background]
     np.testing.assert_array_equal(picture, np.broadcast_to(expected, (60, 80, len(expected))))
 
 
 @every_style
-def test_of_a_photo_full_of_object_the_cutout_is_the_photo(style: Style) -> None:
+def test_a_photo_full_of_object_is_its_own_cutout(style: Style) -> None:
     picture = cutout(GREY, np.ones((60, 80), np.bool_), style)
     np.testing.assert_array_equal(picture[..., :3], GREY)
     assert style.background or (picture[..., 3] == 255).all()
@@ -226,7 +226,7 @@ def test_the_smallest_photos_have_cutouts(shape: tuple[int, int], style: Style) 
             assert set(np.unique(picture[..., :3])) <= {0, 77}
 
 
-def test_the_widest_feather_of_the_smallest_object_is_no_more_than_a_breath() -> None:
+def test_the_widest_feather_of_the_smallest_object_works() -> None:
     mask = np.zeros((30, 40), np.bool_)
     mask[15, 20] = True
     for style in (Style(feather=1000), Style(feather=1000, background="blur")):

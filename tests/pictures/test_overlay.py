@@ -132,7 +132,7 @@ def test_labels_are_tinted_within_lines_of_their_colors() -> None:
     assert picture[30, 19].tolist() == picture[40, 59].tolist() == [0, 0, 0]
 
 
-def test_of_background_alone_the_photo_is_dimmed() -> None:
+def test_a_photo_without_labels_is_dimmed() -> None:
     picture = overlay_labels(GREY, np.zeros((60, 80), np.uint8), colors=VOC_COLORS)
     assert (picture == 40).all()
 
@@ -159,7 +159,7 @@ def test_a_veil_on_the_photo_is_its_overlay(drawn: tuple[Image, Mask]) -> None:
     assert np.abs(laid(image, veil(mask)) - overlay(image, mask)).max() <= 1
 
 
-def test_errors_are_what_the_mask_is_to_its_truth() -> None:
+def test_errors_have_their_colors() -> None:
     mask = np.array([[True, False, True, False, True, False]])
     truth = np.array([[1, 1, 0, 0, 255, 255]], np.uint8)
     hit, miss, alarm, void = (ERRORS[kind] for kind in ("hit", "miss", "false alarm", "void"))
@@ -170,7 +170,7 @@ def test_errors_are_what_the_mask_is_to_its_truth() -> None:
     assert set(error_map(mask, truth, opacity=0.6)[..., 3].ravel()) == {0, 153}
 
 
-def test_errors_are_of_one_size_and_of_seeds() -> None:
+def test_errors_need_a_mask_and_a_truth_of_one_size() -> None:
     mask = np.zeros((2, 3), np.bool_)
     with pytest.raises(ValueError, match="mask and truth must have one height and width"):
         error_map(mask, np.zeros((3, 2), np.uint8))
@@ -179,7 +179,7 @@ def test_errors_are_of_one_size_and_of_seeds() -> None:
 
 
 @pytest.mark.parametrize("draw", [veil, lambda mask, **given: error_map(mask, mask.astype(np.uint8), **given)])
-def test_what_is_laid_on_the_photo_has_an_opacity(draw: Any) -> None:
+def test_opacity_out_of_range_is_refused(draw: Any) -> None:
     with pytest.raises(ValueError, match=r"opacity must lie in \[0, 1\], got 2"):
         draw(block(), opacity=2)
 

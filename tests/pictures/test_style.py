@@ -41,7 +41,7 @@ def test_a_style_is_a_value() -> None:
         ({"background": (0, 0, 0)}, "^background must be text, got"),
     ],
 )
-def test_no_other_style_can_be_made(fields: dict[str, Any], reason: str) -> None:
+def test_values_out_of_range_are_refused(fields: dict[str, Any], reason: str) -> None:
     with pytest.raises((TypeError, ValueError), match=reason):
         Style(**fields)
 

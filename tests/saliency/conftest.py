@@ -1,4 +1,4 @@
-"""What the tests of maps share: networks and photos."""
+"""Networks and photos that the tests of maps share."""
 
 from importlib import resources
 
@@ -19,7 +19,7 @@ def classifier(request: pytest.FixtureRequest) -> Classifier:
 
 @pytest.fixture
 def image() -> Image:
-    """Taller than wide, and larger than the input."""
+    """A photo that is taller than wide, and larger than the input."""
     return np.random.default_rng(3).integers(0, 256, (40, 30, 3), np.uint8)
 
 

@@ -8,7 +8,7 @@ from wsseg.classifier.classifier import Classifier, Preprocessing
 from wsseg.classifier.load import load_classifier
 
 SIDE = 14
-"""Of the networks' input: 16 when crops are taken."""
+"""Side of the networks' input; with crops the photo has 16."""
 
 ONE = Target((1,), "class 1")
 SEVERAL = Target((0, 2), "class 0|class 2")

@@ -63,7 +63,7 @@ def test_it_is_another_library_s(name: str) -> None:
 @pytest.mark.parametrize("name", BY_GRADIENTS)
 @pytest.mark.parametrize(("layer", "cut"), [("1", 2), ("2", 4), ("3", 4), ("5", 6)])
 def test_it_is_the_paper_s(name: str, layer: str, cut: int, target: Target) -> None:
-    """The convolution before a ReLU that works in place means, as does the ReLU, what that leaves."""
+    """The output of a convolution before an in-place ReLU is the ReLU's."""
     model, photo = flattening_net(SIDE), photo_of(SIDE)
     found = bound(name, layers=layer)(classifier_of(model, SIDE), photo, target)
     halves = slow_layer(model, cut, input_of(photo), list(target.indices))
@@ -113,7 +113,7 @@ class TestCam:
 
 
 class TestGradCamPlusPlus:
-    def test_where_nothing_is_active_there_is_nothing(self) -> None:
+    def test_a_map_without_activations_is_zero(self) -> None:
         model = pooling_net()
         with torch.no_grad():
             model[0][2].bias.fill_(-100)
@@ -122,7 +122,7 @@ class TestGradCamPlusPlus:
 
 
 class TestLayerCam:
-    def test_of_several_layers_it_is_the_largest_of_each_as_a_share(self) -> None:
+    def test_several_layers_are_joined_by_their_maximum(self) -> None:
         model, photo = flattening_net(SIDE), photo_of(SIDE)
         classifier = classifier_of(model, SIDE)
         fused = torch.zeros(SIDE, SIDE)
@@ -158,7 +158,7 @@ class TestScoreCam:
         np.testing.assert_allclose(found, oracles.score_cam(planes, view[0].numpy(), score), rtol=1e-4, atol=1e-6)
 
     def test_the_channels_that_vary_most_are_used(self) -> None:
-        """Not those of largest values."""
+        """A channel of large values that vary little is not used."""
         model, photo = pooling_net(), photo_of(SIDE)
         with torch.no_grad():
             model[0][2].weight[4] /= 10
@@ -186,7 +186,7 @@ class TestLayers:
             bound("grad_cam", layers="0.1,0.9")(classifier_of(pooling_net(), SIDE), photo_of(SIDE), ONE)
 
     @pytest.mark.parametrize("name", BY_GRADIENTS)
-    def test_one_that_the_score_does_not_depend_on_has_an_empty_map(self, name: str) -> None:
+    def test_a_layer_that_the_score_does_not_depend_on_has_an_empty_map(self, name: str) -> None:
         class Aside(nn.Module):
             def __init__(self) -> None:
                 super().__init__()
@@ -201,7 +201,7 @@ class TestLayers:
         assert not found.any()
 
     @pytest.mark.parametrize("name", ["1", "2", "3"])
-    def test_one_without_a_grid_is_answered_alike(self, name: str) -> None:
+    def test_a_layer_without_a_grid_is_answered_with_the_nearest(self, name: str) -> None:
         with pytest.raises(ValueError, match=f"^layers must .*, got '{name}', which gives none; the nearest are 0"):
             bound("grad_cam", layers=name)(classifier_of(pooling_net(), SIDE), photo_of(SIDE), ONE)
 
@@ -215,7 +215,7 @@ class TestLayers:
 
 
 class Laid(nn.Module):
-    """A pooling network whose last layer lays its grid out in one of the ways that networks have."""
+    """A pooling network whose last layer has one of the layouts that networks use for grids."""
 
     def __init__(self, layout: str) -> None:
         super().__init__()
@@ -337,21 +337,21 @@ def small_convnext() -> nn.Module:
 
 
 def small_pvt() -> nn.Module:
-    """Whose attention looks at coarser grids within each stage."""
+    """A network whose attention uses coarser grids within each stage."""
     return network("pvt_v2_b0", depths=(1, 1, 1, 1), embed_dims=(8, 16, 24, 32), num_heads=(1, 2, 3, 4))
 
 
 class Case(NamedTuple):
-    """A kind of network, and what is found in it."""
+    """A kind of network, and the layers that are found in it."""
 
     make: Callable[[], nn.Module]
     size: tuple[int, int]
     layers: str
-    """The last at each grid that the score depends on."""
+    """The last layer at each size of grid that the score depends on."""
     grid: tuple[int, int]
-    """The last's."""
+    """Grid of the last layer."""
     stage: str = ""
-    """Whose features are told apart."""
+    """Layer whose features are used."""
 
 
 SWIN_STAGES = "layers.0,layers.1,layers.2,norm"
@@ -386,7 +386,7 @@ def test_layers_are_found(case: Case) -> None:
 
 
 @every_case
-def test_a_look_is_at_the_found_layers(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forward_pass_uses_the_found_layers(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features, "CELLS", 4)
     model = case.make().eval()
     classifier, photo = classifier_of(model, *case.size), photo_of(*case.size)
@@ -408,7 +408,7 @@ def test_a_look_is_at_the_found_layers(case: Case, monkeypatch: pytest.MonkeyPat
 @pytest.mark.slow
 @every_case
 @pytest.mark.parametrize("name", ["grad_cam", "layer_cam"])
-def test_the_found_layers_are_looked_at(name: str, case: Case) -> None:
+def test_the_found_layers_are_used(name: str, case: Case) -> None:
     classifier, photo = classifier_of(case.make().eval(), *case.size), photo_of(*case.size)
     layers = case.layers if name == "layer_cam" else case.layers.split(",")[-1]
     found, same = (bound(name, layers=one, mirror=True)(classifier, photo, ONE) for one in ("", layers))
@@ -420,18 +420,18 @@ def test_the_found_layers_are_looked_at(name: str, case: Case) -> None:
 
 
 def hiera() -> nn.Module:
-    """It sorts its tokens by windows, then pools them."""
+    """A network that sorts its tokens by windows, then pools them."""
     return network("hiera_tiny_224", img_size=(64, 64), embed_dim=12, stages=(1, 1, 1, 1), mask_unit_size=(8, 8))
 
 
 def levit() -> nn.Module:
-    """It pools its tokens."""
+    """A network that pools its tokens."""
     settings = {"embed_dim": (16, 16, 16), "depth": (1, 1, 1), "num_heads": (2, 2, 2), "key_dim": 8}
     return network("levit_128s", **settings)
 
 
 class SequenceFirst(nn.Module):
-    """Tokens of torch's own transformer, which go before the photos of a batch."""
+    """A network with torch's own transformer, whose first axis is the tokens, not the photos."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -455,7 +455,7 @@ def test_tokens_of_an_unknown_order_are_refused(make: Callable[[], nn.Module], s
 
 @pytest.mark.parametrize("kind", ["ViT", "ViT, wide", "DeiT", "DINO", "Swin"])
 def test_the_fused_map_of_a_transformer_follows_the_photo(kind: str) -> None:
-    """To the mirror image, and to where it is black: there is nothing that speaks for the class."""
+    """The map of the mirror image is the mirrored map."""
     case = CASES[kind]
     classifier, photo = classifier_of(case.make().eval(), *case.size), photo_of(*case.size)
     look = bound("fused", mirror=True, samples=1, noise=0.0)

@@ -24,7 +24,7 @@ def noise(height: int, width: int) -> Image:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
 
 
-def test_it_is_ranged_and_on_the_grid_of_the_features() -> None:
+def test_it_lies_in_0_to_1_on_the_grid_of_the_features() -> None:
     found = fused(classifier_of(Pooled()), noise(60, 90), ONE, fine_map=fine, **NUMBERS)
     assert found.shape == (4, 6)
     assert (found.min(), found.max()) == (0, 1)
@@ -47,20 +47,20 @@ def test_the_input_has_the_photo_s_shape_and_a_bounded_area(shape: tuple[int, in
     assert max(found) <= 64 * LARGER * NARROWEST**0.5 + combine.MULTIPLE / 2
 
 
-def test_a_network_of_one_size_is_given_that() -> None:
+def test_a_network_of_one_size_gets_that_size() -> None:
     assert combine._size(classifier_of(Flat()), noise(100, 200)) == (64, 64)
     assert fused(classifier_of(Flat()), noise(100, 200), ONE, fine_map=fine, **NUMBERS).shape == (4, 4)
 
 
 @pytest.mark.parametrize("network", [Pooled, Flat])
-def test_averaged_over_the_mirror_it_mirrors(network: Any) -> None:
+def test_the_map_of_the_mirror_image_is_mirrored(network: Any) -> None:
     classifier, image = classifier_of(network()), noise(60, 90)
     recipe = Recipe(samples=2, noise=0.0, cam_share_given=0.5)
     found, mirrored = (METHODS["fused"](classifier, photo, ONE, recipe) for photo in (image, image[:, ::-1]))
     torch.testing.assert_close(found, mirrored.flip(1), rtol=1e-3, atol=1e-4)
 
 
-def test_where_one_map_says_no_it_is_no(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_low_wherever_either_map_is_low(monkeypatch: pytest.MonkeyPatch) -> None:
     left, activation = torch.zeros(64, 64), torch.zeros(4, 4)
     left[:, :32], activation[:2] = 1, 4
     monkeypatch.setattr(combine, "_activation_and_features", lambda *_, **__: (activation, torch.zeros(3, 4, 4)))
@@ -75,7 +75,7 @@ def test_where_one_map_says_no_it_is_no(monkeypatch: pytest.MonkeyPatch) -> None
     [(None, 0.75), ((0.6, 0.3), 0.5), ((0.2, 0.1), 0.2)],
     ids=["given", "certain", "unsure"],
 )
-def test_the_say_of_grad_cam_falls_with_certainty_but_for_a_given_target(
+def test_the_weight_of_grad_cam_falls_with_certainty_unless_the_target_is_given(
     weights: tuple[float, ...] | None, share: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sharp, activation = torch.tensor([[0, 0.25, 1]]), torch.tensor([[0, 1, 0.5]])

@@ -1,4 +1,4 @@
-"""The last features and their map, against the definitions of CAM and Grad-CAM; which layers are looked at."""
+"""One forward pass: its features and its map, against the definitions of CAM and Grad-CAM; the layers it finds."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ class Pooled(nn.Module):
 
 
 class Flat(Pooled):
-    """The same, but for a head that knows the places, and so takes one size only."""
+    """The same with a head that has a weight for each cell, and so takes one size only."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,14 +58,14 @@ def batch(count: int = 2, side: int = 64) -> torch.Tensor:
 class TestScore:
     SCORES = torch.tensor([[1.0, 2.0, 4.0], [0.0, -1.0, 3.0]])
 
-    def test_of_one_class_it_is_its_own(self) -> None:
+    def test_one_class_has_its_own_score(self) -> None:
         torch.testing.assert_close(score_of(self.SCORES, ONE), self.SCORES[:, 1])
 
-    def test_of_several_it_is_that_of_any(self) -> None:
+    def test_several_classes_have_the_score_of_any_of_them(self) -> None:
         expected = torch.log(torch.exp(self.SCORES[:, 0]) + torch.exp(self.SCORES[:, 2]))
         torch.testing.assert_close(score_of(self.SCORES, SEVERAL), expected)
 
-    def test_of_weighted_ones_it_is_their_weighted_sum(self) -> None:
+    def test_weighted_classes_have_the_weighted_sum(self) -> None:
         torch.testing.assert_close(score_of(self.SCORES, WEIGHTED), torch.tensor([1.25, -0.25]))
 
     def test_weights_are_one_per_class(self) -> None:
@@ -164,7 +164,7 @@ def test_layers_are_found(make: Any, last: str, stage: str, any_size: bool) -> N
 
 
 class Sliding(nn.Module):
-    """A head that is a convolution as large as the grid, and so one of several places on a larger input."""
+    """A head that is a convolution as large as the grid; on a larger input it has several outputs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -175,10 +175,10 @@ class Sliding(nn.Module):
 
 
 class TestAnySize:
-    def test_what_slides_over_a_larger_input_is_another_network(self) -> None:
+    def test_a_head_that_slides_over_a_larger_input_is_refused(self) -> None:
         assert not takes_any_size(classifier_of(Sliding()))
 
-    def test_a_vision_transformer_says_whether(self) -> None:
+    def test_a_vision_transformer_takes_other_sizes_only_if_dynamic(self) -> None:
         settings = {"img_size": 64, "depth": 1, "embed_dim": 12, "num_heads": 2, "num_classes": 3}
         for dynamic in (False, True):
             model = timm.create_model("vit_tiny_patch16_224", dynamic_img_size=dynamic, **settings)
@@ -191,7 +191,7 @@ class TestAnySize:
         assert tried == [64, 64 + PROBE]
 
 
-def test_a_network_without_places_is_refused() -> None:
+def test_a_network_without_a_grid_is_refused() -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 2))
     for look in (takes_any_size, lambda classifier: forward_pass(classifier, batch())):
         with pytest.raises(ValueError, match="^classifier must have layers .*, got Sequential; choose gradient"):

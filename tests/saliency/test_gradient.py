@@ -32,12 +32,12 @@ def slow_gradient(classifier: Classifier, view: torch.Tensor, target: Target) ->
 
 class TestGradient:
     @pytest.mark.parametrize("index", range(3))
-    def test_of_a_linear_network_it_is_the_weights(self, image: Image, index: int) -> None:
+    def test_a_linear_network_has_its_weights_as_map(self, image: Image, index: int) -> None:
         model = Linear()
         found = gradient(classifier_of(model), image, Target((index,), "one"), mirror=False, crops=False)
         torch.testing.assert_close(found, model.weight[index].abs().amax(0).detach())
 
-    def test_of_several_classes_the_likelier_counts_more(self, image: Image) -> None:
+    def test_the_more_probable_of_several_classes_counts_more(self, image: Image) -> None:
         model = Linear()
         classifier = classifier_of(model)
         found = gradient(classifier, image, SEVERAL, mirror=False, crops=False)
@@ -46,7 +46,7 @@ class TestGradient:
         torch.testing.assert_close(found, mixed.abs().amax(0).detach())
 
     def test_the_score_is_not_normalized(self, image: Image) -> None:
-        """Adding to all scores a function of the photo changes every probability's gradient, not so the score's."""
+        """Changing another class's score changes every probability's gradient, but not this score's."""
 
         class Coupled(Linear):
             def forward(self, batch: torch.Tensor) -> torch.Tensor:
@@ -68,7 +68,7 @@ class TestGradient:
         both = slow_gradient(classifier, view, ONE) + slow_gradient(classifier, view.flip(3), ONE).flip(1)
         torch.testing.assert_close(gradient(classifier, image, ONE, mirror=True, crops=False), both / 2)
 
-    def test_averaged_over_the_mirror_it_mirrors(self, classifier: Classifier, image: Image) -> None:
+    def test_the_map_of_the_mirror_image_is_mirrored(self, classifier: Classifier, image: Image) -> None:
         found, mirrored = (
             gradient(classifier, photo, ONE, mirror=True, crops=True) for photo in (image, image[:, ::-1])
         )
@@ -112,7 +112,7 @@ class TestSmoothGrad:
 
 
 class TestIntegratedGradients:
-    def test_of_a_linear_network_it_is_the_weights_times_the_way_from_black(self, image: Image) -> None:
+    def test_a_linear_network_has_its_weights_times_the_way_from_black(self, image: Image) -> None:
         model = Linear()
         classifier = classifier_of(model)
         way = classifier.preprocess(image)[0] - classifier.preprocess(np.zeros_like(image))[0]
@@ -150,7 +150,7 @@ class TestIntegratedGradients:
 
 
 class Guided(torch.autograd.Function):
-    """A ReLU that keeps a slope where it and what went in are positive: Springenberg et al. 2014, section 3.4."""
+    """A ReLU that passes a slope back if slope and input are positive: Springenberg et al. 2014, section 3.4."""
 
     @staticmethod
     def forward(ctx: Any, batch: torch.Tensor) -> torch.Tensor:

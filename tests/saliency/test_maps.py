@@ -37,9 +37,9 @@ class TestTheNetwork:
         assert torch.get_num_threads() == threads
 
     @pytest.mark.parametrize("method", METHODS)
-    def test_nor_does_a_failure_keep_it(self, image: Image, method: str) -> None:
+    def test_it_comes_back_after_a_failure(self, image: Image, method: str) -> None:
         class Failing(nn.Module):
-            """Fails in the second pass: the first is the check when it is loaded."""
+            """A network that fails in its second pass; the first is the check when it is loaded."""
 
             def __init__(self) -> None:
                 super().__init__()
@@ -69,7 +69,7 @@ class TestTheNetwork:
     @pytest.mark.slow
     @pytest.mark.parametrize("method", METHODS)
     def test_no_pass_outlives_its_photo(self, image: Image, method: str) -> None:
-        """Nor waits for Python's collector, which does not know how much memory a pass holds."""
+        """Python's collector does not know how much memory a pass holds, so nothing may wait for it."""
         passes: list[weakref.ref[Any]] = []
 
         class Marked(torch.autograd.Function):
@@ -115,7 +115,7 @@ class TestTheNetwork:
         smoothgrad(classifier, image, ONE, **SMOOTH | {"samples": samples})
         assert sizes == expected
 
-    def test_the_way_back_runs_on_one_thread_too(self, image: Image) -> None:
+    def test_the_backward_pass_runs_on_one_thread_too(self, image: Image) -> None:
         """Sums over several threads depend on their number, in gradients more than in scores."""
         seen: list[int] = []
 
@@ -147,7 +147,7 @@ class TestTheNetwork:
             assert not found.requires_grad
             np.testing.assert_array_equal(found.numpy(), expected.numpy())
 
-    def test_nor_does_the_number_of_threads(self, image: Image) -> None:
+    def test_the_number_of_threads_does_not_matter(self, image: Image) -> None:
         classifier = classifier_of(small_net())
         threads = torch.get_num_threads()
         try:
@@ -195,7 +195,7 @@ class TestMap:
     def test_on_a_very_narrow_photo_the_blur_is_no_wider_than_the_map(
         self, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Across it the sigma is hundreds of maps, and OpenCV's kernel would be as wide: minutes for a constant."""
+        """Across the photo the sigma is hundreds of maps wide, and OpenCV would need minutes for a constant."""
         widths: list[float] = []
         blurred = cv2.GaussianBlur
 
@@ -215,7 +215,7 @@ class TestMap:
         saliency = saliency_from_map(np.array([[0, 1]], np.float32), (1, 8), blur=0.0)
         np.testing.assert_allclose(saliency[0], [0, 0, 0.125, 0.375, 0.625, 0.875, 1, 1])
 
-    def test_nothing_that_is_given_is_changed(self) -> None:
+    def test_arguments_are_left_alone(self) -> None:
         coarse = np.full((4, 4), 3, np.float32)
         coarse.setflags(write=False)
         for blur in (0.0, 0.1):
@@ -236,7 +236,7 @@ class TestMap:
         assert deviations == pytest.approx([10.1, 10.1], rel=0.05)
 
     @pytest.mark.parametrize("value", [np.nan, np.inf])
-    def test_what_is_not_finite_is_refused(self, value: float) -> None:
+    def test_maps_that_are_not_finite_are_refused(self, value: float) -> None:
         with pytest.raises(ValueError, match="must be finite"):
             saliency_from_map(np.full((3, 3), value, np.float32), (3, 3), blur=0.0)
 
@@ -273,7 +273,7 @@ CHANGES: dict[str, tuple[str, Any]] = {
 
 
 def test_every_number_of_the_map_is_tried() -> None:
-    """Those of the target, of the fused map and of the head are tried with the segmenter, the fused map and a head."""
+    """The other numbers are tried with the segmenter, the fused map and a head."""
     numbers = {item.name for item in fields(Recipe) if item.metadata["stage"] == "saliency"}
     assert CHANGES.keys() == numbers - {"blended_classes", "spread_steps", "cam_share", "cam_share_given", "objectness"}
 
@@ -303,7 +303,7 @@ def test_the_map_is_over_the_photo_and_leaves_it_alone(size: tuple[int, int], cr
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_every_map_of_a_cat_lies_on_its_face(embedded: Classifier, chelsea: Image, method: str) -> None:
-    """Which is all but the edges and what is right of it."""
+    """The face fills the photo, except for the edges and the right side."""
     recipe = Recipe(method=method, samples=2, steps=5, channels=8, crops=False)
     saliency = saliency_from_classifier(embedded, chelsea, embedded.target(chelsea, "Egyptian cat"), recipe)
     height, width = saliency.shape
@@ -325,6 +325,6 @@ class TestDiffuseness:
         noise = np.random.default_rng(0).random((20, 30), np.float32)
         assert diffuseness(noise**4) < diffuseness(noise) < 0.5
 
-    def test_where_it_lies_and_how_high_does_not_matter(self) -> None:
+    def test_position_and_scale_do_not_matter(self) -> None:
         noise = np.random.default_rng(0).random((20, 30), np.float32)
         assert diffuseness(noise) == diffuseness(noise[::-1, ::-1]) == diffuseness(noise / 2)

@@ -12,7 +12,7 @@ PROVENANCE = Provenance(classifier="small", sha256=None, photos=3, recipe="{}", 
 
 
 def photos(count: int, channels: int = 5) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Features and covers of several sizes, where the first channel tells the object."""
+    """Features and covers of several sizes; the first channel is higher on the object."""
     random, result = np.random.default_rng(3), []
     for index in range(count):
         cover = random.random((4, 5 + index), np.float32)
@@ -50,7 +50,7 @@ def test_the_head_finds_again_what_it_learned() -> None:
         assert np.corrcoef(head.objectness(features).ravel(), cover.ravel())[0, 1] > 0.5
 
 
-def test_a_channel_that_is_always_zero_has_no_say() -> None:
+def test_a_channel_that_is_always_zero_has_weight_zero() -> None:
     several = photos(3)
     for features, _ in several:
         features[2] = 0

@@ -1,4 +1,4 @@
-"""The walk over what the network finds alike, against a slow one, and its laws."""
+"""The walk over similar features, against a slow version, and its laws."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ def randoms(*shape: int, random_state: int = 0) -> torch.Tensor:
 
 
 def slow_spread(coarse: np.ndarray, features: np.ndarray, steps: int) -> np.ndarray:
-    """Place by place, as the docstring says it."""
+    """The walk cell by cell, as the docstring describes it."""
     places = list(np.ndindex(*coarse.shape))
     centered = {place: features[:, *place] - features.mean(axis=(1, 2)) for place in places}
     for _ in range(steps):
@@ -46,7 +46,7 @@ def test_the_object_lights_up_from_one_of_its_parts() -> None:
 
 
 @pytest.mark.parametrize("features", [torch.zeros(3, 4, 5), torch.ones(3, 4, 5), randoms(3, 4, 5)])
-def test_one_value_stays_and_none_leaves_the_range(features: torch.Tensor) -> None:
+def test_a_constant_map_stays_and_no_value_leaves_the_range(features: torch.Tensor) -> None:
     torch.testing.assert_close(spread(torch.full((4, 5), 0.3), features, steps=3), torch.full((4, 5), 0.3))
     coarse = randoms(4, 5, random_state=2)
     found = spread(coarse, features, steps=3)
@@ -55,16 +55,16 @@ def test_one_value_stays_and_none_leaves_the_range(features: torch.Tensor) -> No
     assert found.max() <= coarse.max() + 1e-6
 
 
-def test_where_all_is_alike_nothing_is_told_from_nothing() -> None:
+def test_equal_features_give_an_average_everywhere() -> None:
     coarse = randoms(4, 5)
     torch.testing.assert_close(spread(coarse, torch.ones(3, 4, 5), steps=2), coarse)
 
 
-def test_a_single_place_stays() -> None:
+def test_a_single_cell_stays() -> None:
     assert spread(torch.tensor([[0.4]]), randoms(3, 1, 1), steps=2).item() == pytest.approx(0.4)
 
 
-def test_nothing_given_is_changed() -> None:
+def test_arguments_are_left_alone() -> None:
     coarse, features = randoms(3, 4), randoms(5, 3, 4)
     before = coarse.clone(), features.clone()
     spread(coarse, features, steps=2)

@@ -20,7 +20,7 @@ SIDE = 12
 
 
 class Linear(nn.Module):
-    """Two scores, which one wave and its opposite bring about."""
+    """A network with two scores: the input's products with a wave and with its opposite."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Linear(nn.Module):
         return torch.einsum("nchw,kchw->nk", batch, self.weight)
 
 
-def test_of_a_linear_network_it_is_the_weights_over_twice_the_decay() -> None:
+def test_a_linear_network_has_its_weights_over_twice_the_decay_as_picture() -> None:
     """argmax of w x - decay x^2 is w / (2 decay), in units where the preprocessing's std is .25 around .5."""
     model = Linear()
     picture = visualize_class(classifier_of(model, SIDE), 0, steps=60, rate=0.02, decay=0.5, jitter=0)
@@ -39,7 +39,7 @@ def test_of_a_linear_network_it_is_the_weights_over_twice_the_decay() -> None:
     assert np.abs(picture - expected.permute(1, 2, 0).numpy()).max() < 0.02 * 2**0.5 * 0.25 * 255 + 1
 
 
-def test_one_step_is_one_of_that_length_along_the_coarsened_slope() -> None:
+def test_one_step_has_its_length_along_the_coarsened_slope() -> None:
     classifier = classifier_of(flattening_net(SIDE), SIDE)
     slope = _coarsened(score_gradient(classifier, torch.zeros(1, 3, SIDE, SIDE), Target((2,), "")))
     step = 0.3 * slope / slope.square().mean().sqrt()
@@ -155,7 +155,7 @@ def test_it_is_saved_nowhere_else(tmp_path: Path) -> None:
     assert read_image(tmp_path / "mine.png").shape == (8, 9, 3)
 
 
-def test_a_class_that_is_none_is_refused() -> None:
+def test_an_unknown_class_is_refused() -> None:
     with pytest.raises(ValueError, match="class 9"):
         visualize_class(classifier_of(pooling_net(), SIDE), "class 9")
 

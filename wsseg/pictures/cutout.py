@@ -1,7 +1,7 @@
 """The object alone, on nothing, on a color or on the blurred photo."""
 
 import math
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
@@ -145,7 +145,7 @@ def _blurred(image: Image, mask: Mask) -> Image:
     return np.asarray(cv2.resize(np.rint(picture).astype(np.uint8), mask.shape[::-1]), np.uint8)
 
 
-def _shrunk(picture: NDArray[Any]) -> NDArray[np.float32]:
+def _shrunk(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The picture shrunk to `_BLUR_SIDE`, a loss that the blur hides."""
     scale = min(1, _BLUR_SIDE / max(picture.shape))
     height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
