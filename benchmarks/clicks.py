@@ -115,19 +115,25 @@ def wrong(mask: Mask, truth: Seeds, side: int) -> Iterator[tuple[int, Mask]]:
 def graph_cut(image: Image, refits: int) -> Annotate:
     """Interactive graph cut with the same energy and without any map."""
     palette = wsseg.palette_of(image)
-    pairwise = ALONE.at(max(image.shape)).bind(wsseg.pairwise_from_contrast)(image)
-    border = ALONE.bind(wsseg.border_seeds)(np.full(image.shape[:2], UNKNOWN, np.uint8))
+    pairwise = wsseg.pairwise_from_contrast(image, smoothness=ALONE.smoothness_at(max(image.shape)))
+    border = wsseg.border_seeds(np.full(image.shape[:2], UNKNOWN, np.uint8), border=ALONE.border)
 
     def annotate(hints: Hints) -> Mask:
-        seeds = ALONE.bind(seeds_from_hints)(hints, image.shape[:2])
+        seeds = seeds_from_hints(hints, image.shape[:2], click_radius=ALONE.click_radius)
         if refits or BACKGROUND not in seeds:
             seeds = np.where(seeds == UNKNOWN, border, seeds)
         labels, mask = seeds, np.zeros(seeds.shape, np.bool_)
         for _ in range(1 + refits):
             if not (BACKGROUND in labels and FOREGROUND in labels):
                 break
-            mixtures = ALONE.bind(wsseg.mixtures_from_seeds)(image, labels)
-            unary = ALONE.bind(wsseg.unary_from_mixtures)(palette, *mixtures)
+            mixtures = wsseg.mixtures_from_seeds(
+                image,
+                labels,
+                components=ALONE.components,
+                color_samples=ALONE.color_samples,
+                random_state=ALONE.random_state,
+            )
+            unary = wsseg.unary_from_mixtures(palette, *mixtures, color_limit=ALONE.color_limit)
             mask = wsseg.min_cut(wsseg.clamp_to_seeds(unary, pairwise, seeds), pairwise).mask
             labels = mask.astype(np.uint8)
         return mask

@@ -81,10 +81,14 @@ def row_of(image: Image, saliency: Saliency, truth: Seeds, recipe: Recipe) -> Ro
 
 def start_of(saliency: Saliency, recipe: Recipe) -> np.ndarray:
     """The recipe's seeds in cv2.grabCut's words."""
-    seeds = recipe.bind(wsseg.seeds_from_saliency)(saliency)
+    seeds = wsseg.seeds_from_saliency(
+        saliency,
+        foreground_quantile=recipe.foreground_quantile,
+        background_quantile=recipe.background_quantile,
+    )
     labels = np.where(saliency > recipe.balance, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     labels[seeds == FOREGROUND], labels[seeds == BACKGROUND] = cv2.GC_PR_FGD, cv2.GC_PR_BGD
-    labels[recipe.bind(wsseg.border_seeds)(seeds) == BACKGROUND] = cv2.GC_BGD
+    labels[wsseg.border_seeds(seeds, border=recipe.border) == BACKGROUND] = cv2.GC_BGD
     return labels
 
 

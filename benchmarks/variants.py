@@ -9,7 +9,7 @@ import numpy as np
 
 from wsseg.arrays import Image, Mask, Saliency
 from wsseg.classifier.classifier import Classifier
-from wsseg.graphcut.labeling import mask_from_saliency
+from wsseg.graphcut.masks import mask_from_saliency
 from wsseg.recipe import RECIPES, Recipe
 from wsseg.segmenting.segmenter import Segmenter
 
@@ -43,7 +43,7 @@ def cut(recipe: Recipe) -> Variant:
     """The recipe's mask."""
 
     def variant(looker: Looker) -> Mask:
-        return mask_from_saliency(looker.image, looker.saliency(recipe), recipe.given if looker.target else recipe).mask
+        return mask_from_saliency(looker.image, looker.saliency(recipe), recipe, given=looker.target is not None).mask
 
     return variant
 

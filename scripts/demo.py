@@ -9,7 +9,7 @@ from rich.progress import track
 from rich.table import Table
 
 import wsseg
-from wsseg.segmenting.results import PICTURES, pictures_of
+from wsseg.segmenting.outputs import PICTURES, pictures_of
 
 PHOTOS = ("chelsea.png", "coffee.png", "rocket.jpg", "astronaut.png", "camera.png", "motorcycle_left.png")
 FOLDER = Path(__file__).resolve().parents[1] / "demo"

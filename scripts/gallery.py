@@ -8,7 +8,7 @@ import numpy as np
 import wsseg
 from wsseg.arrays import Image
 from wsseg.files.encode import encoded_picture
-from wsseg.graphcut.labeling import shrunk
+from wsseg.graphcut.pyramid import shrunk
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs"
 SHOWN = ("chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png")

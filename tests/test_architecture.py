@@ -127,7 +127,7 @@ def test_what_is_slow_to_load_waits(statement: str) -> None:
 
 
 def test_the_stages_load_no_network() -> None:
-    assert not modules_after("import wsseg.graphcut.labeling, wsseg.metrics, wsseg.files.photos, wsseg.report.page") & {
+    assert not modules_after("import wsseg.graphcut.masks, wsseg.metrics, wsseg.files.photos, wsseg.report.page") & {
         "torch",
         "torchvision",
         "timm",

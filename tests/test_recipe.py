@@ -1,9 +1,8 @@
-"""Each number of the method: described, ranged, checked, frozen, and handed to the stage that asks for it."""
+"""Each number of the method is described, checked against its range, and frozen; recipe files hold them all."""
 
 import json
 import re
 from dataclasses import FrozenInstanceError, fields, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -111,33 +110,6 @@ def test_equal_recipes_are_one() -> None:
     assert len({Recipe(), Recipe(prior=Recipe().prior), Recipe(prior=5.0)}) == 2
 
 
-def stage(first: int, second: int = 2, *, prior: float, components: int, rounds: int = 7) -> tuple[Any, ...]:
-    return first, second, prior, components, rounds
-
-
-def test_bind_fills_the_required_keywords_and_nothing_else() -> None:
-    bound = Recipe(prior=1.5, components=3).bind(stage)
-    assert isinstance(bound, partial)
-    assert bound.keywords == {"prior": 1.5, "components": 3}
-    assert bound(1) == (1, 2, 1.5, 3, 7)
-    assert bound(1, 4, rounds=9, prior=0.0) == (1, 4, 0.0, 3, 9)
-
-
-def test_bind_leaves_a_default_alone_even_of_a_known_name() -> None:
-    def tuned(*, prior: float = 99.0) -> float:
-        return prior
-
-    assert Recipe().bind(tuned)() == 99.0
-
-
-def test_bind_names_a_number_that_no_recipe_has() -> None:
-    def hungry(*, appetite: float) -> float:
-        return appetite
-
-    with pytest.raises(AttributeError, match="'Recipe' .* 'appetite'"):
-        Recipe().bind(hungry)
-
-
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_comes_back_from_json(name: str) -> None:
     recipe = RECIPES[name]
@@ -166,7 +138,7 @@ def test_named_recipes_cannot_be_changed() -> None:
 def test_an_unknown_name_lists_the_known() -> None:
     with pytest.raises(
         ValueError,
-        match="^recipe must be one of default, fast, adapted, simonyan2013 or a .toml file, got 'quick'; or pass",
+        match="^recipe must be one of default, fast, adapted, simonyan2013 or a .toml file, got 'quick'; choose",
     ):
         recipe_named("quick")
 
@@ -208,9 +180,9 @@ def test_a_file_changes_its_base(file: Path, text: str, recipe: Recipe) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"smootness = 3", "must hold a recipe's numbers, got 'smootness'; the nearest is smoothness"),
-        (b"zzz = 3", f"must hold a recipe's numbers, got 'zzz'; they are {', '.join(NUMBERS)}"),
-        (b"[saliency]\nblur = 0", "must hold a recipe's numbers, got 'saliency'; the"),
+        (b"smootness = 3", "must hold numbers of a recipe, got 'smootness'; the nearest is smoothness"),
+        (b"zzz = 3", f"must hold numbers of a recipe, got 'zzz'; they are {', '.join(NUMBERS)}"),
+        (b"[saliency]\nblur = 0", "must hold numbers of a recipe, got 'saliency'; the"),
         (b"[prior]\nblur = 0", ": prior must be float, got {'blur': 0}; weight of"),
         (b'prior = "3\\n"', r": prior must be float, got '3\\n'; weight of"),
         (b"components = 3.0", ": components must be int, got 3.0; Gaussians"),
@@ -228,53 +200,44 @@ def test_a_file_changes_its_base(file: Path, text: str, recipe: Recipe) -> None:
         (b"\xff\xfe", "must be TOML in UTF-8, got ''utf-8' codec .*'; write"),
         (b"prior = " + 5000 * b"9", "must be TOML in UTF-8, got '.*'; write"),
         (b"prior = " + MAX_BYTES // 2 * b"[", "must be TOML in UTF-8, got '.*'; write"),
-        (b"#" + MAX_BYTES * b" ", f"must have at most {MAX_BYTES} bytes, got more; name a recipe file"),
-        (50_000 * b"a" + b" = 3", "must hold a recipe's numbers, got 'aaaaaaaaaaaa...aaaaaaaaaaaaa'; they are"),
+        (b"#" + MAX_BYTES * b" ", f"must have at most {MAX_BYTES} bytes, got more; give a recipe file"),
+        (50_000 * b"a" + b" = 3", "must hold numbers of a recipe, got 'aaaaaaaaaaaa...aaaaaaaaaaaaa'; they are"),
         (b"prior = '" + 50_000 * b"a" + b"'", ": prior must be float, got 'aaaaaaaaaaaa...aaaaaaaaaaaaa'; weight"),
     ],
 )
 def test_a_file_that_is_no_recipe_is_refused_in_a_line(file: Path, content: bytes, message: str) -> None:
     file.write_bytes(content)
-    with pytest.raises(ValueError, match=f"^{re.escape(str(file))}:? ?{message.removeprefix(': ')}") as caught:
+    with pytest.raises(ValueError, match=f"^'{re.escape(str(file))}':? ?{message.removeprefix(': ')}") as caught:
         recipe_named(file)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 1000
 
 
 def test_a_file_must_be_one(file: Path) -> None:
-    with pytest.raises(ValueError, match=r"mine\.toml must be a recipe file, got no file; check its spelling"):
+    with pytest.raises(ValueError, match=r"mine\.toml' must be a recipe file, got no file; check the spelling"):
         read_recipe(file)
     file.symlink_to("/dev/zero")
-    with pytest.raises(ValueError, match=r"mine\.toml must be a recipe file, got no file; check its spelling"):
+    with pytest.raises(ValueError, match=r"mine\.toml' must be a recipe file, got no file; check the spelling"):
         read_recipe(file)
 
 
 def test_other_suffixes_name_no_file(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("prior = 3")
-    with pytest.raises(ValueError, match=r"^recipe must be one of .* or a \.toml file, got '.*mine\.txt'; or pass"):
+    with pytest.raises(ValueError, match=r"^recipe must be one of .* or a \.toml file, got '.*mine\.txt'; choose"):
         recipe_named(tmp_path / "mine.txt")
 
 
 def test_a_given_target_has_a_prior_of_its_own() -> None:
-    recipe = replace(RECIPES["default"], prior=1.5, prior_given=2.5)
-    assert recipe.given == replace(recipe, prior=2.5)
+    recipe = Recipe(prior=1.5, prior_given=2.5)
+    assert (recipe.prior_of(given=False), recipe.prior_of(given=True)) == (1.5, 2.5)
 
 
-def test_with_hints_the_smoothness_is_another() -> None:
-    recipe = replace(RECIPES["adapted"], smoothness=7.0, smoothness_hinted=3.0)
-    assert recipe.hinted == replace(recipe, smoothness=3.0)
-    assert recipe.given.hinted == replace(recipe.given, smoothness=3.0)
+@pytest.mark.parametrize(("side", "share"), [(1, 0.002), (REFERENCE_SIDE, 1.0), (2 * REFERENCE_SIDE, 2.0)])
+def test_the_smoothness_is_in_proportion_to_the_side(side: int, share: float) -> None:
+    recipe = Recipe(smoothness=10.0, smoothness_hinted=3.0)
+    assert recipe.smoothness_at(side) == pytest.approx(10 * share)
+    assert recipe.smoothness_at(side, hinted=True) == pytest.approx(3 * share)
 
 
-@pytest.mark.parametrize(("side", "smoothness"), [(1, 0.02), (REFERENCE_SIDE, 10.0), (2 * REFERENCE_SIDE, 20.0)])
-def test_the_smoothness_is_in_proportion_to_the_side(side: int, smoothness: float) -> None:
-    recipe = replace(RECIPES["adapted"], smoothness=10.0)
-    found = recipe.at(side)
-    assert found.smoothness == pytest.approx(smoothness)
-    assert replace(found, smoothness=10.0) == recipe
-    assert recipe.smoothness == 10
-
-
-def test_the_smoothness_of_a_photo_of_any_side_is_no_error() -> None:
-    """Its range has no end, so that no photo is too large for it."""
-    assert Recipe(smoothness=1e6).at(20_000).smoothness == 1e6 * 20_000 / REFERENCE_SIDE
+def test_no_photo_is_too_large_for_the_smoothness() -> None:
+    assert Recipe(smoothness=1e6).smoothness_at(20_000) == 1e6 * 20_000 / REFERENCE_SIDE

@@ -1,4 +1,4 @@
-"""The vocabulary: what each array of the method holds, defined once and checked at the public edge.
+"""The vocabulary: the arrays of the method, defined once and checked by the public functions.
 
 | name     | dtype   | shape     | holds                                                                  |
 |----------|---------|-----------|------------------------------------------------------------------------|
@@ -25,20 +25,20 @@ Mask: TypeAlias = NDArray[np.bool_]
 Labels: TypeAlias = NDArray[np.uint8]
 
 BACKGROUND = 0
-"""The label of what is not the object."""
+"""The label of the background."""
 
 FOREGROUND = 1
 """The label of the object."""
 
 UNKNOWN = 255
-"""No label: of a pixel without a seed, and of one that a truth leaves void."""
+"""The value of a pixel without a seed, and of a void pixel of a truth."""
 
 NEIGHBORS = ((0, 1), (1, 0), (1, 1), (1, -1))
-"""(dy, dx) of each plane of a Pairwise: half of the 8 neighbors, each pair of pixels named once."""
+"""(dy, dx) of each plane of a Pairwise: half of the 8 neighbors, so each pair of pixels comes once."""
 
 
 def neighbors_at(offset: tuple[int, int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """The pixels that have a neighbor at (dy, dx), and those neighbors, in the same order; dx may be negative."""
+    """Return slices of all pixels with a neighbor at (dy, dx), and of those neighbors; dx may be negative."""
     dy, dx = offset
     left, right = slice(None, -abs(dx) or None), slice(abs(dx), None)
     here, there = (left, right) if dx >= 0 else (right, left)
@@ -46,7 +46,14 @@ def neighbors_at(offset: tuple[int, int]) -> tuple[tuple[slice, slice], tuple[sl
 
 
 class Box(NamedTuple):
-    """A rectangle in pixels of the upright photo; x1 and y1 are exclusive."""
+    """A rectangle in pixels of the upright photo; x1 and y1 are exclusive.
+
+    Examples
+    --------
+    >>> box = wsseg.Box(10, 20, 110, 220)
+    >>> box.x1 - box.x0, box.y1 - box.y0
+    (100, 200)
+    """
 
     x0: int
     y0: int
@@ -62,12 +69,12 @@ class Point(NamedTuple):
 
 
 def check_image(image: object, argument: str = "image") -> Image:
-    """The image itself, known to be a non-empty uint8 (H, W, 3) array; TypeError or ValueError otherwise."""
-    return _check(image, np.uint8, (None, None, 3), argument, "wsseg.read_image brings any photo to this form")
+    """Return the image; TypeError or ValueError unless it is a non-empty uint8 (H, W, 3) array."""
+    return _check(image, np.uint8, (None, None, 3), argument, "wsseg.read_image gives such an array")
 
 
 def check_saliency(saliency: object, argument: str = "saliency") -> Saliency:
-    """The map itself, known to be float32 (H, W) in [0, 1]."""
+    """Return the map; TypeError or ValueError unless it is float32 (H, W) in [0, 1]."""
     array = _check(saliency, np.float32, (None, None), argument, "divide the map by its maximum")
     if not (array.min() >= 0 and array.max() <= 1):
         raise ValueError(
@@ -77,7 +84,7 @@ def check_saliency(saliency: object, argument: str = "saliency") -> Saliency:
 
 
 def check_seeds(seeds: object, argument: str = "seeds") -> Seeds:
-    """The seeds themselves, known to be uint8 (H, W) of BACKGROUND, FOREGROUND and UNKNOWN."""
+    """Return the seeds; TypeError or ValueError unless they are uint8 (H, W) of BACKGROUND, FOREGROUND, UNKNOWN."""
     array = _check(seeds, np.uint8, (None, None), argument, "start from numpy.full(shape, UNKNOWN, numpy.uint8)")
     known = (array == BACKGROUND) | (array == FOREGROUND) | (array == UNKNOWN)
     if not known.all():
@@ -87,29 +94,34 @@ def check_seeds(seeds: object, argument: str = "seeds") -> Seeds:
 
 
 def check_mask(mask: object, argument: str = "mask") -> Mask:
-    """The mask itself, known to be bool (H, W)."""
+    """Return the mask; TypeError or ValueError unless it is bool (H, W)."""
     return _check(mask, np.bool_, (None, None), argument, "compare with a threshold, as in `soft >= 0.5`")
 
 
 def check_labels(labels: object, argument: str = "labels") -> Labels:
-    """The labels themselves, known to be uint8 (H, W)."""
-    return _check(labels, np.uint8, (None, None), argument, "count labels from 0 and call void 255")
+    """Return the labels; TypeError or ValueError unless they are uint8 (H, W)."""
+    return _check(labels, np.uint8, (None, None), argument, "number the labels from 0, with 255 for void")
 
 
 def check_unary(unary: object, argument: str = "unary", *, labels: int | None = 2) -> Unary:
-    """The costs themselves, known to be float64 (H, W, labels), finite and not negative; None is any number."""
-    array = _check(unary, np.float64, (None, None, labels), argument, "stack the costs of each label, last")
+    """Return the costs; TypeError or ValueError unless they are float64 (H, W, labels), finite and not negative.
+
+    With `labels` None any number of labels will do.
+    """
+    array = _check(
+        unary, np.float64, (None, None, labels), argument, "stack the costs of all labels along the last axis"
+    )
     return _check_costs(array, argument)
 
 
 def check_pairwise(pairwise: object, shape: tuple[int, ...], argument: str = "pairwise") -> Pairwise:
-    """The costs themselves, known to be float64 (4, *shape), finite and not negative."""
-    array = _check(pairwise, np.float64, (4, *shape), argument, "take both from one image")
+    """Return the costs; TypeError or ValueError unless they are float64 (4, *shape), finite and not negative."""
+    array = _check(pairwise, np.float64, (4, *shape), argument, "make both from the same image")
     return _check_costs(array, argument)
 
 
 def check_same_size(first: NDArray[Any], second: NDArray[Any], arguments: str) -> None:
-    """ValueError unless both arrays have the same height and width."""
+    """Raise ValueError unless both arrays have the same height and width."""
     if first.shape[:2] != second.shape[:2]:
         raise ValueError(
             f"{arguments} must have one height and width, got {first.shape[:2]} and {second.shape[:2]}; resize one"
@@ -130,6 +142,6 @@ def _check_costs(costs: NDArray[np.float64], argument: str) -> NDArray[np.float6
     if not (costs.min() >= 0 and costs.max() < np.inf):
         raise ValueError(
             f"{argument} must be finite and not negative, got [{costs.min()}, {costs.max()}]; "
-            "subtract each pixel's minimum from its costs and clip infinite ones"
+            "subtract the minimum of each pixel from its costs and clip infinite costs"
         )
     return costs

@@ -1,9 +1,10 @@
-"""Every number of the method, written once; a named recipe is a value of them all, and so is a recipe file.
+"""All numbers of the method, each written once, and recipes: named sets of them.
 
-A file is flat TOML: any of the numbers by their names, and the `base` that has the others, `default` if it names none.
+A recipe file is flat TOML. It holds any of the numbers by name, and `base`, the named recipe that has the others
+(default: `default`).
 
 `simonyan2013` follows Simonyan, Vedaldi, Zisserman 2013 (arXiv 1312.6034), section 3.2, where the paper gives a number.
-All others were measured with `benchmarks/`, beginning with GrabCut's (Rother, Kolmogorov, Blake 2004).
+All other numbers were measured with `benchmarks/`, starting from those of GrabCut (Rother, Kolmogorov, Blake 2004).
 """
 
 import difflib
@@ -11,16 +12,12 @@ import json
 import reprlib
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from functools import cache, partial
-from inspect import signature
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeAlias, TypeVar
-
-Result = TypeVar("Result")
+from typing import Any, Final, Literal, TypeAlias
 
 Stage: TypeAlias = Literal["saliency", "seeds", "mixtures", "energy", "mask", "hints"]
 """The part of the method that a number belongs to."""
@@ -29,22 +26,22 @@ EMBEDDED: Final = "efficientnet_lite0"
 """The classifier that needs no download."""
 
 MAX_PIXELS: Final = 100_000_000
-"""A photo of more pixels than this is refused unless the caller allows more."""
+"""Photos with more pixels than this are refused unless the caller allows more."""
 
 MAX_BYTES: Final = 100_000
-"""A recipe file of more bytes than this is none."""
+"""Largest size of a recipe file."""
 
 REFERENCE_SIDE: Final = 500
-"""Long side, in pixels, of a photo that `smoothness` is for."""
+"""Long side of a photo for which `smoothness` holds, in pixels."""
 
 FOLDS: Final = 5
-"""Parts that labelled photos are dealt into; one at a time is left out of the tuning."""
+"""Parts that photos are split into for tuning; each is left out once."""
 
 TRIALS: Final = 60
-"""Recipes that the tuning compares with the one it begins from."""
+"""Recipes that tuning compares with the one it starts from."""
 
 VISUALIZATION_STEPS: Final = 100
-"""Steps from grey to the picture of a class; with the embedded network its probability is near 1 by then."""
+"""Steps from gray to the picture of a class; with the bundled network its probability is then near 1."""
 
 METHODS: Final = (
     "gradient",
@@ -80,62 +77,91 @@ def _switch(stage: Stage, default: bool, help: str) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """All numbers of one way to make a mask; ValueError names a number out of its range."""
+    """All numbers of the method.
+
+    Each field has a stage, a help text and a range; `wsseg segment --help-recipe` lists them. A number of the wrong
+    type is a TypeError, one out of its range a ValueError.
+
+    Examples
+    --------
+    >>> recipe = wsseg.Recipe(smoothness=20, largest=False)
+    >>> recipe.smoothness, recipe.components
+    (20, 5)
+    >>> wsseg.Recipe(border=0.6)
+    Traceback (most recent call last):
+    ValueError: border must lie in [0, 0.5], got 0.6; ...
+    """
 
     method: str = _choice("saliency", "fused", "saliency method", METHODS)
     blended_classes: int = _number(
-        "saliency", 5, "likeliest classes that the map is of, by probability, when no target is given", 1, 1000
+        "saliency",
+        5,
+        "likeliest classes that the map explains, weighted by probability, if no target is given",
+        1,
+        1000,
     )
-    mirror: bool = _switch("saliency", True, "average the map with that of the mirror image")
-    crops: bool = _switch("saliency", False, "average the map over five crops, the corners and the center")
+    mirror: bool = _switch("saliency", True, "average the map with that of the mirrored photo")
+    crops: bool = _switch("saliency", False, "average the map over five crops: the corners and the center")
     samples: int = _number("saliency", 4, "noisy copies of the photo, for smoothgrad", 1, 256)
-    noise: float = _number("saliency", 0.15, "their noise, in standard deviations per input range", 0, 1)
-    spread_steps: int = _number("saliency", 2, "steps by which fused spreads the map to what looks alike", 0, 100)
+    noise: float = _number(
+        "saliency", 0.15, "standard deviation of their noise, as a share of the range of the input", 0, 1
+    )
+    spread_steps: int = _number(
+        "saliency", 2, "steps that spread the map to similar regions, for fused and spread_cam", 0, 100
+    )
     cam_share: float = _number(
-        "saliency", 0.5, "say of Grad-CAM in fused, less where the classifier is less sure of its choice", 0, 1
+        "saliency", 0.5, "weight of Grad-CAM in fused; lower where the classifier is less sure", 0, 1
     )
-    cam_share_given: float = _number("saliency", 1.0, "say of Grad-CAM in fused when a target is given", 0, 1)
-    steps: int = _number("saliency", 20, "photos on the way from black, for integrated", 1, 1000)
-    layers: str = _text("saliency", "", "names of layers, separated by commas, for maps of activations; else found")
+    cam_share_given: float = _number("saliency", 1.0, "weight of Grad-CAM in fused if a target is given", 0, 1)
+    steps: int = _number("saliency", 20, "photos on the path from black to the photo, for integrated", 1, 1000)
+    layers: str = _text(
+        "saliency", "", "layers for maps of activations, separated by commas; if empty, they are chosen automatically"
+    )
     channels: int = _number("saliency", 32, "channels of a layer that score_cam tries as masks", 1)
-    objectness: float = _number("saliency", 0.0, "share of a learned head's map; 0 is without any learning", 0, 1)
-    blur: float = _number("saliency", 0.025, "sigma that blurs the map, per long side of the photo", 0, 1)
-    random_state: int = _number("saliency", 0, "seed of everything random", 0, 2**32 - 1)
-    foreground_quantile: float = _number("seeds", 0.85, "pixels of higher saliency rank seed the object", 0, 1)
+    objectness: float = _number("saliency", 0.0, "share of the learned head in the map; 0 needs no head", 0, 1)
+    blur: float = _number("saliency", 0.025, "sigma of the map's blur, as a share of the photo's long side", 0, 1)
+    random_state: int = _number("saliency", 0, "seed of all random numbers", 0, 2**32 - 1)
+    foreground_quantile: float = _number(
+        "seeds", 0.85, "pixels above this quantile of the saliency are object seeds", 0, 1
+    )
     background_quantile: float = _number(
-        "seeds", 0.50, "pixels of at most this saliency rank seed the background", 0, 1
+        "seeds", 0.50, "pixels at or below this quantile of the saliency are background seeds", 0, 1
     )
-    hard_seeds: bool = _switch("seeds", False, "the cut must keep the seeds; otherwise they only start the mixtures")
-    border: float = _number("seeds", 0.02, "width of the border presumed background, per side of the photo", 0, 0.5)
-    components: int = _number("mixtures", 5, "Gaussians in each mixture", 1, 64)
-    color_samples: int = _number("mixtures", 2000, "pixels that a mixture is fitted to", 64)
-    refits: int = _number("mixtures", 2, "times that both mixtures are fitted anew to the mask", 0, 100)
+    hard_seeds: bool = _switch("seeds", False, "the mask must keep the seeds; otherwise they only start the mixtures")
+    border: float = _number(
+        "seeds", 0.02, "width of the border presumed background, as a share of height and width", 0, 0.5
+    )
+    components: int = _number("mixtures", 5, "Gaussians in each color mixture", 1, 64)
+    color_samples: int = _number("mixtures", 2000, "pixels that each mixture is fitted to, at most", 64)
+    refits: int = _number("mixtures", 2, "number of times that both mixtures are fitted again to the mask", 0, 100)
     refit_side: int = _number(
-        "mixtures", 144, "long side, in pixels, of the photo that the mixtures are learned from", 16
+        "mixtures", 144, "long side of the photo that the mixtures are learned from, in pixels", 16
     )
-    color_limit: float = _number("energy", 12.0, "largest say of a pixel's color, in nats")
+    color_limit: float = _number("energy", 12.0, "largest weight of a pixel's color, in nats")
     prior: float = _number("energy", 2.0, "weight of the saliency's log-odds beside the colors")
-    prior_given: float = _number("energy", 3.0, "the same when a target is given, since the map is surer")
-    balance: float = _number("energy", 0.55, "saliency that speaks neither for the object nor against it", 0.03, 0.97)
+    prior_given: float = _number("energy", 3.0, "weight of the saliency's log-odds if a target is given")
+    balance: float = _number("energy", 0.55, "saliency treated as neutral", 0.03, 0.97)
     smoothness: float = _number(
         "energy",
         40.0,
-        f"weight of the contrast between neighbors, GrabCut's gamma, in nats at a long side of {REFERENCE_SIDE} pixels",
+        f"weight of contrast between neighbors, GrabCut's gamma, in nats at a long side of {REFERENCE_SIDE} pixels",
     )
     exact_side: int = _number(
-        "mask", 360, "long side, in pixels, up to which a photo is cut as a whole, not in a band along the outline", 16
+        "mask", 360, "long side up to which a photo is cut as a whole, in pixels; larger ones are refined in a band", 16
     )
-    band: int = _number("mask", 4, "half width of that band, in pixels, at each doubling of the size", 1, 100)
-    largest: bool = _switch("mask", True, "keep the largest component of the mask only")
-    click_radius: float = _number("hints", 0.02, "radius of the disc that a point stands for, per long side", 0, 1)
-    hint_reach: float = _number("hints", 0.15, "sigma of how far a hint tells of its neighbors, per long side", 1e-3, 1)
-    hint_near: float = _number("hints", 6.0, "say of a hint in what lies beside it, in nats")
-    hint_alike: float = _number("hints", 6.0, "say of a hint in what has the same features, in nats")
-    hint_map: float = _number("hints", 1.0, "weight of the saliency's log-odds where there are hints")
-    hint_head: float = _number("hints", 1.0, "weight there of those by the head that the classifier has, if it has one")
-    box_margin: float = _number("hints", 0.1, "width of what is looked at around a box, per side of it", 0, 10)
-    box_filled: float = _number("hints", 0.4, "mean probability of the object that a box holds at least", 0, 0.97)
-    smoothness_hinted: float = _number("hints", 15.0, "smoothness where there are hints, since more is sure")
+    band: int = _number("mask", 4, "half width of the band along the outline, in pixels, at each doubling", 1, 100)
+    largest: bool = _switch("mask", True, "keep only the largest component of the mask")
+    click_radius: float = _number("hints", 0.02, "radius of the disc around a point, as a share of the long side", 0, 1)
+    hint_reach: float = _number("hints", 0.15, "sigma of a hint's reach, as a share of the long side", 1e-3, 1)
+    hint_near: float = _number("hints", 6.0, "weight of a hint on nearby pixels, in nats")
+    hint_alike: float = _number("hints", 6.0, "weight of a hint on pixels with similar features, in nats")
+    hint_map: float = _number("hints", 1.0, "weight of the saliency's log-odds if there are hints")
+    hint_head: float = _number("hints", 1.0, "weight of the learned head's log-odds if there are hints and a head")
+    box_margin: float = _number(
+        "hints", 0.1, "width of the area used around a box, as a share of the box's sides", 0, 10
+    )
+    box_filled: float = _number("hints", 0.4, "minimum mean object probability inside a box", 0, 0.97)
+    smoothness_hinted: float = _number("hints", 15.0, "smoothness if there are hints, lower because more is known")
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -146,45 +172,51 @@ class Recipe:
                 f"{self.foreground_quantile}; lower the first"
             )
 
-    def bind(self, stage: Callable[..., Result]) -> Callable[..., Result]:
-        """The stage with every number that it asks for, as a required keyword, filled in by name."""
-        return partial(stage, **{name: getattr(self, name) for name in _wanted(stage)})
+    def prior_of(self, *, given: bool) -> float:
+        """Return the weight of the saliency's log-odds.
 
-    @property
-    def given(self) -> "Recipe":
-        """The recipe for a target that is given."""
-        return replace(self, prior=self.prior_given)
+        Parameters
+        ----------
+        given : bool
+            True if the map is of a target that a person gave, see `Target.given`.
 
-    @property
-    def hinted(self) -> "Recipe":
-        """The recipe for a photo with hints."""
-        return replace(self, smoothness=self.smoothness_hinted)
-
-    def at(self, side: int) -> "Recipe":
-        """The recipe for a photo of that long side, in pixels: the smoothness in proportion.
-
-        Of twice the side, a mask has four times the pixels, but its outline only twice: so both weigh the same beside
-        each other at any size.
+        Returns
+        -------
+        float
+            `prior_given` or `prior`.
         """
-        return replace(self, smoothness=self.smoothness * side / REFERENCE_SIDE)
+        return self.prior_given if given else self.prior
+
+    def smoothness_at(self, side: int, *, hinted: bool = False) -> float:
+        """Return the smoothness for a photo of that size, in proportion to its long side.
+
+        A photo of twice the side has four times the pixels but only twice the outline. So both keep their weights
+        relative to each other at any size.
+
+        Parameters
+        ----------
+        side : int
+            Long side, in pixels.
+        hinted : bool
+            True if there are hints, which have a smoothness of their own.
+
+        Returns
+        -------
+        float
+            Weight of the contrast between neighbors, in nats.
+        """
+        return (self.smoothness_hinted if hinted else self.smoothness) * side / REFERENCE_SIDE
 
     def as_dict(self) -> dict[str, Any]:
-        """Every number by its name, fit for JSON."""
+        """Return all numbers by name, fit for JSON."""
         return asdict(self)
 
     def as_toml(self) -> str:
-        """Every number, as a recipe file says it."""
+        """Return all numbers as the text of a recipe file."""
         return "".join(
             f"{item.name} = {json.dumps(getattr(self, item.name), ensure_ascii=False)}  # {item.metadata['help']}\n"
             for item in fields(self)
         )
-
-
-@cache
-def _wanted(stage: Callable[..., Any]) -> tuple[str, ...]:
-    """The required keywords of a stage."""
-    keywords = [item for item in signature(stage).parameters.values() if item.kind is item.KEYWORD_ONLY]
-    return tuple(item.name for item in keywords if item.default is item.empty)
 
 
 def _check_number(name: str, value: object, kind: type, metadata: Mapping[str, Any]) -> None:
@@ -222,43 +254,70 @@ _KNOWN: Final = f"one of {', '.join(RECIPES)}"
 
 
 def recipe_named(name: str | PathLike[str]) -> Recipe:
-    """The recipe of that name, or of that .toml file; ValueError lists the names when there is none so called."""
+    """Return the recipe of that name, or of that .toml file; ValueError if there is none."""
     if str(name).lower().endswith(".toml"):
         return read_recipe(name)
     if name not in RECIPES:
-        raise ValueError(f"recipe must be {_KNOWN} or a .toml file, got {str(name)!r}; or pass a wsseg.Recipe")
+        raise ValueError(
+            f"recipe must be {_KNOWN} or a .toml file, got {str(name)!r}; choose one of these or pass a wsseg.Recipe"
+        )
     return RECIPES[str(name)]
 
 
 def read_recipe(path: str | PathLike[str]) -> Recipe:
-    """The recipe of a file, see above; ValueError names the file, and what in it is unknown or out of range."""
+    """Read a recipe file.
+
+    Parameters
+    ----------
+    path : str or path
+        A TOML file with numbers by name, and optionally `base`, the named recipe that has all others.
+
+    Returns
+    -------
+    Recipe
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read, or holds an unknown number or one out of its range.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("mine.toml").write_text('base = "fast"\\nprior = 3.5')
+    >>> recipe = wsseg.read_recipe("mine.toml")
+    >>> recipe.method, recipe.prior
+    ('spread_cam', 3.5)
+    """
     numbers = _read_toml(Path(path))
     base, known = numbers.pop("base", "default"), [item.name for item in fields(Recipe)]
     if not isinstance(base, str) or base not in RECIPES:
-        raise ValueError(f"{path}: base must be {_KNOWN}, got {reprlib.repr(base)}; choose one of these")
+        raise ValueError(f"'{path}': base must be {_KNOWN}, got {reprlib.repr(base)}; choose one of these")
     if strange := [name for name in numbers if name not in known]:
         nearest = " or ".join(difflib.get_close_matches(strange[0], known))
         raise ValueError(
-            f"{path} must hold a recipe's numbers, got {reprlib.repr(strange[0])}; "
+            f"'{path}' must hold numbers of a recipe, got {reprlib.repr(strange[0])}; "
             + (f"the nearest is {nearest}" if nearest else f"they are {', '.join(known)}")
         )
     try:
         return replace(RECIPES[base], **numbers)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"'{path}': {error}") from error
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
-    if not path.is_file():  # A pipe might never end.
-        raise ValueError(f"{path} must be a recipe file, got no file; check its spelling")
+    if not path.is_file():  # Reading from a pipe might never end.
+        raise ValueError(f"'{path}' must be a recipe file, got no file; check the spelling")
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ValueError(f"{path} must be readable, got '{error.strerror}'; check its permissions") from error
+        raise ValueError(f"'{path}' must be readable, got '{error.strerror}'; check its permissions") from error
     if len(content) > MAX_BYTES:
-        raise ValueError(f"{path} must have at most {MAX_BYTES} bytes, got more; name a recipe file")
+        raise ValueError(f"'{path}' must have at most {MAX_BYTES} bytes, got more; give a recipe file")
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:  # Both decoders raise ValueErrors.
-        raise ValueError(f"{path} must be TOML in UTF-8, got '{error}'; write `name = number` on each line") from error
+        raise ValueError(
+            f"'{path}' must be TOML in UTF-8, got '{error}'; write `name = number` on each line"
+        ) from error

@@ -61,7 +61,7 @@ def see(photo: Photo, hints: Hints | None, marker: Path | None = None) -> tuple[
     if marker and photo.image[0, 0, 0] == 110:
         deadly(1, 1, marker)
     saliency = (photo.image[..., 0] / 255).astype(np.float32)
-    return (SaliencyResult(photo.image, Target((0,), "class 0"), 1.0, saliency, ()),)
+    return (SaliencyResult(photo.image, Target((0,), "class 0"), 1.0, saliency, (), Target((0,), "class 0")),)
 
 
 @pytest.fixture

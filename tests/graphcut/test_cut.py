@@ -177,7 +177,7 @@ def test_costs_too_large_to_be_summed_are_refused() -> None:
     unary, pairwise = random_problem(3, 4)
     for problem in ((unary * LARGEST_SUM, pairwise), (unary, pairwise * LARGEST_SUM)):
         with pytest.raises(
-            ValueError, match=r"^costs must sum to at most 2e\+12 nats, got \de\+1\d; divide all by one"
+            ValueError, match=r"^costs must sum to at most 2e\+12 nats, got \de\+1\d; divide all costs by one"
         ):
             min_cut(*problem)
     mask, least, flow = min_cut(np.full((2, 2, 2), LARGEST_SUM / 8), np.full((4, 2, 2), LARGEST_SUM / 16))

@@ -103,10 +103,13 @@ def test_with_one_weight_for_all_it_is_the_expansion_of_pymaxflow(weight: float)
 
 @given(problems(6, st.integers(1, 6), st.floats(0, 1e6)))
 def test_the_energy_is_that_of_the_labels(problem: tuple[Any, Any]) -> None:
-    labels, cost, exact = expand(*problem)
+    labels, cost, exact, bound = expand(*problem)
     assert labels.dtype == np.uint8
     assert labels.shape == problem[0].shape[:2]
     assert exact == (problem[0].shape[2] <= 2)
+    # Costs are rounded to steps of a millionth of a nat.
+    assert bound <= cost + 1e-3
+    assert not exact or bound == pytest.approx(cost, abs=1e-3)
     assert cost == pytest.approx(energy_of_labels(labels, *problem), rel=1e-9, abs=1e-9)
 
 
@@ -145,11 +148,11 @@ def test_a_move_that_rounding_makes_dearer_is_not_made(monkeypatch: pytest.Monke
 
 @given(problems(5, st.just(2), FEW_PRICES))
 def test_two_labels_are_one_cut(problem: tuple[Any, Any]) -> None:
-    mask, least, _ = min_cut(*problem)
-    labels, cost, exact = expand(*problem)
+    mask, least, flow = min_cut(*problem)
+    labels, cost, exact, bound = expand(*problem)
     np.testing.assert_array_equal(labels, mask)
     assert cost == least == energy(mask, *problem)
-    assert exact
+    assert exact and bound == flow
 
 
 def test_two_labels_tie_as_in_the_cut() -> None:
@@ -168,12 +171,13 @@ def test_which_of_two_labels_is_first_has_no_meaning() -> None:
 def test_two_labels_amid_impossible_ones_are_one_cut() -> None:
     unary, pairwise = random_problem(6, 7, 2)
     dear = np.full((6, 7, 1), 1e6)
-    labels, cost, exact = expand(np.concatenate([dear, unary[..., :1], dear, unary[..., 1:]], axis=2), pairwise)
+    labels, cost, exact, bound = expand(np.concatenate([dear, unary[..., :1], dear, unary[..., 1:]], axis=2), pairwise)
     mask, least, _ = min_cut(unary, pairwise)
     assert set(np.unique(labels)) == {1, 3}
     assert cost == pytest.approx(least, rel=0.02)
     assert ((labels == 3) == mask).mean() > 0.9
     assert not exact
+    assert bound <= cost
 
 
 @pytest.mark.parametrize("labels", [1, 2, 4])
@@ -210,9 +214,9 @@ def test_a_ring_of_nodes_gets_the_best_of_all_labelings() -> None:
 
 def test_one_label_is_everywhere() -> None:
     unary, pairwise = random_problem(4, 5, 1)
-    labels, cost, exact = expand(unary, pairwise)
+    labels, cost, exact, bound = expand(unary, pairwise)
     assert not labels.any()
-    assert cost == pytest.approx(unary.sum())
+    assert cost == bound == pytest.approx(unary.sum())
     assert exact
 
 
@@ -277,7 +281,7 @@ def test_costs_are_not_changed_and_give_the_same_labels_again() -> None:
 
 
 def test_an_expansion_names_its_parts() -> None:
-    assert Expansion._fields == ("labels", "energy", "exact")
+    assert Expansion._fields == ("labels", "energy", "exact", "bound")
 
 
 @pytest.mark.parametrize("value", [np.nan, -1e-9, np.inf, -np.inf])
@@ -308,5 +312,5 @@ def test_costs_of_another_type_are_refused() -> None:
 
 
 def test_as_many_labels_as_a_byte_holds_beside_void() -> None:
-    with pytest.raises(ValueError, match="^unary must be of at most 255 labels, got 256; "):
+    with pytest.raises(ValueError, match="^unary must have at most 255 labels, got 256; "):
         expand(np.ones((2, 2, 256)), np.ones((4, 2, 2)))

@@ -136,7 +136,7 @@ class TestSeeds:
         ],
     )
     def test_a_contradiction_is_named_by_its_pixel(self, hints: Hints) -> None:
-        with pytest.raises(ValueError, match="^hints must not contradict .*, got both sides at x 7, y 5; take one"):
+        with pytest.raises(ValueError, match="^hints must not contradict .*, got both labels at x 7, y 5; remove one"):
             seeds_of(hints)
 
     def test_hints_that_agree_may_meet(self) -> None:
@@ -178,7 +178,7 @@ class TestSeeds:
     @pytest.mark.parametrize("name", ["foreground", "background", "seeds"])
     def test_an_array_of_another_size_is_refused(self, name: str) -> None:
         array = np.zeros(SHAPE[::-1], np.uint8 if name == "seeds" else np.bool_)
-        with pytest.raises(ValueError, match=rf"^{name} must be of the photo's size \(12, 20\), got \(20, 12\); "):
+        with pytest.raises(ValueError, match=rf"^{name} must have the size of the photo, \(12, 20\), got \(20, 12\); "):
             seeds_of(Hints(**{name: array}))
 
 

@@ -57,7 +57,7 @@ def test_the_many_zeros_of_a_rectified_map_are_background() -> None:
 def test_the_paper_s_quantiles_seed_their_shares_of_a_map_without_ties() -> None:
     recipe = RECIPES["simonyan2013"]
     saliency = np.random.default_rng(0).permutation(np.linspace(0, 1, 400, dtype=np.float32)).reshape(20, 20)
-    seeds = recipe.bind(seeds_from_saliency)(saliency)
+    seeds = seeds_of(saliency, recipe.background_quantile, recipe.foreground_quantile)
     assert np.bincount(seeds.ravel(), minlength=256)[[BACKGROUND, FOREGROUND, UNKNOWN]].tolist() == [120, 20, 260]
 
 

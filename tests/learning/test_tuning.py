@@ -15,6 +15,7 @@ from PIL import Image as pillow
 
 from wsseg import __version__
 from wsseg.arrays import UNKNOWN
+from wsseg.classifier.categories import Target
 from wsseg.classifier.classifier import Preprocessing
 from wsseg.classifier.load import load_classifier
 from wsseg.evaluation.bootstrap import Interval
@@ -28,13 +29,19 @@ POOR = replace(RECIPES["default"], method="gradient", balance=0.97, prior=5.0, c
 """A recipe whose masks are too small."""
 
 
+CHOSEN = Target((0,), "class 0", (0.9,))
+"""The classifier's own choice."""
+
+
 class Labeled:
     """Stands in for the labeling: photo `n`, whose saliency is n/100, gets an IoU that depends on the numbers alone."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[int, Recipe]] = []
+        self.given: set[bool] = set()
 
-    def __call__(self, image: Any, saliency: Any, recipe: Recipe) -> Any:
+    def __call__(self, image: Any, saliency: Any, recipe: Recipe, *, given: bool) -> Any:
+        self.given.add(given)
         index = round(float(saliency[0, 0]) * 100)
         self.calls.append((index, recipe))
         mask = np.zeros(saliency.shape, np.bool_)
@@ -57,13 +64,16 @@ def labeled(monkeypatch: pytest.MonkeyPatch) -> Labeled:
 def examples(count: int) -> dict[str, Example]:
     """Photos of 100 pixels, all of them object."""
     truth = np.ones((10, 10), np.uint8)
-    return {f"p{n}": Example(GREY, np.full((10, 10), n / 100, np.float32), truth) for n in range(count)}
+    return {f"p{n}": Example(GREY, np.full((10, 10), n / 100, np.float32), truth, CHOSEN) for n in range(count)}
 
 
 def test_a_given_target_is_tuned_with_the_prior_for_given_targets(labeled: Labeled) -> None:
-    given = {name: example._replace(given=True) for name, example in examples(6).items()}
+    tuning_from_examples(examples(6), RECIPES["default"], trials=5)
+    assert labeled.given == {False}
+    given = {name: example._replace(scored=Target((0,), "class 0")) for name, example in examples(6).items()}
+    labeled.given.clear()
     tuning_from_examples(given, RECIPES["default"], trials=5)
-    assert all(recipe.prior == recipe.prior_given for _, recipe in labeled.calls)
+    assert labeled.given == {True}
 
 
 def sure_gain(recipe: Recipe, base: Recipe, indices: Sequence[int]) -> float:
@@ -131,9 +141,9 @@ class TestSearch:
         sizes = []
         truth = np.zeros((SIDE, 2 * SIDE), np.uint8)
         truth[:, :SIDE] = 1
-        wide = Example(np.zeros((*truth.shape, 3), np.uint8), np.ones(truth.shape, np.float32), truth)
+        wide = Example(np.zeros((*truth.shape, 3), np.uint8), np.ones(truth.shape, np.float32), truth, CHOSEN)
 
-        def label(image: Any, saliency: Any, recipe: Recipe) -> Any:
+        def label(image: Any, saliency: Any, recipe: Recipe, *, given: bool) -> Any:
             assert saliency.max() <= 1
             sizes.append(image.shape[:2])
             return type("Labeling", (), {"mask": np.ones(saliency.shape, np.bool_)})

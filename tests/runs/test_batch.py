@@ -35,7 +35,7 @@ DARK, BRIGHT, ODD, VAST = 10, 200, 66, 99
 
 def results(image: Image, *targets: Target) -> tuple[SaliencyResult, ...]:
     saliency = (image[..., 0] / 255).astype(np.float32)
-    return tuple(SaliencyResult(image, target, 1.0, saliency, ("a reason",)) for target in targets)
+    return tuple(SaliencyResult(image, target, 1.0, saliency, ("a reason",), target) for target in targets)
 
 
 def see(photo: Photo, hints: Hints | None) -> tuple[SaliencyResult, ...]:
@@ -175,7 +175,9 @@ def see_both(photo: Photo, hints: Hints | None) -> tuple[SaliencyResult, ...]:
 def see_map(photo: Photo, hints: Hints | None) -> tuple[LabelMap]:
     shown = zip(results(photo.image, Target((0,), "x"), Target((1,), "y")), ("ok", "no object"), strict=True)
     parts = tuple(
-        TargetResult(one.image, one.target, one.probability, one.saliency, (), confidence=0.5, status=status)  # type: ignore[arg-type]
+        TargetResult(
+            one.image, one.target, one.probability, one.saliency, (), one.target, confidence=0.5, status=status
+        )  # type: ignore[arg-type]
         for one, status in shown
     )
     return (LabelMap(photo.image, np.ones(photo.image.shape[:2], np.uint8), parts, 0.0, True),)

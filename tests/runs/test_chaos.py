@@ -220,7 +220,7 @@ def deadly(photo: Photo, hints: Hints | None) -> tuple[SaliencyResult, ...]:
     if photo.image.min() == 255:
         os._exit(9)
     saliency = (photo.image[..., 0] / 255).astype(np.float32)
-    return (SaliencyResult(photo.image, Target((0,), "class 0"), 1.0, saliency, ()),)
+    return (SaliencyResult(photo.image, Target((0,), "class 0"), 1.0, saliency, (), Target((0,), "class 0")),)
 
 
 def test_a_photo_that_no_worker_outlives_is_named_and_the_rest_are_done(tmp_path: Path) -> None:

@@ -33,7 +33,8 @@ MADE_BY: dict[str, Any] = {"wsseg": "1", "recipe": {"smoothness": 40.0, "prior":
 def see(photo: Photo, hints: Hints | None) -> tuple[SaliencyResult, ...]:
     if photo.image[0, 0, 0] == ODD:
         raise RuntimeError("too odd")
-    return (SaliencyResult(photo.image, Target((0,), "class 0"), 1.0, saliency(photo.image), ()),)
+    target = Target((0,), "class 0")
+    return (SaliencyResult(photo.image, target, 1.0, saliency(photo.image), (), target),)
 
 
 def saliency(image: Image) -> Any:

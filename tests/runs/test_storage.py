@@ -114,7 +114,7 @@ def local(tmp_path: Path) -> Path:
 
 def see(photo: Photo, hints: Hints | None) -> tuple[SaliencyResult, ...]:
     saliency = (photo.image[..., 0] / 255).astype(np.float32)
-    return (SaliencyResult(photo.image, Target((0,), "class 0"), 1.0, saliency, ()),)
+    return (SaliencyResult(photo.image, Target((0,), "class 0"), 1.0, saliency, (), Target((0,), "class 0")),)
 
 
 def done(photos: Path | Sequence[Any], out: Path, engine: Engine = here) -> list[Outcome]:

@@ -50,6 +50,11 @@ class Target:
     weights: tuple[float, ...] | None = None
     """Weight of each class's score if the classifier chose the classes; None if they count as one."""
 
+    @property
+    def given(self) -> bool:
+        """True if a person gave the target; the classifier's own choice has a weight for each class."""
+        return self.weights is None
+
     def __post_init__(self) -> None:
         if self.weights is not None and len(self.weights) != len(self.indices):
             raise ValueError(f"weights must be one per index, got {self.weights} for {self.indices}; or leave them out")

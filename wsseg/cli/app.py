@@ -342,7 +342,8 @@ def segment(
     """Write a mask of what each photo shows into OUT/masks, and other pictures beside."""
     _load()
     from wsseg.runs.task import see_labels, see_masks
-    from wsseg.segmenting.results import LabelMap, Segmentation, check_style, pictures_of
+    from wsseg.segmenting.outputs import check_style, pictures_of
+    from wsseg.segmenting.results import LabelMap, Segmentation
     from wsseg.segmenting.segmenter import Segmenter
 
     possible = pictures_of(LabelMap if together else Segmentation)
@@ -748,7 +749,7 @@ def _run(job: Job, recipe: Recipe, ask: Ask) -> None:
     """What `segment` and `saliency` share: every photo through the segmenter, a line for each finding."""
     from wsseg.runs.batch import run
     from wsseg.runs.journal import opened
-    from wsseg.segmenting.results import PICTURES
+    from wsseg.segmenting.outputs import PICTURES
 
     every = None if job.watch else _photos(job)
     files, found = _hints_of(every, ask.hints), None if every is None else _of_shard(job, every)

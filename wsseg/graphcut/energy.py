@@ -1,7 +1,7 @@
-"""What a labeling costs: unary terms, which add, and the contrast between neighbors.
+"""The energy of a labeling: unary costs of the pixels, and pairwise costs of the contrast between neighbors.
 
-`E(L) = sum_p unary[p, L_p] + sum_pq pairwise[pq] [L_p != L_q]`, Boykov, Jolly 2001, equations 1 to 3; the contrast term
-with the constants of GrabCut (Rother, Kolmogorov, Blake 2004, equations 4, 5 and 11).
+`E(L) = sum_p unary[p, L_p] + sum_pq pairwise[pq] [L_p != L_q]` (Boykov, Jolly 2001, equations 1 to 3). The contrast
+term has the constants of GrabCut (Rother, Kolmogorov, Blake 2004, equations 4, 5 and 11).
 """
 
 from collections.abc import Callable
@@ -31,81 +31,72 @@ from wsseg.arrays import (
     check_unary,
     neighbors_at,
 )
-from wsseg.graphcut.mixture import Mixture, fit_mixture
-
-QUANTIZATION = 4
-"""Colors this many 8-bit levels apart, per channel, are scored as one: well within a mixture's smallest deviation."""
 
 CLEAREST_ODDS = 0.97
-"""Saliency above this, or below its complement, says no more than this: a map is never certain. Measured no worse than
-.9 and .99."""
-
-
-class Palette(NamedTuple):
-    """The distinct quantized colors of a photo, (M, 3) 8-bit levels, and each pixel's entry in it, (H, W)."""
-
-    colors: NDArray[np.float64]
-    entry: NDArray[np.intp]
-
-
-def palette_of(image: Image) -> Palette:
-    """The photo as a palette of its distinct colors, so that each color is scored once however many pixels have it."""
-    steps = 256 // QUANTIZATION
-    red, green, blue = np.moveaxis(check_image(image) // QUANTIZATION, 2, 0).astype(np.int32)
-    codes = (red * steps + green) * steps + blue
-    present = np.bincount(codes.ravel(), minlength=steps**3) > 0
-    levels = np.stack(np.unravel_index(np.flatnonzero(present), (steps,) * 3), axis=1).astype(np.float64)
-    return Palette(levels * QUANTIZATION + (QUANTIZATION - 1) / 2, (np.cumsum(present) - 1)[codes])
-
-
-def mixtures_from_seeds(
-    image: Image,
-    seeds: Seeds,
-    *,
-    components: int,
-    color_samples: int,
-    random_state: int,
-    start: tuple[Mixture, Mixture] | None = None,
-) -> tuple[Mixture, Mixture]:
-    """The color mixtures of background and object, each fitted to at most `color_samples` of its seeded pixels.
-
-    ValueError when a side has no seed.
-    """
-    check_same_size(check_image(image), check_seeds(seeds), "image and seeds")
-    rng = np.random.default_rng(random_state)
-    sides = [image[seeds == label] for label in (BACKGROUND, FOREGROUND)]
-    if empty := [name for name, side in zip(("background", "object"), sides, strict=True) if not len(side)]:
-        raise ValueError(f"seeds must hold both sides, got none of the {empty[0]}; lower or raise its quantile")
-    samples = [side[rng.choice(len(side), min(color_samples, len(side)), replace=False)] for side in sides]
-    background, foreground = (
-        fit_mixture(sample.astype(np.float64), components=components, random_state=random_state, start=one)
-        for sample, one in zip(samples, start or (None, None), strict=True)
-    )
-    return background, foreground
-
-
-def unary_from_mixtures(palette: Palette, background: Mixture, foreground: Mixture, *, color_limit: float) -> Unary:
-    """-ln Pr(color | label), less the smaller of a pixel's two, and at most `color_limit`: (H, W, 2)."""
-    ratio = foreground.log_likelihood(palette.colors) - background.log_likelihood(palette.colors)
-    return unary_from_log_odds(ratio.clip(-color_limit, color_limit))[palette.entry]
+"""Saliency is clipped to this and to its complement, since a map is never certain. .9 and .99 were no better."""
 
 
 def unary_from_saliency(saliency: Saliency, *, prior: float, balance: float) -> Unary:
-    """`prior` times the log-odds of the saliency, taken as a probability, over those of `balance`, in nats."""
-    return unary_from_log_odds(prior * (log_odds(check_saliency(saliency)) - np.log(balance / (1 - balance))))
+    """Return the unary costs of a map: `prior` times the log-odds of the saliency, less those of `balance`.
+
+    Parameters
+    ----------
+    saliency : (H, W) float32 array
+        The map, in [0, 1], taken as the probability of the object.
+    prior : float
+        Weight of the log-odds.
+    balance : float
+        Saliency that is neutral.
+
+    Returns
+    -------
+    (H, W, 2) float64 array
+        Nats; the last axis is the label, background first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> saliency = np.array([[0.2, 0.5, 0.8]], np.float32)
+    >>> wsseg.unary_from_saliency(saliency, prior=2, balance=0.5).round(2).tolist()
+    [[[0.0, 2.77], [0.0, 0.0], [2.77, 0.0]]]
+    """
+    return unary_from_log_odds(odds_from_saliency(check_saliency(saliency), prior=prior, balance=balance))
+
+
+def odds_from_saliency(saliency: Saliency, *, prior: float, balance: float) -> NDArray[np.float64]:
+    """Return `prior` times the log-odds of the saliency, taken as a probability, less those of `balance`, in nats."""
+    return np.asarray(prior * (log_odds(saliency) - np.log(balance / (1 - balance))))
 
 
 def log_odds(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
-    """ln p / (1 - p), of no more certainty than `CLEAREST_ODDS`."""
+    """Return ln p / (1 - p), with p clipped to `CLEAREST_ODDS` and its complement."""
     odds = probabilities.astype(np.float64).clip(1 - CLEAREST_ODDS, CLEAREST_ODDS)
     return np.asarray(np.log(odds / (1 - odds)))
 
 
 def pairwise_from_contrast(image: Image, *, smoothness: float) -> Pairwise:
-    """smoothness / distance * exp(-beta |I_p - I_q|^2), with beta = 1 / (2 mean |I_p - I_q|^2) over all neighbors.
+    """Return the pairwise costs: smoothness / distance * exp(-beta |I_p - I_q|^2), beta = 1 / (2 mean |I_p - I_q|^2).
 
-    A flat photo has no contrast to weigh, so all its neighbors hold together alike. Planes as in arrays.py; 0 where
-    the neighbor would lie outside.
+    The mean is over all neighbors. In a photo of one color every pair costs smoothness / distance.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8 array
+        The photo, sRGB.
+    smoothness : float
+        Cost of an outline between two equal pixels, in nats.
+
+    Returns
+    -------
+    (4, H, W) float64 array
+        Nats for each pixel and its neighbor to the right, below, below right and below left; 0 outside the photo.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = np.repeat(np.array([[0, 0, 200]], np.uint8)[..., None], 3, axis=2)
+    >>> wsseg.pairwise_from_contrast(image, smoothness=40)[0].round(1).tolist()
+    [[40.0, 14.7, 0.0]]
     """
     weights_of = _contrast(check_image(image), smoothness)
     channels = np.ascontiguousarray(np.moveaxis(image, 2, 0), np.int32)
@@ -117,20 +108,20 @@ def pairwise_from_contrast(image: Image, *, smoothness: float) -> Pairwise:
 
 
 class Ties(NamedTuple):
-    """What ties some pixels of a photo, known by their places among them, while all others keep their labels."""
+    """The pairwise costs of some free pixels of a photo while all others keep their labels."""
 
     pairs: tuple[NDArray[np.intp], NDArray[np.intp]]
-    """Neighbors that are both among them."""
+    """Pairs of neighbors that are both free, by their indices among the free pixels."""
     weights: NDArray[np.float64]
-    """Of each pair, in nats."""
+    """The cost of each pair, in nats."""
     outward: NDArray[np.float64]
-    """(N, labels), nats: what each label of a pixel costs for the neighbors that keep theirs."""
+    """(N, labels): the cost of each label of a pixel because of neighbors that keep theirs, in nats."""
 
 
 def ties_within(image: Image, labels: NDArray[np.integer], free: Mask, *, smoothness: float, count: int = 2) -> Ties:
-    """`pairwise_from_contrast` where the `free` pixels are to be labeled and the rest keep theirs of `count` labels.
+    """Return `pairwise_from_contrast` of the `free` pixels, in reading order, while all others keep their labels.
 
-    It takes memory for the free pixels, whose places follow reading order, and some bytes for each of the others.
+    It needs memory for the free pixels, and a few bytes for each of the others. `count` is the number of labels.
     """
     check_same_size(check_image(image), labels, "image and labels")
     check_same_size(image, check_mask(free), "image and free")
@@ -155,9 +146,36 @@ def ties_within(image: Image, labels: NDArray[np.integer], free: Mask, *, smooth
 
 
 def clamp_to_seeds(unary: Unary, pairwise: Pairwise, seeds: Seeds) -> Unary:
-    """The unary under hard constraints: a seed's own label is free, the other costs Boykov and Jolly's K.
+    """Return the unary costs with seeds as hard constraints (Boykov, Jolly 2001, section 2).
 
-    K = 1 + max_p sum_q pairwise[pq] (section 2): more than all the neighbors of any pixel together can pay.
+    The label of a seed costs nothing. The other label costs K = 1 + max_p sum_q pairwise[pq], more than any outline
+    around one pixel.
+
+    Parameters
+    ----------
+    unary : (H, W, 2) float64 array
+        Costs in nats.
+    pairwise : (4, H, W) float64 array
+        Costs in nats, see `pairwise_from_contrast`.
+    seeds : (H, W) uint8 array
+        FOREGROUND, BACKGROUND or UNKNOWN.
+
+    Returns
+    -------
+    (H, W, 2) float64 array
+        Costs in nats.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array has another type, shape or range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> unary, pairwise = np.ones((1, 3, 2)), np.full((4, 1, 3), 0.5)
+    >>> wsseg.clamp_to_seeds(unary, pairwise, np.array([[0, 255, 1]], np.uint8)).tolist()
+    [[[0.0, 3.5], [1.0, 1.0], [3.5, 0.0]]]
     """
     check_pairwise(pairwise, check_unary(unary).shape[:2])
     check_same_size(unary, check_seeds(seeds), "unary and seeds")
@@ -169,9 +187,28 @@ def clamp_to_seeds(unary: Unary, pairwise: Pairwise, seeds: Seeds) -> Unary:
 
 
 def border_seeds(seeds: Seeds, *, border: float) -> Seeds:
-    """Background along the four sides, where the photo usually shows none of the object, but not on object seeds.
+    """Return background seeds along the border of the photo, which rarely shows the object.
 
-    `border` is the width per height and per width; unknown elsewhere.
+    Parameters
+    ----------
+    seeds : (H, W) uint8 array
+        Seeds; object seeds are left out of the border.
+    border : float
+        Width of the border, as a share of height and of width.
+
+    Returns
+    -------
+    (H, W) uint8 array
+        BACKGROUND along the border, UNKNOWN elsewhere.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> seeds = np.array([[255, 255, 255, 255], [255, 255, 255, 1], [255, 255, 255, 255]], np.uint8)
+    >>> wsseg.border_seeds(seeds, border=0.25)
+    array([[  0,   0,   0,   0],
+           [  0, 255, 255, 255],
+           [  0,   0,   0,   0]], dtype=uint8)
     """
     inner = tuple(slice(round(border * side), side - round(border * side)) for side in check_seeds(seeds).shape)
     edge = np.where(seeds == FOREGROUND, UNKNOWN, BACKGROUND).astype(np.uint8)
@@ -180,7 +217,34 @@ def border_seeds(seeds: Seeds, *, border: float) -> Seeds:
 
 
 def energy_of(mask: Mask, unary: Unary, pairwise: Pairwise) -> float:
-    """E(L) of the labeling, in nats."""
+    """Return the energy E(L) of a mask.
+
+    Parameters
+    ----------
+    mask : (H, W) bool array
+        The labeling.
+    unary : (H, W, 2) float64 array
+        Costs in nats.
+    pairwise : (4, H, W) float64 array
+        Costs in nats.
+
+    Returns
+    -------
+    float
+        Nats.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array has another type, shape or range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> unary, pairwise = np.array([[[0.0, 3.0], [2.0, 0.0]]]), np.full((4, 1, 2), 0.5)
+    >>> wsseg.energy_of(np.array([[False, True]]), unary, pairwise)
+    0.5
+    """
     check_pairwise(pairwise, check_unary(unary).shape[:2])
     check_same_size(check_mask(mask), unary, "mask and unary")
     total = float(np.where(mask, unary[..., FOREGROUND], unary[..., BACKGROUND]).sum())
@@ -191,7 +255,7 @@ def energy_of(mask: Mask, unary: Unary, pairwise: Pairwise) -> float:
 
 
 def _contrast(image: Image, smoothness: float) -> Callable[[NDArray[np.int32], tuple[int, int]], NDArray[np.float64]]:
-    """What pairs of the image's pixels weigh, by the differences of their colors, channels first, and their offset."""
+    """Return a function of color differences, channels first, and an offset, that gives the costs of such pairs."""
     pairs = [(image[here], image[there]) for here, there in map(neighbors_at, NEIGHBORS)]
     total = sum(cv2.norm(first, second, cv2.NORM_L2SQR) for first, second in pairs if first.size)
     beta = sum(first[..., 0].size for first, _ in pairs) / (2 * total) if total else 0.0
@@ -204,7 +268,7 @@ def _contrast(image: Image, smoothness: float) -> Callable[[NDArray[np.int32], t
 
 
 def unary_from_log_odds(log_odds: NDArray[np.float64]) -> Unary:
-    """Costs (..., 2) that differ by the log-odds (...) of the object, in nats; the smaller of each two is 0."""
+    """Return costs (..., 2) that differ by the log-odds (...) of the object, in nats; the smaller of each two is 0."""
     return np.stack([log_odds.clip(min=0), (-log_odds).clip(min=0)], axis=-1)
 
 

@@ -1,6 +1,6 @@
-"""The cheapest labeling of several: alpha-expansion over the minimum cut (Boykov, Veksler, Zabih 2001, section 5).
+"""Labels of low energy for several targets: alpha-expansion (Boykov, Veksler, Zabih 2001, section 5).
 
-In one move each pixel keeps its label or takes one label, the same for all; the best such move is a minimum cut.
+In one move each pixel keeps its label or takes one label that is the same for all. The best move is a minimum cut.
 """
 
 from itertools import cycle
@@ -10,26 +10,54 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsseg.arrays import UNKNOWN, Labels, Mask, Pairwise, Unary, check_pairwise, check_unary
-from wsseg.graphcut.cut import CutGraph, Pairs, ties_of_grid
+from wsseg.graphcut.cut import Cut, CutGraph, Pairs, ties_of_grid
 
 
 class Expansion(NamedTuple):
-    """A labeling that no single move makes cheaper."""
+    """Labels that no single move makes cheaper."""
 
     labels: Labels
+    """The label of each pixel, from 0."""
     energy: float
-    """In nats."""
+    """Energy of the labels, in nats."""
     exact: bool
-    """Whether its energy is known to be the least of all: with one label, and with two."""
+    """True if no labeling has less energy: with one label or two."""
+    bound: float
+    """A lower bound of all energies, in nats: the maximum flow for two labels, else the sum of least unary costs."""
 
 
 def expand(unary: Unary, pairwise: Pairwise) -> Expansion:
-    """Labels of low energy: `sum_p unary[p, label_p] + sum_pq pairwise[pq] [label_p != label_q]`, unary (H, W, L).
+    """Return labels with a low `sum_p unary[p, label_p] + sum_pq pairwise[pq] [label_p != label_q]`.
 
-    The least for L <= 2. For more, no move lowers it, so that it is at most that of any other labeling with its second
-    sum doubled (theorem 6.1), and a label that costs more than all of a pixel's neighbors can pay is not taken where
-    another is free. Each of these but for the rounding of `min_cut`. The same costs give the same labels; the order of
-    the labels may matter where L > 2. ValueError for more than 255 labels, and for costs that `min_cut` refuses.
+    With one or two labels the energy is the least. With more, it is at most that of any other labeling with its second
+    sum doubled (theorem 6.1), and no pixel has a label that costs more than all its neighbors can pay while another
+    label is free. All this holds up to the rounding of `min_cut`. Equal costs give equal labels; with more than two
+    labels their order may matter.
+
+    Parameters
+    ----------
+    unary : (H, W, L) float64 array
+        Costs of each label for each pixel, in nats; at most 255 labels.
+    pairwise : (4, H, W) float64 array
+        Costs of different labels, in nats, see `pairwise_from_contrast`.
+
+    Returns
+    -------
+    Expansion
+        The labels (H, W) uint8, and their energy in nats.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there are more than 255 labels, or `min_cut` would refuse the costs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> unary = np.array([[[0.0, 9.0, 9.0], [2.0, 1.0, 2.0], [9.0, 9.0, 0.0]]])
+    >>> found = wsseg.expand(unary, np.full((4, 1, 3), 3.0))
+    >>> found.labels.tolist(), found.energy, found.exact
+    ([[0, 0, 2]], 5.0, False)
     """
     check_pairwise(pairwise, check_unary(unary, labels=None).shape[:2])
     found = expand_nodes(unary.reshape(-1, unary.shape[2]), *ties_of_grid(pairwise))
@@ -37,19 +65,24 @@ def expand(unary: Unary, pairwise: Pairwise) -> Expansion:
 
 
 def expand_nodes(unary: NDArray[np.float64], pairs: Pairs, weights: NDArray[np.float64]) -> Expansion:
-    """`expand` for nodes of any kind, unary (N, L), of which each of the `pairs` is tied by its weight; labels (N,)."""
+    """Return the labels (N,) of any nodes, from their costs (N, L) and the weights of pairs; see `expand`."""
     count = unary.shape[1]
     if count > UNKNOWN:
-        raise ValueError(f"unary must be of at most {UNKNOWN} labels, got {count}; leave out the dearest")
+        raise ValueError(f"unary must have at most {UNKNOWN} labels, got {count}; leave out the most costly ones")
     if count == 2:
-        labels = CutGraph(len(unary), pairs, weights).cut(unary).mask.astype(np.uint8)
-    else:
-        labels = _descend(unary, pairs, weights)
-    return Expansion(labels, _energy(labels, unary, pairs, weights), count <= 2)
+        return expansion_from_cut(CutGraph(len(unary), pairs, weights).cut(unary))
+    labels = _descend(unary, pairs, weights)
+    bound = float(unary.min(axis=1).sum())
+    return Expansion(labels, _energy(labels, unary, pairs, weights), count == 1, bound)
+
+
+def expansion_from_cut(cut: Cut) -> Expansion:
+    """Return the cut as a labeling of two: background 0 and the object 1."""
+    return Expansion(cut.mask.astype(np.uint8), cut.energy, True, cut.flow)
 
 
 def _descend(unary: NDArray[np.float64], pairs: Pairs, weights: NDArray[np.float64]) -> Labels:
-    """Moves from the labels of least unary cost, each label in its turn, until none makes the energy fall."""
+    """Return labels from moves to each label in turn, from the least unary costs, until no move lowers the energy."""
     count = unary.shape[1]
     labels: Labels = unary.argmin(axis=1).astype(np.uint8)
     energy = _energy(labels, unary, pairs, weights)
@@ -58,7 +91,7 @@ def _descend(unary: NDArray[np.float64], pairs: Pairs, weights: NDArray[np.float
         target = next(turns)
         moved = labels.copy()
         moved[_takers(labels, target, unary, pairs, weights)] = target
-        # Only a true fall counts, so that rounding cannot make the search go round.
+        # Only a true fall counts; otherwise rounding could make the search endless.
         if (moved_energy := _energy(moved, unary, pairs, weights)) < energy:
             labels, energy, idle = moved, moved_energy, 0
         idle += 1
@@ -68,11 +101,11 @@ def _descend(unary: NDArray[np.float64], pairs: Pairs, weights: NDArray[np.float
 def _takers(
     labels: Labels, target: int, unary: NDArray[np.float64], pairs: Pairs, weights: NDArray[np.float64]
 ) -> Mask:
-    """The nodes that take the target label in the best move.
+    """Return the nodes that take the target label in the best move.
 
-    Neighbors whose labels differ pay their weight unless both take the target: half for p if it keeps, half for q if
-    it keeps, and half if only one of them does. That is a symmetric energy, which needs none of the paper's auxiliary
-    nodes. It holds too where p has the target already: taking it never costs p more, so q pays all for keeping.
+    Neighbors with different labels pay their weight unless both take the target: half for p if it keeps its label, half
+    for q likewise, and half if only one of them does. This energy is symmetric and needs none of the paper's auxiliary
+    nodes. It also holds where p has the target already: taking it never costs p more, so q alone pays for keeping.
     """
     toll = np.where(labels[pairs[0]] != labels[pairs[1]], weights / 2, 0)
     keep = _unary_of(labels, unary) + sum(np.bincount(ends, toll, len(unary)) for ends in pairs)
@@ -85,5 +118,5 @@ def _energy(labels: Labels, unary: NDArray[np.float64], pairs: Pairs, weights: N
 
 
 def _unary_of(labels: Labels, unary: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What each node pays for its own label: (N,)."""
+    """Return the cost of each node's own label, (N,)."""
     return np.take_along_axis(unary, labels[:, None], axis=1)[:, 0]

@@ -1,6 +1,6 @@
-"""What a person says of a photo: a box, points, scribbles.
+"""Hints of a person: a box, points, scribbles.
 
-What is said is a hard constraint of the cut (Boykov, Jolly 2001, section 2), and tells something of other pixels too.
+Marked pixels are hard constraints of the cut (Boykov, Jolly 2001, section 2). They also change other pixels' odds.
 """
 
 from collections.abc import Sequence
@@ -14,27 +14,65 @@ from numpy.typing import NDArray
 from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Box, Mask, Seeds, check_mask, check_seeds
 
 Places: TypeAlias = Sequence[tuple[int, int]] | Mask
-"""Points (x, y), or a scribble: a mask of the photo's size."""
+"""Points (x, y), or a scribble: a mask of the size of the photo."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Hints:
-    """What is known for certain; anything may be left out."""
+    """Pixels whose label is certain; every part is optional.
+
+    Examples
+    --------
+    A box around the object, a point on it and a point beside it, all in pixels of the upright photo:
+
+    >>> hints = wsseg.Hints(box=wsseg.Box(10, 20, 200, 150), foreground=[(90, 60)], background=[(15, 140)])
+    >>> hints.box.x1
+    200
+    """
 
     box: Box | None = None
-    """The object lies within: all outside is background."""
+    """The object lies inside the box; all pixels outside are background."""
     foreground: Places = ()
-    """Of the object."""
+    """Pixels of the object."""
     background: Places = ()
+    """Pixels of the background."""
     seeds: Seeds | None = None
-    """What is known of each pixel, as in arrays.py."""
+    """(H, W): FOREGROUND, BACKGROUND or UNKNOWN for each pixel."""
 
 
 def seeds_from_hints(hints: Hints, shape: tuple[int, ...], *, click_radius: float) -> Seeds:
-    """The hints as seeds of a photo of that (height, width).
+    """Return the hints as seeds.
 
-    A point is a disc of `click_radius` long sides, less what lies as near to a point of the other side or is otherwise
-    known. ValueError for hints outside the photo, and for two that contradict each other; TypeError for what is none.
+    A point seeds a disc, except for pixels that are at least as near to a point of the other label, and pixels that
+    another hint marks.
+
+    Parameters
+    ----------
+    hints : Hints
+        Box, points, scribbles or seeds, in pixels of the photo.
+    shape : (int, int)
+        Height and width of the photo.
+    click_radius : float
+        Radius of the disc of a point, as a share of the long side.
+
+    Returns
+    -------
+    (H, W) uint8 array
+        FOREGROUND, BACKGROUND or UNKNOWN.
+
+    Raises
+    ------
+    TypeError
+        If a hint is no box, point, mask or seeds.
+    ValueError
+        If a hint lies outside the photo, or two hints contradict each other.
+
+    Examples
+    --------
+    >>> hints = wsseg.Hints(box=wsseg.Box(1, 0, 4, 2), foreground=[(2, 1)])
+    >>> wsseg.seeds_from_hints(hints, (2, 5), click_radius=0)
+    array([[  0, 255, 255, 255,   0],
+           [  0, 255,   1, 255,   0]], dtype=uint8)
     """
     sides = {BACKGROUND: hints.background, FOREGROUND: hints.foreground}
     names = {BACKGROUND: "background", FOREGROUND: "foreground"}
@@ -43,19 +81,19 @@ def seeds_from_hints(hints: Hints, shape: tuple[int, ...], *, click_radius: floa
     known = (
         np.full(shape, UNKNOWN, np.uint8) if hints.seeds is None else _of_size(check_seeds(hints.seeds), shape, "seeds")
     )
-    said = {side: marked[side] | (known == side) for side in marked}
-    if (clash := said[FOREGROUND] & (said[BACKGROUND] | outside)).any():
+    certain = {side: marked[side] | (known == side) for side in marked}
+    if (clash := certain[FOREGROUND] & (certain[BACKGROUND] | outside)).any():
         y, x = np.argwhere(clash)[0].tolist()
-        raise ValueError(f"hints must not contradict each other, got both sides at x {x}, y {y}; take one of them back")
+        raise ValueError(f"hints must not contradict each other, got both labels at x {x}, y {y}; remove one of them")
     seeds = _discs(sides, shape, click_radius * max(shape))
-    for side in said:
-        seeds[said[side]] = side
+    for side in certain:
+        seeds[certain[side]] = side
     seeds[outside] = BACKGROUND
     return seeds
 
 
 def _marks(places: Places, shape: tuple[int, ...], name: str) -> Mask:
-    """The pixels that are named themselves."""
+    """Return the marked pixels themselves."""
     if isinstance(places, np.ndarray):
         return _of_size(check_mask(places, name), shape, name)
     marked = np.zeros(shape, np.bool_)
@@ -70,10 +108,14 @@ def _point(place: Any, shape: tuple[int, ...], name: str) -> tuple[int, int]:
         x, y = place
         inside = int(x) == x and int(y) == y and 0 <= x < shape[1] and 0 <= y < shape[0]
     except (TypeError, ValueError, OverflowError) as error:
-        raise TypeError(f"{name} must be points (x, y) in whole pixels, or a mask, got {place!r}; mend it") from error
+        raise TypeError(
+            f"{name} must be points (x, y) in whole pixels, or a mask, got {place!r}; write a point as (120, 80)"
+        ) from error
     if not inside:
-        size = f"{shape[1]} x {shape[0]}"
-        raise ValueError(f"{name} must be points (x, y), pixels of the {size} photo, got {place!r}; mend it")
+        raise ValueError(
+            f"{name} must be points (x, y), pixels of the {shape[1]} x {shape[0]} photo, got {place!r}; "
+            f"use whole numbers with 0 <= x < {shape[1]} and 0 <= y < {shape[0]}"
+        )
     return int(x), int(y)
 
 
@@ -84,17 +126,19 @@ def _outside(box: Box | None, shape: tuple[int, ...]) -> Mask:
         x0, y0, x1, y1 = map(int, box)
         whole = (x0, y0, x1, y1) == tuple(box)
     except (TypeError, ValueError, OverflowError) as error:
-        raise TypeError(f"box must be x0, y0, x1, y1 in whole pixels, got {box!r}; mend it") from error
+        raise TypeError(f"box must be x0, y0, x1, y1 in whole pixels, got {box!r}; write four numbers") from error
     if not (whole and 0 <= x0 < x1 <= shape[1] and 0 <= y0 < y1 <= shape[0]):
-        size = f"{shape[1]} x {shape[0]}"
-        raise ValueError(f"box must be x0 < x1 and y0 < y1 within the {size} photo, got {tuple(box)}; mend it")
+        raise ValueError(
+            f"box must be x0 < x1 and y0 < y1 within the {shape[1]} x {shape[0]} photo, got {tuple(box)}; "
+            f"use whole numbers with x1 <= {shape[1]} and y1 <= {shape[0]}"
+        )
     outside = np.ones(shape, np.bool_)
     outside[y0:y1, x0:x1] = False
     return outside
 
 
 def _discs(sides: dict[int, Places], shape: tuple[int, ...], radius: float) -> Seeds:
-    """Each point's disc; where two sides' discs meet, the nearer point's."""
+    """Return the discs of all points; where discs of both labels overlap, the nearer point decides."""
     seeds, nearest = np.full(shape, UNKNOWN, np.uint8), np.full(shape, np.inf)
     for side, places in sides.items():
         for x, y in () if isinstance(places, np.ndarray) else places:
@@ -110,25 +154,25 @@ def _discs(sides: dict[int, Places], shape: tuple[int, ...], radius: float) -> S
 
 
 def _squares(rows: slice, columns: slice, shape: tuple[int, ...], x: int, y: int) -> NDArray[np.int64]:
-    """Squared distances to a point."""
+    """Return squared distances to a point."""
     down, right = np.arange(shape[0])[rows] - y, np.arange(shape[1])[columns] - x
     return np.asarray(down[:, None] ** 2 + right**2)
 
 
 def _of_size(array: NDArray[Any], shape: tuple[int, ...], name: str) -> NDArray[Any]:
     if array.shape != shape:
-        raise ValueError(f"{name} must be of the photo's size {shape}, got {array.shape}; resize it")
+        raise ValueError(f"{name} must have the size of the photo, {shape}, got {array.shape}; resize it")
     return array
 
 
 def odds_from_hints(
     seeds: Seeds, features: NDArray[np.float32] | None, *, hint_reach: float, hint_near: float, hint_alike: float
 ) -> NDArray[np.float32]:
-    """What hinted pixels tell of the others, (H, W) of the seeds, in nats for the object.
+    """Return the odds that hinted pixels give to all others, (H, W) of the seeds, in nats for the object.
 
-    `hint_near` exp(-d^2 / 2 (`hint_reach` long side)^2) at distance d from a side's nearest pixel, and `hint_alike`
-    times the largest cosine, where it is positive, to the (channels, h, w) features at its pixels, each channel brought
-    to mean 0 and deviation 1; the object's less the background's.
+    For each label it is `hint_near` exp(-d^2 / 2 (`hint_reach` long side)^2) at distance d from the nearest pixel with
+    that label, plus `hint_alike` times the largest cosine, if positive, to the (channels, h, w) features at its pixels.
+    Each channel is first scaled to mean 0 and deviation 1. The background's value is subtracted from the object's.
     """
     odds = np.zeros(seeds.shape, np.float32)
     for side, sign in ((FOREGROUND, 1), (BACKGROUND, -1)):
@@ -141,7 +185,7 @@ def odds_from_hints(
 
 
 def box_grown(box: Box, shape: tuple[int, ...], *, box_margin: float) -> Box:
-    """The box, each side moved outward by `box_margin` of its length, within the photo."""
+    """Return the box enlarged on each side by `box_margin` of its width or height, within the photo."""
     across, down = round(box_margin * (box.x1 - box.x0)), round(box_margin * (box.y1 - box.y0))
     return Box(
         max(0, box.x0 - across), max(0, box.y0 - down), min(shape[1], box.x1 + across), min(shape[0], box.y1 + down)
@@ -151,7 +195,7 @@ def box_grown(box: Box, shape: tuple[int, ...], *, box_margin: float) -> Box:
 def odds_in_window(
     odds: NDArray[np.float32], window: Box, shape: tuple[int, ...], size: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """A window of a photo of that shape in a map of any size over it, as (height, width) of `size`."""
+    """Return the odds in a window of a photo of that shape, at (height, width) `size`; `odds` may have any size."""
     (x0, y0, x1, y1), (height, width) = window, size
     across, down = odds.shape[1] / shape[1], odds.shape[0] / shape[0]
     x = (x0 + (np.arange(width) + 0.5) * (x1 - x0) / width) * across - 0.5
@@ -161,9 +205,10 @@ def odds_in_window(
 
 
 def odds_raised(odds: NDArray[np.float32], inside: Mask, *, box_filled: float) -> NDArray[np.float32]:
-    """The odds and the least that must be added for a mean probability of `box_filled` inside a box, where it is less.
+    """Return the odds, raised by the least number that gives a mean probability of `box_filled` inside a box.
 
-    Who draws a box means something that fills it in part, whether or not the network knows the thing.
+    Odds that have that mean already stay as they are. A person draws a box around something that fills a part of it,
+    whether or not the network knows it.
     """
     low, high = 0.0, float(np.abs(odds).max()) + 4.0
     if not inside.any() or _mean_probability(odds[inside]) >= box_filled:
@@ -185,7 +230,7 @@ def _nearness(hinted: Mask, sigma: float) -> NDArray[np.float32]:
 
 def _likeness(hinted: Mask, features: NDArray[np.float32]) -> NDArray[np.float32]:
     channels, rows, columns = features.shape
-    places = features.reshape(channels, -1).astype(np.float64)  # So that the mean of equal values is theirs.
+    places = features.reshape(channels, -1).astype(np.float64)  # The mean of equal values is then exact.
     places = places - places.mean(axis=1, keepdims=True)
     places = places / np.maximum(places.std(axis=1, keepdims=True), np.finfo(np.float32).tiny)
     places = (places / np.maximum(np.linalg.norm(places, axis=0), np.finfo(np.float32).tiny)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What object and background look like: Gaussian mixtures over color.
+"""The colors of object and background: Gaussian mixtures.
 
 Full covariances as in GrabCut (Rother, Kolmogorov, Blake 2004, section 3.2), fitted by expectation-maximization
 (Dempster, Laird, Rubin 1977) from a k-means++ start (Arthur, Vassilvitskii 2007).
@@ -12,30 +12,40 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 COLOR_VARIANCE = 10.0
-"""Added to each channel's variance, in squared 8-bit levels, so that flat areas keep an invertible covariance: about
-the noise of a JPEG. The figure of the measured recipe."""
+"""Added to the variance of each channel, in squared 8-bit levels, so that flat areas keep an invertible covariance. It
+is about the noise of a JPEG, and the value that the recipes were measured with."""
 
 ROUNDS = 10
-"""Rounds of expectation and maximization at most: the refits of a recipe go on where these end."""
+"""Largest number of rounds of expectation and maximization; the refits of a recipe continue from there."""
 
 GAIN = 2e-2
-"""A smaller gain of the mean log-likelihood, in nats, ends the fit."""
+"""The fit ends when a round raises the mean log-likelihood by less than this, in nats."""
 
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """K Gaussians over D features: `weights` (K,), `means` (K, D), `covariances` (K, D, D)."""
+    """K Gaussians over D features: `weights` (K,) that sum to 1, `means` (K, D), `covariances` (K, D, D)."""
 
     weights: Floats
     means: Floats
     covariances: Floats
 
     def log_likelihood(self, samples: Floats) -> Floats:
-        """ln sum_k w_k N(x; mu_k, Sigma_k) of each of (N, D) samples, in nats; shape (N,)."""
+        """Return ln sum_k w_k N(x; mu_k, Sigma_k) for each sample.
+
+        Parameters
+        ----------
+        samples : (N, D) float64 array
+
+        Returns
+        -------
+        (N,) float64 array
+            Log-likelihoods, in nats.
+        """
         return _log_sum_exp(self._log_joint(samples))
 
     def _log_joint(self, samples: Floats) -> Floats:
-        """ln w_k + ln N(x; mu_k, Sigma_k), shape (K, N)."""
+        """Return ln w_k + ln N(x; mu_k, Sigma_k), (K, N)."""
         factors = np.linalg.cholesky(self.covariances)
         whitening = np.linalg.inv(factors)
         centers = np.einsum("kij,kj->ki", whitening, self.means)
@@ -57,12 +67,44 @@ def fit_mixture(
     rounds: int = ROUNDS,
     start: Mixture | None = None,
 ) -> Mixture:
-    """The mixture of at most `components` Gaussians that makes (N, D) samples likely.
+    """Return a Gaussian mixture that makes the samples likely, fitted by expectation-maximization.
 
-    No round of EM lowers the (weighted) likelihood of the samples when `variance` is 0; a positive one, added to each
-    feature's variance after the round, may cost a little of it. Only the ratios of `sample_weights` matter. Fewer
-    distinct samples than components give fewer Gaussians; one gives the sample mean and covariance (plus `variance` on
-    its diagonal). ValueError when there is no sample or no weight, and for what is not finite.
+    No round lowers the weighted likelihood of the samples if `variance` is 0. Fewer distinct samples than components
+    give fewer Gaussians. One component has the mean and covariance of the samples, with `variance` on the diagonal.
+
+    Parameters
+    ----------
+    samples : (N, D) float64 array
+        Colors, or other features.
+    components : int
+        Largest number of Gaussians.
+    random_state : int
+        Seed of the k-means++ start.
+    sample_weights : (N,) float64 array, optional
+        Weight of each sample; only their ratios matter. Default: all the same.
+    variance : float
+        Added to the variance of each feature, in squared units of the samples.
+    rounds : int
+        Largest number of rounds.
+    start : Mixture, optional
+        Mixture to start from, in place of k-means++.
+
+    Returns
+    -------
+    Mixture
+
+    Raises
+    ------
+    ValueError
+        If there is no sample or no weight, or a value is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> samples = np.array([[0.0], [2.0], [10.0], [12.0]])
+    >>> mixture = wsseg.fit_mixture(samples, components=2, random_state=0, variance=0)
+    >>> sorted(mixture.means.round().ravel().tolist()), mixture.weights.round(2).tolist()
+    ([1.0, 11.0], [0.5, 0.5])
     """
     weights = np.ones(len(samples)) if sample_weights is None else sample_weights
     _check_samples(samples, weights)
@@ -80,22 +122,22 @@ def fit_mixture(
 
 def _check_samples(samples: Floats, weights: Floats) -> None:
     if samples.ndim != 2 or not np.isfinite(samples).all():
-        raise ValueError(f"samples must be finite numbers (N, D), got shape {samples.shape}; drop NaN and infinity")
+        raise ValueError(f"samples must be finite numbers (N, D), got shape {samples.shape}; remove NaN and infinity")
     if weights.shape != samples.shape[:1] or not (np.isfinite(weights) & (weights >= 0)).all():
         raise ValueError(
             f"sample_weights must be {len(samples)} numbers, finite and not negative, got shape {weights.shape}; "
-            "leave them out to count all alike"
+            "leave them out to give all samples the same weight"
         )
     if not weights.sum() > 0:
         raise ValueError(f"samples must hold one of positive weight, got {len(samples)} without; seed more pixels")
 
 
 def _maximize(samples: Floats, shares: Floats, variance: float) -> Mixture:
-    """The M step: the weighted moments under (K, N) shares; a component that lost all its samples is dropped."""
+    """Return the M step: the weighted moments under (K, N) shares, without components that lost all their samples."""
     masses = shares.sum(axis=1)
     kept = masses > 1e-9 * masses.sum()
     shares, masses = shares[kept], masses[kept]
-    center = samples.mean(axis=0)  # The samples' spread is not lost in squares of a far origin.
+    center = samples.mean(axis=0)  # Squares of values far from zero would lose the spread.
     offsets = samples - center
     means = shares @ offsets / masses[:, None]
     squares = (shares[:, None] * offsets.T) @ offsets / masses[:, None, None]
@@ -104,7 +146,7 @@ def _maximize(samples: Floats, shares: Floats, variance: float) -> Mixture:
 
 
 def _nearest(samples: Floats, weights: Floats, components: int, random_state: int) -> Floats:
-    """(K, N) memberships, 0 or 1, of each sample's nearest k-means++ center; fewer rows when samples coincide."""
+    """Return (K, N) memberships, 1 for the nearest k-means++ center of a sample; fewer rows if samples coincide."""
     rng = np.random.default_rng(random_state)
     distances = np.full((1, len(samples)), np.inf)
     odds = weights
@@ -117,6 +159,6 @@ def _nearest(samples: Floats, weights: Floats, components: int, random_state: in
 
 
 def _log_sum_exp(values: Floats) -> Floats:
-    """ln sum_k exp(values), over the first axis; the largest term goes before, so that none overflows."""
+    """Return ln sum_k exp(values) over the first axis; the largest value is taken out, so that none overflows."""
     top = values.max(axis=0)
     return np.asarray(top + np.log(np.exp(values - top).sum(axis=0)))

@@ -1,4 +1,4 @@
-"""Tidying a mask, or labels: components, and the box around it."""
+"""The components of masks and labels, and the box around a mask."""
 
 import cv2
 import numpy as np
@@ -7,7 +7,7 @@ from wsseg.arrays import BACKGROUND, UNKNOWN, Box, Labels, Mask, check_labels, c
 
 
 def box_of(mask: Mask) -> Box | None:
-    """The tightest box around the mask; None when it is empty."""
+    """Return the tightest box around the mask; None if the mask is empty."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return None
@@ -15,7 +15,28 @@ def box_of(mask: Mask) -> Box | None:
 
 
 def largest_component(mask: Mask) -> Mask:
-    """The largest 8-connected component of the mask, of equals the first in reading order; empty for an empty mask."""
+    """Return the largest 8-connected component of a mask.
+
+    Parameters
+    ----------
+    mask : (H, W) bool array
+
+    Returns
+    -------
+    (H, W) bool array
+        Of equally large components the first in reading order; empty if the mask is empty.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the mask has another type or shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> wsseg.largest_component(np.array([[True, False, True, True]]))
+    array([[False, False,  True,  True]])
+    """
     check_mask(mask)
     _, labels, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     areas = statistics[1:, cv2.CC_STAT_AREA]
@@ -28,14 +49,14 @@ def largest_component(mask: Mask) -> Mask:
 
 
 def components_of(mask: Mask, pixels: Mask) -> Mask:
-    """The 8-connected components of the mask that hold any of the pixels."""
+    """Return the 8-connected components of the mask that hold any of the pixels."""
     check_same_size(check_mask(mask), check_mask(pixels, "pixels"), "mask and pixels")
     _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
     return np.asarray(mask & np.isin(labels, np.unique(labels[pixels & mask])))
 
 
 def largest_components(labels: Labels) -> Labels:
-    """The labels, of each its `largest_component` only; the rest is background."""
+    """Return the `largest_component` of each label; the rest is background."""
     kept = np.zeros_like(check_labels(labels))
     for label in np.unique(labels):
         kept[largest_component(labels == label)] = label
@@ -43,10 +64,29 @@ def largest_components(labels: Labels) -> Labels:
 
 
 def instances_of(labels: Labels) -> Labels:
-    """Each 8-connected component of each label with a number of its own, from 1 for the largest to 254.
+    """Return a number for each 8-connected component of each label, from 1 for the largest.
 
-    Of equals the one whose box is higher is first, then the one whose box is more to the left. Components beyond the
-    254 largest are void, 255, as are void pixels; background is 0.
+    Parameters
+    ----------
+    labels : (H, W) uint8 array
+        0 is background, 255 is void.
+
+    Returns
+    -------
+    (H, W) uint8 array
+        0 on the background, 1 to 254 on the components, 255 on void pixels and on smaller components. Of equally large
+        components the one with the higher box comes first, then the one with the box further left.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the labels have another type or shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> wsseg.instances_of(np.array([[1, 0, 1, 1, 2, 255]], np.uint8))
+    array([[  2,   0,   1,   1,   3, 255]], dtype=uint8)
     """
     check_labels(labels)
     parts, boxes = np.zeros(labels.shape, np.int32), [np.zeros((0, 5), np.int32)]

@@ -15,7 +15,8 @@ from wsseg.classifier.head import Head
 from wsseg.engines.processes import in_processes
 from wsseg.engines.stream import here, in_order
 from wsseg.files.photos import PhotoSource
-from wsseg.graphcut.labeling import mask_from_saliency, shrunk
+from wsseg.graphcut.masks import mask_from_saliency
+from wsseg.graphcut.pyramid import shrunk
 from wsseg.recipe import MAX_PIXELS, Recipe
 from wsseg.runs.attempt import attempt
 from wsseg.saliency import features_of, saliency_from_map

@@ -117,4 +117,4 @@ def _paired(photos: Path, truths: Path) -> dict[str, tuple[Path, Path]]:
 def _example(segmenter: "Segmenter", photo: Path, truth: Path, target: Target | None, void: int | None) -> Example:
     """Return the photo with its saliency and its truth."""
     result = segmenter.saliency(photo, target)
-    return Example(result.image, result.saliency, read_truth(truth, void=void), target is not None)
+    return Example(result.image, result.saliency, read_truth(truth, void=void), result.scored)

@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 
 from wsseg import __version__
 from wsseg.arrays import Image, Saliency, Seeds
+from wsseg.classifier.categories import Target
 from wsseg.evaluation.bootstrap import RESAMPLES, Interval, interval_of
 from wsseg.files.store import check_new_file, replacing
 from wsseg.files.text import escape_unprintable
-from wsseg.graphcut.labeling import mask_from_saliency, shrunk
+from wsseg.graphcut.masks import mask_from_saliency
+from wsseg.graphcut.pyramid import shrunk
 from wsseg.metrics import count, iou
 from wsseg.recipe import FOLDS, TRIALS, Recipe
 
@@ -147,8 +149,8 @@ class Example(NamedTuple):
     image: Image
     saliency: Saliency
     truth: Seeds
-    given: bool = False
-    """Whether the map is of a target that was given."""
+    scored: Target
+    """The classes that the map explains, see `SaliencyResult.scored`."""
 
 
 def tuning_from_examples(
@@ -200,9 +202,9 @@ def _candidates(base: Recipe, trials: int, rng: np.random.Generator) -> list[Rec
 
 
 def _ious(example: Example, recipes: Iterable[Recipe]) -> list[float]:
-    image, saliency, truth, given = example
-    used = [recipe.given if given else recipe for recipe in recipes]
-    return [iou(count(mask_from_saliency(image, saliency, recipe).mask, truth)) for recipe in used]
+    image, saliency, truth, scored = example
+    masks = (mask_from_saliency(image, saliency, recipe, given=scored.given).mask for recipe in recipes)
+    return [iou(count(mask, truth)) for mask in masks]
 
 
 def _best(table: NDArray[np.float64]) -> int:

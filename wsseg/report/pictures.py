@@ -16,7 +16,7 @@ from wsseg.files.decode import read_file
 from wsseg.files.masks import UNKNOWN_LEVEL
 from wsseg.files.photos import read_image
 from wsseg.files.text import escape_unprintable
-from wsseg.graphcut.labeling import shrunk
+from wsseg.graphcut.pyramid import shrunk
 from wsseg.pictures.overlay import error_map, veil
 from wsseg.report.scored import ScoredRun
 from wsseg.report.store import LOSSLESS, PictureStore

@@ -13,7 +13,7 @@ from wsseg.files.names import Source
 from wsseg.files.store import is_local
 from wsseg.runs.record import REPORTED, is_run
 from wsseg.runs.task import name_of
-from wsseg.segmenting.results import PICTURES
+from wsseg.segmenting.outputs import PICTURES
 
 
 def shard_of(sources: Iterable[Source], index: int, count: int) -> list[Source]:

@@ -20,7 +20,8 @@ from wsseg.graphcut.hints import Hints
 from wsseg.pictures.style import PLAIN, Style
 from wsseg.runs.attempt import attempt
 from wsseg.runs.record import WORKING, Finding, Record
-from wsseg.segmenting.results import PICTURES, LabelMap, SaliencyResult, encode, pictures_of, suffix_of
+from wsseg.segmenting.outputs import PICTURES, encode, pictures_of, suffix_of
+from wsseg.segmenting.results import LabelMap, SaliencyResult
 from wsseg.segmenting.segmenter import Segmenter
 
 Results: TypeAlias = Sequence[SaliencyResult | LabelMap]

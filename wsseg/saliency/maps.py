@@ -108,7 +108,7 @@ def saliency_from_classifier(classifier: Classifier, image: Image, target: Targe
     >>> wsseg.saliency.saliency_from_classifier(classifier, image, cat, wsseg.RECIPES["fast"]).shape
     (300, 451)
     """
-    head = check_head(classifier, recipe) if target.weights is not None else None
+    head = check_head(classifier, recipe) if not target.given else None
     coarse = METHODS[recipe.method](classifier, image, target, recipe).numpy()
     if recipe.objectness and head is not None:
         objectness = head.objectness(features_of(classifier, image, mirror=recipe.mirror).numpy())

@@ -22,6 +22,6 @@ def score_of(scores: torch.Tensor, target: Target) -> torch.Tensor:
         of them is right; for weighted classes the weighted sum of their scores.
     """
     of_target = scores[:, list(target.indices)]
-    if target.weights is None:
+    if target.given:
         return of_target.logsumexp(dim=1)
     return (of_target * of_target.new_tensor(target.weights)).sum(dim=1)

@@ -1,273 +1,274 @@
-"""What a photo gives: saliency, a mask or labels, and the pictures of them."""
+"""The results of a photo: saliency, a mask or labels, with the evidence for each."""
 
 import base64
 import html
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import ClassVar, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wsseg.arrays import BACKGROUND, FOREGROUND, Box, Image, Labels, Mask, Saliency, Seeds
+from wsseg.arrays import Box, Image, Labels, Mask, Saliency, Seeds
 from wsseg.classifier.categories import Target
-from wsseg.files.encode import FORMATS, SUFFIXES, VOC_COLORS, encoded_labels, encoded_picture
-from wsseg.files.masks import UNKNOWN_LEVEL
-from wsseg.files.store import replacing
-from wsseg.graphcut.labeling import shrunk
+from wsseg.files.encode import VOC_COLORS, encoded_picture
+from wsseg.graphcut.pyramid import shrunk
 from wsseg.graphcut.regions import box_of, instances_of
 from wsseg.pictures.cutout import cutout
 from wsseg.pictures.overlay import heatmap, overlay, overlay_labels
 from wsseg.pictures.strip import strip
 from wsseg.pictures.style import PLAIN, Style
+from wsseg.segmenting import outputs
 
 Status: TypeAlias = Literal["ok", "weak", "no object"]
 
 SHOWN_SIDE: Final = 960
-"""Pixels of the long side of what a notebook shows."""
+"""Long side of the picture that a notebook shows, in pixels."""
+
+NAMED: Final = 4
+"""Targets that the repr of a label map names at most."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SaliencyResult:
-    """Where the classifier looks in a photo, for one target."""
+    """Where the classifier sees one target in a photo."""
 
     image: Image
-    """The upright photo."""
+    """The upright photo, (H, W, 3)."""
     target: Target
-    """The class indices, and their names."""
+    """The target: the one that was given, or the classifier's first choice."""
     probability: float
-    """The classifier's, that the photo shows the target."""
+    """The classifier's probability that the photo shows the target."""
     saliency: Saliency
+    """The map, (H, W) in [0, 1]."""
     reasons: tuple[str, ...]
-    """Short sentences on what to know before trusting this."""
+    """Short sentences on what to know before trusting the result."""
+    scored: Target
+    """The classes that the map explains: the given target, or the likeliest classes, weighted by probability."""
+
+    pictures: ClassVar[tuple[str, ...]] = ("saliency", "strip")
+    """Names of the pictures that `save` writes."""
 
     @property
     def category(self) -> str:
-        """The target's name."""
+        """The name of the target."""
         return self.target.category
 
     def heatmap(self) -> Image:
-        """The saliency in colors."""
+        """Return the saliency in colors, (H, W, 3)."""
         return heatmap(self.saliency)
 
     def strip(self) -> Image:
-        """The photo beside its heatmap."""
+        """Return the photo and its heat map, side by side."""
         return strip(self.image, self.heatmap())
 
     def save(self, path: str | PathLike[str], picture: str = "mask", style: Style | None = None) -> None:
-        """Writes one of `PICTURES`; folders are made, an earlier file is replaced.
+        """Write a picture of the result.
 
-        Without a style the path's suffix chooses the format; with one it must be of the style's. Masks and seeds are
-        PNGs always.
+        Folders are created, and an existing file is replaced.
+
+        Parameters
+        ----------
+        path : str or path
+            The file. Its suffix chooses the format (.png, .webp, .jpg) unless there is a style; masks and seeds are
+            always PNG.
+        picture : str
+            One of `pictures`.
+        style : Style, optional
+            How to draw, and the format, which the suffix must then match.
+
+        Raises
+        ------
+        ValueError
+            If the result has no such picture, or the suffix does not match.
         """
-        _save(self, path, picture, style)
+        outputs.save(self, path, picture, style)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(_facts_of(self))})"
 
     def _repr_png_(self) -> bytes:
-        """The strip, for a notebook."""
+        """Return the strip, for a notebook."""
         return encoded_picture(shrunk(self.strip(), SHOWN_SIDE))
 
     def _repr_html_(self) -> str:
-        return _shown(self._repr_png_(), [self])
+        return _html_of(self._repr_png_(), [self])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Segmentation(SaliencyResult):
-    """A mask, and the evidence for it."""
+    """A mask of one target, and the evidence for it."""
 
     mask: Mask
-    """All False when the status is `no object`."""
+    """(H, W), True on the object; all False if the status is `no object`."""
     seeds: Seeds
-    """What the saliency alone says, at the photo's size."""
+    """The seeds from the saliency alone, (H, W)."""
     energy: float
-    """Of the last cut's labeling, in nats, before it was tidied; 0 when nothing was cut."""
+    """Energy of the last cut before small components were removed, in nats; 0 if nothing was cut."""
     flow: float
-    """The maximum flow, in nats, that certifies the labeling: none has less energy. Equal up to rounding."""
+    """Maximum flow of the last cut, in nats: no labeling has less energy. Both are equal up to rounding."""
     exact: bool
-    """Whether that cut was of the whole photo at once; else of a band along the outline that was found in a smaller
-    one, `exact_side` pixels long. With a box as a hint, all this and the reasons are of the box and its margin."""
+    """True if the last cut was of the whole photo; False if it was of a band along the outline that was found in the
+    photo at `exact_side`. If a box is hinted, energy, flow, exact and reasons are of the box and its margin."""
     confidence: float
-    """The IoU of the mask with the truth that is to be expected, in [0, 1]; see confidence.py."""
+    """Expected IoU of the mask with the truth, in [0, 1]; see `graphcut/confidence.py`."""
     status: Status
+    """`ok`, `weak` if there are doubts, or `no object`."""
+
+    pictures: ClassVar[tuple[str, ...]] = ("mask", "cutout", "overlay", "seeds", "saliency", "strip")
 
     @property
     def concentration(self) -> float:
-        """The share of the saliency that lies in the mask, in [0, 1]: a heatmap spread wide over the photo is a warning
-        (as in the article that this method became known by), whatever the mask looks like."""
+        """The share of the saliency that lies in the mask, in [0, 1].
+
+        A low share is a warning, whatever the mask looks like: the classifier looks at the whole photo.
+        """
         total = float(self.saliency.sum(dtype=np.float64))
         return float(self.saliency[self.mask].sum(dtype=np.float64)) / total if total else 0.0
 
     @property
     def box(self) -> Box | None:
-        """The tightest box around the mask; None when it is empty."""
+        """The tightest box around the mask; None if the mask is empty."""
         return box_of(self.mask)
 
     def cutout(self, style: Style = PLAIN) -> NDArray[np.uint8]:
-        """The object alone, (H, W, 4), transparent elsewhere, or (H, W, 3) on the style's background."""
+        """Return the object alone.
+
+        Parameters
+        ----------
+        style : Style
+            Background and edge of the cut-out.
+
+        Returns
+        -------
+        (H, W, 4) or (H, W, 3) uint8 array
+            With transparency, or on the background of the style if it has one.
+        """
         return cutout(self.image, self.mask, style)
 
     def overlay(self) -> Image:
-        """The photo with the object outlined and the rest dimmed."""
+        """Return the photo with the object outlined and the rest dimmed."""
         return overlay(self.image, self.mask)
 
     def strip(self) -> Image:
-        """Photo, heatmap, seeds and overlay, side by side."""
-        return strip(self.image, self.heatmap(), _seed_levels(self.seeds), self.overlay())
+        """Return photo, heat map, seeds and overlay, side by side."""
+        return strip(self.image, self.heatmap(), outputs.seed_levels(self.seeds), self.overlay())
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TargetResult(SaliencyResult):
-    """One target's share in a `LabelMap`."""
+    """One target of a `LabelMap`."""
 
     confidence: float
-    """The IoU of its pixels with the truth that is to be expected, in [0, 1]; see confidence.py."""
+    """Expected IoU of its pixels with the truth, in [0, 1]; see `graphcut/confidence.py`."""
     status: Status
-    """`no object` when no pixel is the target's."""
+    """`ok`, `weak` if there are doubts, or `no object` if the target has no pixel."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LabelMap:
-    """Which of several targets each pixel of a photo belongs to, and the evidence for it."""
+    """The target that each pixel of a photo belongs to, and the evidence for it."""
 
     image: Image
-    """The upright photo."""
+    """The upright photo, (H, W, 3)."""
     labels: Labels
-    """0 on the background, and i on the target of results[i - 1]."""
+    """(H, W): 0 on the background, i on the target of results[i - 1]."""
     results: tuple[TargetResult, ...]
-    """Where the classifier looks for each target, and what is to be thought of its pixels."""
+    """The saliency of each target, and how far to trust its pixels."""
     energy: float
-    """Of the last labeling, in nats, before it was tidied; 0 when nothing was labeled."""
+    """Energy of the last labeling before small components were removed, in nats; 0 if nothing was labeled."""
     exact: bool
-    """Whether no labeling of the whole photo has less energy, which is known of one target in a small photo."""
+    """True if no labeling of the whole photo is known to have less energy, which takes one target and a small photo."""
+
+    pictures: ClassVar[tuple[str, ...]] = ("labels", "instances", "overlay")
+    """Names of the pictures that `save` writes."""
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        """What label i stands for is at i - 1."""
-        return tuple(part.target for part in self.results)
+        """The targets; label i is targets[i - 1]."""
+        return tuple(result.target for result in self.results)
 
     def mask(self, label: int) -> Mask:
-        """The pixels of that label, 0 for the background."""
+        """Return the pixels of one label.
+
+        Parameters
+        ----------
+        label : int
+            0 for the background, i for targets[i - 1].
+
+        Returns
+        -------
+        (H, W) bool array
+
+        Raises
+        ------
+        ValueError
+            If there is no such label.
+        """
         if label not in range(len(self.results) + 1):
             raise ValueError(f"label must be a whole number from 0 to {len(self.results)}, got {label}; see targets")
         return np.asarray(self.labels == label)
 
     def instances(self) -> Labels:
-        """Each connected part of each target with a number of its own, from 1 for the largest; see `instances_of`."""
+        """Return a number for each component of each target, from 1 for the largest; see `instances_of`."""
         return instances_of(self.labels)
 
     def overlay(self) -> Image:
-        """The photo with each target in its color, that of its label in PASCAL VOC, and the background dimmed."""
+        """Return the photo with each target in the color of its label in PASCAL VOC, and the background dimmed."""
         return overlay_labels(self.image, self.labels, colors=VOC_COLORS)
 
     def save(self, path: str | PathLike[str], picture: str = "labels", style: Style | None = None) -> None:
-        """Writes labels or instances as a PNG in the colors of PASCAL VOC, see `write_labels`, or the overlay.
+        """Write labels or instances as PNG in the colors of PASCAL VOC (see `write_labels`), or the overlay.
 
-        The overlay's format is chosen as by `SaliencyResult.save`.
+        Parameters
+        ----------
+        path : str or path
+            The file. Its suffix chooses the format of the overlay unless there is a style.
+        picture : str
+            One of `pictures`.
+        style : Style, optional
+            The format of the overlay, which the suffix must then match.
+
+        Raises
+        ------
+        ValueError
+            If the map has no such picture, or the suffix does not match.
         """
-        _save(self, path, picture, style)
+        outputs.save(self, path, picture, style)
+
+    def __repr__(self) -> str:
+        names = [repr(result.category) for result in self.results[:NAMED]]
+        more = [f"{len(self.results) - NAMED} more"] if len(self.results) > NAMED else []
+        return f"LabelMap({', '.join([*names, *more, _size_of(self.image)])})"
 
     def _repr_png_(self) -> bytes:
-        """The overlay, for a notebook."""
+        """Return the overlay, for a notebook."""
         return encoded_picture(shrunk(self.overlay(), SHOWN_SIDE))
 
     def _repr_html_(self) -> str:
-        return _shown(self._repr_png_(), self.results)
+        return _html_of(self._repr_png_(), self.results)
 
 
-class Picture(NamedTuple):
-    """One thing to draw of a result, and the folder of a run where it goes."""
-
-    folder: str
-    of: tuple[type[SaliencyResult | LabelMap], ...]
-    draw: Callable[[Any, Style], NDArray[np.uint8]]
-    encode: Callable[[NDArray[np.uint8]], bytes] | None = None
-    """To a PNG, of what is to be measured; what is to be looked at is in the style's format."""
+def _facts_of(result: SaliencyResult) -> list[str]:
+    facts = [repr(result.category), f"probability={result.probability:.2f}"]
+    if isinstance(result, (Segmentation, TargetResult)):
+        facts += [f"status={result.status!r}", f"confidence={result.confidence:.2f}"]
+    return [*facts, _size_of(result.image)]
 
 
-PICTURES: Final[Mapping[str, Picture]] = MappingProxyType(
-    {
-        "mask": Picture("masks", (Segmentation,), lambda result, _: result.mask * np.uint8(255), encoded_picture),
-        "cutout": Picture("cutouts", (Segmentation,), lambda result, style: result.cutout(style)),
-        "labels": Picture("labels", (LabelMap,), lambda result, _: result.labels, encoded_labels),
-        "instances": Picture("instances", (LabelMap,), lambda result, _: result.instances(), encoded_labels),
-        "overlay": Picture("overlays", (Segmentation, LabelMap), lambda result, _: result.overlay()),
-        "seeds": Picture("seeds", (Segmentation,), lambda result, _: _seed_levels(result.seeds), encoded_picture),
-        "saliency": Picture("saliency", (SaliencyResult,), lambda result, _: result.heatmap()),
-        "strip": Picture("strips", (SaliencyResult,), lambda result, _: result.strip()),
-    }
-)
-"""What can be drawn of a result, by name."""
+def _size_of(image: Image) -> str:
+    return f"{image.shape[1]} x {image.shape[0]} pixels"
 
 
-def pictures_of(kind: type[SaliencyResult | LabelMap]) -> list[str]:
-    """The names of the `PICTURES` of such a result."""
-    return [name for name, picture in PICTURES.items() if issubclass(kind, picture.of)]
-
-
-def suffix_of(picture: str, style: Style) -> str:
-    """Of the files of that picture: `.png`, `.webp` or `.jpg`."""
-    return ".png" if PICTURES[picture].encode else f".{style.format}"
-
-
-def check_style(style: Style, pictures: Collection[str]) -> None:
-    """ValueError when the style cannot draw one of the pictures, of whatever photo."""
-    if "cutout" in pictures and style.format == "jpg" and not style.background:
-        raise ValueError("background must be a color or blur for cut-outs as jpg, got none; or choose png or webp")
-
-
-def encode(result: SaliencyResult | LabelMap, picture: str, style: Style = PLAIN) -> bytes:
-    """The file of one of `PICTURES`; equal results make equal bytes.
-
-    ValueError for one that there is not of such a result, and as `check_style` and `encoded_picture`.
-    """
-    _check_is_of(result, picture)
-    check_style(style, [picture])
-    drawn, as_png = PICTURES[picture].draw(result, style), PICTURES[picture].encode
-    return as_png(drawn) if as_png else encoded_picture(drawn, style.format)
-
-
-def _check_is_of(result: SaliencyResult | LabelMap, picture: str) -> None:
-    possible = pictures_of(type(result))
-    if picture not in possible:
-        raise ValueError(f"picture must be one of {', '.join(possible)}, got {picture!r}; choose one of these")
-
-
-def _shown(png: bytes, findings: Sequence[SaliencyResult]) -> str:
-    """The picture as HTML, and a line below on each finding."""
-    lines = "".join(f"<br>{html.escape(_said_of(finding))}" for finding in findings)
+def _html_of(png: bytes, results: Sequence[SaliencyResult]) -> str:
+    """Return the picture as HTML, with a line below for each result."""
+    lines = "".join(f"<br>{html.escape(_line_of(result))}" for result in results)
     return f'<img alt="" style="max-width: 100%" src="data:image/png;base64,{base64.b64encode(png).decode()}">{lines}'
 
 
-def _said_of(finding: SaliencyResult) -> str:
-    words = [f"{finding.category} {finding.probability:.2f}"]
-    if isinstance(finding, (Segmentation, TargetResult)):
-        words.append(f"{finding.status}, confidence {finding.confidence:.2f}")
-    return " · ".join([*words, *finding.reasons])
-
-
-def _save(result: SaliencyResult | LabelMap, path: str | PathLike[str], picture: str, style: Style | None) -> None:
-    _check_is_of(result, picture)
-    format = _format_of(Path(path), picture, style)
-    data = encode(result, picture, style or Style(format=format))
-    with replacing(Path(path)) as file:
-        file.write(data)
-
-
-def _format_of(path: Path, picture: str, style: Style | None) -> str:
-    """The one that the path's suffix names, of those that the picture may have."""
-    measured = PICTURES[picture].encode is not None
-    formats = ["png"] if measured else [style.format] if style else list(FORMATS)
-    suffixes = {suffix: format for suffix, format in SUFFIXES.items() if format in formats}
-    if path.suffix.lower() not in suffixes:
-        remedy = "what is measured must keep every value" if measured else "rename it, or change the style's format"
-        raise ValueError(f"path must end in {' or '.join(suffixes)}, got {path}; {remedy}")
-    return suffixes[path.suffix.lower()]
-
-
-def _seed_levels(seeds: Seeds) -> NDArray[np.uint8]:
-    """Seeds as on disk."""
-    levels = np.full(256, UNKNOWN_LEVEL, np.uint8)
-    levels[[BACKGROUND, FOREGROUND]] = 0, 255
-    return levels[seeds]
+def _line_of(result: SaliencyResult) -> str:
+    words = [f"{result.category} {result.probability:.2f}"]
+    if isinstance(result, (Segmentation, TargetResult)):
+        words.append(f"{result.status}, confidence {result.confidence:.2f}")
+    return " · ".join([*words, *result.reasons])

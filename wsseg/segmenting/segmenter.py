@@ -1,4 +1,4 @@
-"""The stages in order: from a photo to its mask, and to the evidence for it."""
+"""All stages in order: from a photo to its saliency, its mask, and the evidence for both."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,18 +14,31 @@ from wsseg.classifier.weights import EMBEDDED
 from wsseg.files.photos import PhotoSource, read_photo
 from wsseg.graphcut.confidence import confidence_of
 from wsseg.graphcut.hints import Hints
-from wsseg.graphcut.several import MOST, labels_from_saliencies
+from wsseg.graphcut.labels import MOST, labels_from_saliencies
 from wsseg.recipe import MAX_PIXELS, Recipe, recipe_named
 from wsseg.saliency import check_head, saliency_from_classifier
 from wsseg.segmenting.results import LabelMap, SaliencyResult, Segmentation, TargetResult
-from wsseg.segmenting.session import Session, doubts_of, status_of
+from wsseg.segmenting.session import Session
+from wsseg.segmenting.status import doubts_of, status_of
 
 
 class Segmenter:
-    """A classifier and a recipe, ready for any number of photos, one after the other: it is for one thread.
+    """A classifier and a recipe, ready for any number of photos; use it from one thread at a time.
 
-    `classifier` is a Classifier, or what `load_classifier` takes; `recipe` is a Recipe, or the name
-    or .toml file of one.
+    Parameters
+    ----------
+    classifier : Classifier, str or path
+        A Classifier, or a name or file for `load_classifier`; default: the bundled one.
+    recipe : Recipe, str or path
+        A Recipe, or the name or .toml file of one.
+
+    Examples
+    --------
+    >>> segmenter = wsseg.Segmenter(recipe="fast")
+    >>> from skimage import data
+    >>> found = segmenter.segment(data.chelsea())
+    >>> found.category, found.mask.shape
+    ('Egyptian cat', (300, 451))
     """
 
     def __init__(self, classifier: Classifier | str | Path = EMBEDDED, recipe: Recipe | str | Path = "default") -> None:
@@ -35,9 +48,25 @@ class Segmenter:
     def saliency(
         self, source: PhotoSource, target: int | str | Target | None = None, *, max_pixels: int = MAX_PIXELS
     ) -> SaliencyResult:
-        """Where the classifier looks for the target, an index, wnid or name; None asks for its own first choice.
+        """Return where the classifier sees a target.
 
-        Errors as `read_photo` for the photo, as `Categories.resolve` for the target.
+        Parameters
+        ----------
+        source : path, bytes, file, PIL image or (H, W, 3) uint8 array
+            The photo, see `read_image`.
+        target : int, str or Target, optional
+            Class index, wnid or name; default: the classifier's first choice.
+        max_pixels : int
+            Larger photos are refused.
+
+        Returns
+        -------
+        SaliencyResult
+
+        Raises
+        ------
+        ReadError, TypeError, ValueError
+            If the photo cannot be read, or the target fits no class or several, see `Categories.resolve`.
         """
         return self.saliency_each(source, None if target is None else [target], max_pixels=max_pixels)[0]
 
@@ -49,22 +78,42 @@ class Segmenter:
         top: int | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> tuple[SaliencyResult, ...]:
-        """Where the classifier looks for each target, or for each of its `top` likeliest classes, the likeliest first.
+        """Return where the classifier sees each target, reading the photo once.
 
-        The photo is read once. With neither there is one result, `saliency`'s; errors as there and as `resolve`.
+        Parameters
+        ----------
+        source : path, bytes, file, PIL image or (H, W, 3) uint8 array
+            The photo, see `read_image`.
+        targets : sequence of int, str or Target, optional
+            Class indices, wnids or names; default: the classifier's first choice.
+        top : int, optional
+            In place of targets: this many of the likeliest classes.
+        max_pixels : int
+            Larger photos are refused.
+
+        Returns
+        -------
+        tuple of SaliencyResult
+            One for each target in their order, or for each of the `top` classes, the likeliest first.
+
+        Raises
+        ------
+        ReadError, TypeError, ValueError
+            As `saliency` and `resolve`.
         """
         chosen = self.resolve(targets, top=top)
         photo = read_photo(source, max_pixels=max_pixels)
         probabilities = self.classifier.probabilities(photo.image)
         return tuple(
             SaliencyResult(
-                photo.image,
-                target,
-                float(probabilities[list(target.indices)].sum()),
-                saliency_from_classifier(self.classifier, photo.image, scored, self.recipe),
-                photo.notes,
+                image=photo.image,
+                target=target,
+                probability=float(probabilities[list(target.indices)].sum()),
+                saliency=saliency_from_classifier(self.classifier, photo.image, scored, self.recipe),
+                reasons=photo.notes,
+                scored=scored,
             )
-            for target, scored in self._aims(probabilities, chosen, top)
+            for target, scored in self._targets(probabilities, chosen, top)
         )
 
     def segment(
@@ -75,16 +124,55 @@ class Segmenter:
         hints: Hints | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> Segmentation:
-        """The mask of what the classifier sees, or of the target, with the evidence; errors as `open`."""
+        """Return the mask of a target, and the evidence for it.
+
+        Parameters
+        ----------
+        source : path, bytes, file, PIL image or (H, W, 3) uint8 array
+            The photo, see `read_image`.
+        target : int, str or Target, optional
+            Class index, wnid or name; default: the classifier's first choice.
+        hints : Hints, optional
+            What a person marked in the photo.
+        max_pixels : int
+            Larger photos are refused.
+
+        Returns
+        -------
+        Segmentation
+
+        Raises
+        ------
+        ReadError, TypeError, ValueError
+            As `saliency`, and if the hints are not valid, see `seeds_from_hints`.
+        """
         with self.open(source, target, max_pixels=max_pixels) as session:
             return session.segment(hints)
 
     def open(
         self, source: PhotoSource, target: int | str | Target | None = None, *, max_pixels: int = MAX_PIXELS
-    ) -> "Session":
-        """A photo to be segmented again and again as hints come; errors as `saliency`."""
-        recipe = self.recipe if target is None else self.recipe.given
-        return Session(self.classifier, self.saliency(source, target, max_pixels=max_pixels), recipe)
+    ) -> Session:
+        """Return a session, to segment one photo again and again as hints arrive.
+
+        Parameters
+        ----------
+        source : path, bytes, file, PIL image or (H, W, 3) uint8 array
+            The photo, see `read_image`.
+        target : int, str or Target, optional
+            Class index, wnid or name; default: the classifier's first choice.
+        max_pixels : int
+            Larger photos are refused.
+
+        Returns
+        -------
+        Session
+
+        Raises
+        ------
+        ReadError, TypeError, ValueError
+            As `saliency`.
+        """
+        return Session(self.classifier, self.saliency(source, target, max_pixels=max_pixels), self.recipe)
 
     def segment_each(
         self,
@@ -94,10 +182,31 @@ class Segmenter:
         top: int | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> tuple[Segmentation, ...]:
-        """The mask of each target, or of each of the `top` likeliest classes, with the evidence; as `saliency_each`."""
-        recipe = self.recipe if targets is None and top is None else self.recipe.given
+        """Return the mask of each target, each as if it were the only one, and the evidence for it.
+
+        Parameters
+        ----------
+        source : path, bytes, file, PIL image or (H, W, 3) uint8 array
+            The photo, see `read_image`.
+        targets : sequence of int, str or Target, optional
+            Class indices, wnids or names; default: the classifier's first choice.
+        top : int, optional
+            In place of targets: this many of the likeliest classes.
+        max_pixels : int
+            Larger photos are refused.
+
+        Returns
+        -------
+        tuple of Segmentation
+            One for each target in their order, or for each of the `top` classes, the likeliest first.
+
+        Raises
+        ------
+        ReadError, TypeError, ValueError
+            As `saliency_each`.
+        """
         results = self.saliency_each(source, targets, top=top, max_pixels=max_pixels)
-        return tuple(Session(self.classifier, result, recipe).segment() for result in results)
+        return tuple(Session(self.classifier, result, self.recipe).segment() for result in results)
 
     def segment_categories(
         self,
@@ -107,19 +216,38 @@ class Segmenter:
         instances: bool = False,
         max_pixels: int = MAX_PIXELS,
     ) -> LabelMap:
-        """The labels of all the targets at once: each pixel is of one of them, or of the background.
+        """Return one map of several targets: each pixel belongs to one of them or to the background.
 
-        Unless `instances` are wanted, each target has its largest component only, if the recipe says so. Errors as
-        `saliency_each`; ValueError also for a class in two targets, and for more than 254 targets.
+        Parameters
+        ----------
+        source : path, bytes, file, PIL image or (H, W, 3) uint8 array
+            The photo, see `read_image`.
+        targets : sequence of int, str or Target
+            Class indices, wnids or names; 1 to 254 of them.
+        instances : bool
+            Keep all components of each target; otherwise the recipe decides whether only the largest is kept.
+        max_pixels : int
+            Larger photos are refused.
+
+        Returns
+        -------
+        LabelMap
+
+        Raises
+        ------
+        ReadError, TypeError, ValueError
+            As `saliency_each`, and if two targets share a class or there are more than 254.
         """
-        recipe = replace(self.recipe.given, largest=self.recipe.largest and not instances)
         results = self.saliency_each(source, check_apart(self.resolve(targets)), max_pixels=max_pixels)
-        image = results[0].image
-        found = labels_from_saliencies(image, [result.saliency for result in results], recipe)
+        recipe = replace(self.recipe, largest=self.recipe.largest and not instances)
+        image, saliencies = results[0].image, [result.saliency for result in results]
+        given = all(result.scored.given for result in results)
+        found = labels_from_saliencies(image, saliencies, recipe, given=given)
         present = np.bincount(found.labels.ravel(), minlength=MOST + 1)[1:].astype(np.bool_).tolist()
-        shares = zip(results, found.signs, found.doubts, present[: len(results)], strict=True)
-        parts = tuple(self._target_result(*share) for share in shares)
-        return LabelMap(image, found.labels, parts, found.energy, found.exact)
+        each = zip(results, found.signs, found.doubts, present[: len(results)], strict=True)
+        return LabelMap(
+            image, found.labels, tuple(self._target_result(*one) for one in each), found.energy, found.exact
+        )
 
     def _target_result(
         self, result: SaliencyResult, signs: Mapping[str, float], doubts: tuple[str, ...], found: bool
@@ -132,6 +260,7 @@ class Segmenter:
             probability=result.probability,
             saliency=result.saliency,
             reasons=(*doubts, *result.reasons),
+            scored=result.scored,
             confidence=confidence,
             status=status_of(found, doubts),
         )
@@ -139,30 +268,48 @@ class Segmenter:
     def resolve(
         self, targets: Sequence[int | str | Target] | None, *, top: int | None = None
     ) -> tuple[Target, ...] | None:
-        """The classes that each target means, None for None.
+        """Return the classes that each target means.
 
-        Errors as `Categories.resolve`; ValueError also for no target, for targets beside `top`, for more `top`
-        classes than there are, and where the classifier chooses but lacks the head that the recipe asks for.
+        Parameters
+        ----------
+        targets : sequence of int, str or Target, or None
+            Class indices, wnids or names.
+        top : int, optional
+            The number of likeliest classes that is asked for instead; it is only checked.
+
+        Returns
+        -------
+        tuple of Target, or None
+            None if the classifier chooses.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a target fits no class or several (see `Categories.resolve`), if there are no targets, or targets and
+            `top`, or more `top` classes than there are, or if the classifier chooses but lacks the head that the
+            recipe needs.
         """
         classes = len(self.classifier.categories)
         if top is not None and targets is not None:
             raise ValueError(f"top must be left out where targets are named, got {top}; choose one of the two")
         if top is not None and top not in range(1, classes + 1):
-            raise ValueError(f"top must be a number of classes from 1 to {classes}, got {top}; mend it")
+            raise ValueError(
+                f"top must be a number of classes from 1 to {classes}, got {top}; choose one in that range"
+            )
         if targets is None:
             if top is None:
                 check_head(self.classifier, self.recipe)
             return None
         if isinstance(targets, str) or not isinstance(targets, Sequence):
-            raise TypeError(f"targets must be a list, got {targets!r}; put a single target into one")
+            raise TypeError(f"targets must be a list, got {targets!r}; put a single target into a list")
         if not targets:
             raise ValueError("targets must name one or more, got none; leave them out for the classifier's own choice")
         return tuple(map(self.classifier.categories.resolve, targets))
 
-    def _aims(
+    def _targets(
         self, probabilities: NDArray[np.float32], targets: Sequence[Target] | None, top: int | None
     ) -> list[tuple[Target, Target]]:
-        """What each result is of, and the target that its map is of."""
+        """Return the target of each result, and the classes that its map explains."""
         if top is not None:
             targets = [self.classifier.categories.resolve(index) for index in _likeliest(probabilities, top)]
         if targets is not None:
@@ -171,13 +318,13 @@ class Segmenter:
         return [(first, self._blend(probabilities, first))]
 
     def _blend(self, probabilities: NDArray[np.float32], first: Target) -> Target:
-        """The recipe's `blended_classes`, each weighted by its probability, under the name of the first."""
+        """Return the recipe's `blended_classes`, each weighted by its probability, under the name of the first."""
         indices = sorted(_likeliest(probabilities, self.recipe.blended_classes))
         return Target(tuple(indices), first.category, tuple(probabilities[indices].tolist()))
 
 
 def check_apart(targets: Sequence[Target] | None) -> Sequence[Target]:
-    """The targets themselves, known to be some that one label map can tell apart; ValueError otherwise."""
+    """Return the targets; ValueError if one label map cannot hold them all."""
     if not targets or len(targets) > MOST:
         raise ValueError(f"targets must name 1 to {MOST}, got {len(targets or ())}; name those that the photo shows")
     owners: dict[int, Target] = {}
@@ -198,11 +345,40 @@ def segment(
     recipe: Recipe | str | Path = "default",
     hints: Hints | None = None,
 ) -> Segmentation:
-    """The mask of one photo, with the evidence; a `Segmenter` keeps the network for further ones."""
+    """Return the mask of one photo, and the evidence for it; for several photos use a `Segmenter`.
+
+    Parameters
+    ----------
+    photo : path, bytes, file, PIL image or (H, W, 3) uint8 array
+        The photo, see `read_image`.
+    target : int, str or Target, optional
+        Class index, wnid or name; default: the classifier's first choice.
+    classifier : Classifier, str or path
+        A Classifier, or a name or file for `load_classifier`; default: the bundled one.
+    recipe : Recipe, str or path
+        A Recipe, or the name or .toml file of one.
+    hints : Hints, optional
+        What a person marked in the photo.
+
+    Returns
+    -------
+    Segmentation
+
+    Raises
+    ------
+    ReadError, TypeError, ValueError
+        If the photo cannot be read, the target fits no class or several, or the hints are not valid.
+
+    Examples
+    --------
+    >>> from skimage import data
+    >>> wsseg.segment(data.coffee(), recipe="fast")
+    Segmentation('espresso', probability=0.90, status='ok', confidence=0..., 600 x 400 pixels)
+    """
     return Segmenter(classifier, recipe).segment(photo, target, hints=hints)
 
 
 def _likeliest(probabilities: NDArray[np.float32], count: int) -> list[int]:
-    """The indices of the likeliest classes, the likeliest first."""
+    """Return the indices of the likeliest classes, the likeliest first."""
     indices: list[int] = np.argsort(-probabilities, kind="stable")[:count].tolist()
     return indices

@@ -1,7 +1,5 @@
 """One photo, cut again as hints arrive."""
 
-from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
@@ -9,156 +7,170 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from wsseg.arrays import BACKGROUND, Box, Seeds
+from wsseg.arrays import Box
 from wsseg.classifier.classifier import Classifier
-from wsseg.graphcut.confidence import LEAST, confidence_of
-from wsseg.graphcut.energy import log_odds
-from wsseg.graphcut.hints import Hints, box_grown, odds_from_hints, odds_in_window, odds_raised, seeds_from_hints
-from wsseg.graphcut.labeling import Advice, MaskResult, MaskSolver, mask_from_saliency, seeds_at, shrunk, shrunk_size
+from wsseg.graphcut.confidence import confidence_of
+from wsseg.graphcut.energy import log_odds, odds_from_saliency
+from wsseg.graphcut.evidence import Evidence, evidence_from_hints, evidence_in_window
+from wsseg.graphcut.hints import Hints, box_grown
+from wsseg.graphcut.masks import mask_from_saliency
+from wsseg.graphcut.pyramid import shrunk
 from wsseg.graphcut.seeds import seeds_from_saliency
+from wsseg.graphcut.solver import MaskResult, MaskSolver
 from wsseg.recipe import Recipe
 from wsseg.saliency import features_of
-from wsseg.segmenting.results import SaliencyResult, Segmentation, Status
+from wsseg.segmenting.results import SaliencyResult, Segmentation
+from wsseg.segmenting.status import doubts_of, status_of
 
-NO_FEATURES: Final = "hints tell of other pixels by place and color alone, since the classifier has no grid of features"
+NO_FEATURES: Final = "hints reach other pixels only by distance and color: the classifier has no grid of features"
 
 
 class Session:
-    """A photo with its map, kept while a person hints at what the object is: by `Segmenter.open`.
+    """A photo and its map, kept while a person gives hints; `Segmenter.open` makes one.
 
-    The map is made when it is opened, mixtures and graphs at the first mask; each further mask is a cut.
+    The map is made when the session is opened, mixtures and graphs with the first mask. Each further mask is one cut.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        The network that made the map.
+    result : SaliencyResult
+        The photo and its map.
+    recipe : Recipe
+        All numbers of the method.
     """
 
     def __init__(self, classifier: Classifier, result: SaliencyResult, recipe: Recipe) -> None:
         self.result = result
         self._classifier, self._recipe = classifier, recipe
-        self._labelers: dict[Box | None, MaskSolver] = {}
+        self._solvers: dict[Box | None, MaskSolver] = {}
 
     def __enter__(self) -> "Session":
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Lets go of the graphs, which are most of the memory."""
-        self._labelers.clear()
+        """Free the graphs, which are most of the memory."""
+        self._solvers.clear()
 
     def segment(self, hints: Hints | None = None, *, refit: bool = False) -> Segmentation:
-        """The mask under all the hints so far, which it never contradicts: each call names them all.
+        """Return the mask under all hints so far, which it never contradicts.
 
-        The first call with hints learns the color mixtures from them and from the mask without any, in another box
-        from what the photo says of that; later ones keep the mixtures, so that they are but a cut. To `refit` is to
-        learn again, from the mask before; in a box as at first. Errors as `seeds_from_hints`.
+        The first call with hints learns the color mixtures, from the hints and from the mask without hints. In a new
+        box it learns them from the box and its surroundings. Later calls keep the mixtures, so they are only a cut.
+
+        Parameters
+        ----------
+        hints : Hints, optional
+            All hints so far, not only the new ones; None gives the mask without hints.
+        refit : bool
+            Learn the mixtures again, from the mask before; in a box, from its surroundings.
+
+        Returns
+        -------
+        Segmentation
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the hints are not valid, see `seeds_from_hints`.
         """
         if hints is None:
             return self._segmentation(self._unhinted)
         if not isinstance(hints, Hints):
-            raise TypeError(
-                f"hints must be wsseg.Hints, got {type(hints).__name__}; say wsseg.Hints(box=...) or the like"
-            )
-        seeds = self._recipe.bind(seeds_from_hints)(hints, self.result.saliency.shape)
-        said = seeds
-        if hints.box is not None:
-            said = self._recipe.bind(seeds_from_hints)(replace(hints, box=None), seeds.shape)
-        odds = self._leaning + self._recipe.bind(odds_from_hints)(seeds_at(said, self._leaning.shape), self._features)
-        if hints.box is None:
-            found = self._labeler(None).label(Advice(seeds, odds), refit=refit)
-        else:
-            found = self._within(Box(*map(int, hints.box)), seeds, odds, refit=refit)
-        notes = () if self._features is not None else (NO_FEATURES,)
-        return self._segmentation(
-            found._replace(seeds=self._recipe.bind(seeds_from_saliency)(self.result.saliency)), notes
+            raise TypeError(f"hints must be wsseg.Hints, got {type(hints).__name__}; use wsseg.Hints(box=...) instead")
+        evidence = evidence_from_hints(
+            hints, self.result.saliency.shape, self._unhinted_odds, self._features, self._recipe
         )
+        if hints.box is None:
+            found = self._solver(None).solve(evidence, refit=refit)
+        else:
+            found = self._solved_in_box(Box(*map(int, hints.box)), evidence, refit=refit)
+        notes = () if self._features is not None else (NO_FEATURES,)
+        return self._segmentation(found._replace(seeds=self._seeds), notes)
 
-    def _within(self, box: Box, seeds: Seeds, odds: NDArray[np.float32], *, refit: bool) -> MaskResult:
-        """The mask in a box, as if what is around it were all of the photo."""
-        window = self._recipe.bind(box_grown)(box, seeds.shape)
-        part, size = seeds[_slices(window)], shrunk_size(*_shape(window), self._recipe.refit_side)
-        near = odds_in_window(odds, window, seeds.shape, size)
-        raised = self._recipe.bind(odds_raised)(near, seeds_at(part, size) != BACKGROUND)
-        found = self._labeler(window).label(Advice(part, raised, enclosed=True), refit=refit)
-        mask = np.zeros(seeds.shape, np.bool_)
+    def _solved_in_box(self, box: Box, evidence: Evidence, *, refit: bool) -> MaskResult:
+        """Return the mask in a box, cut as if the box and its margin were the whole photo."""
+        shape = self.result.saliency.shape
+        window = box_grown(box, shape, box_margin=self._recipe.box_margin)
+        found = self._solver(window).solve(evidence_in_window(evidence, window, self._recipe), refit=refit)
+        mask = np.zeros(shape, np.bool_)
         mask[_slices(window)] = found.mask
         return found._replace(mask=mask)
 
-    def _labeler(self, window: Box | None) -> MaskSolver:
-        if window not in self._labelers:
-            # Each is most of the memory: of the boxes the last alone is kept.
-            for earlier in [one for one in self._labelers if one and window]:
-                del self._labelers[earlier]
-            rows, columns = _slices(window or Box(0, 0, *self.result.saliency.shape[::-1]))
-            image = np.ascontiguousarray(self.result.image[rows, columns])
-            saliency = np.ascontiguousarray(self.result.saliency[rows, columns])
-            start = None if window else self._unhinted.mask
-            self._labelers[window] = MaskSolver(image, saliency, self._recipe.hinted, start)
-        return self._labelers[window]
+    def _solver(self, window: Box | None) -> MaskSolver:
+        """Return the solver of the whole photo or of a window; only the last window's is kept, to save memory."""
+        if window not in self._solvers:
+            for earlier in [one for one in self._solvers if one and window]:
+                del self._solvers[earlier]
+            self._solvers[window] = self._new_solver(window)
+        return self._solvers[window]
+
+    def _new_solver(self, window: Box | None) -> MaskSolver:
+        if window is None:
+            return MaskSolver(
+                self.result.image, self.result.saliency, self._recipe, hinted=True, start=self._unhinted.mask
+            )
+        image = np.ascontiguousarray(self.result.image[_slices(window)])
+        saliency = np.ascontiguousarray(self.result.saliency[_slices(window)])
+        return MaskSolver(image, saliency, self._recipe, hinted=True)
 
     @cached_property
     def _unhinted(self) -> MaskResult:
-        return mask_from_saliency(self.result.image, self.result.saliency, self._recipe)
+        """The mask without hints."""
+        given = self.result.scored.given
+        return mask_from_saliency(self.result.image, self.result.saliency, self._recipe, given=given)
+
+    @cached_property
+    def _seeds(self) -> NDArray[np.uint8]:
+        """The seeds from the saliency alone."""
+        return seeds_from_saliency(
+            self.result.saliency,
+            foreground_quantile=self._recipe.foreground_quantile,
+            background_quantile=self._recipe.background_quantile,
+        )
 
     @cached_property
     def _features(self) -> NDArray[np.float32] | None:
-        """None where no layer of the classifier lies on a grid."""
+        """The network's features of the photo; None if no layer of the classifier lies on a grid."""
         try:
-            return self._recipe.bind(features_of)(self._classifier, self.result.image).numpy()
+            return features_of(self._classifier, self.result.image, mirror=self._recipe.mirror).numpy()
         except ValueError:
             return None
 
     @cached_property
-    def _leaning(self) -> NDArray[np.float32]:
-        """What the photo itself says, in nats for the object, at the size that mixtures are learned from.
+    def _unhinted_odds(self) -> NDArray[np.float32]:
+        """The odds of the photo without hints, in nats for the object, at the size that mixtures are learned from.
 
-        A head that was learned from photos speaks here whatever the recipe, since a person sees to what is meant.
+        A head that was learned from photos always counts here, whatever the recipe: a person shows what is meant.
         """
         recipe, head = self._recipe, self._classifier.head
         saliency = shrunk(self.result.saliency, recipe.refit_side).clip(max=1)
-        odds = recipe.hint_map * (log_odds(saliency) - log_odds(np.array(recipe.balance)))
+        odds = odds_from_saliency(saliency, prior=recipe.hint_map, balance=recipe.balance)
         if head is not None and self._features is not None:
-            leaning = log_odds(head.objectness(self._features))
-            odds += recipe.hint_head * cv2.resize(leaning, saliency.shape[::-1], interpolation=cv2.INTER_LINEAR)
+            learned = log_odds(head.objectness(self._features))
+            odds += recipe.hint_head * cv2.resize(learned, saliency.shape[::-1], interpolation=cv2.INTER_LINEAR)
         return odds.astype(np.float32)
 
-    def _segmentation(self, labeling: MaskResult, notes: tuple[str, ...] = ()) -> Segmentation:
-        result, confidence = self.result, confidence_of(labeling.signs)
-        found = bool(labeling.mask.any())
-        doubts = (
-            *labeling.doubts,
-            *doubts_of(result, len(self._classifier.categories), confidence if found else None),
-        )
+    def _segmentation(self, found: MaskResult, notes: tuple[str, ...] = ()) -> Segmentation:
+        result, confidence, is_found = self.result, confidence_of(found.signs), bool(found.mask.any())
+        classes = len(self._classifier.categories)
+        doubts = (*found.doubts, *doubts_of(result, classes, confidence if is_found else None))
         return Segmentation(
             image=result.image,
             target=result.target,
             probability=result.probability,
             saliency=result.saliency,
             reasons=(*doubts, *notes, *result.reasons),
-            mask=labeling.mask,
-            seeds=labeling.seeds,
-            energy=labeling.energy,
-            flow=labeling.flow,
-            exact=labeling.exact,
+            scored=result.scored,
+            mask=found.mask,
+            seeds=found.seeds,
+            energy=found.energy,
+            flow=found.flow,
+            exact=found.exact,
             confidence=confidence,
-            status=status_of(found, doubts),
+            status=status_of(is_found, doubts),
         )
-
-
-def doubts_of(result: SaliencyResult, classes: int, confidence: float | None) -> tuple[str, ...]:
-    """A class less likely than by chance is one that the classifier does not see."""
-    category, probability = result.category, result.probability
-    chance = len(result.target.indices) / classes
-    doubts = {
-        f"the classifier does not see {category}: probability {probability:.2g}": probability < chance,
-        f"little speaks for the mask: confidence {confidence or 0:.2f}": (1 if confidence is None else confidence)
-        < LEAST,
-    }
-    return tuple(doubt for doubt, holds in doubts.items() if holds)
-
-
-def status_of(found: bool, doubts: Sequence[str]) -> Status:
-    return "no object" if not found else "weak" if doubts else "ok"
 
 
 def _slices(box: Box) -> tuple[slice, slice]:
     return slice(box.y0, box.y1), slice(box.x0, box.x1)
-
-
-def _shape(box: Box) -> tuple[int, int]:
-    return box.y1 - box.y0, box.x1 - box.x0

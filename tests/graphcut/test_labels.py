@@ -1,4 +1,4 @@
-"""Several targets at once: of one it is its own cut, of more no labeling of the sum of their costs is much cheaper."""
+"""Several targets in one map: one gives its own cut, more give labels of low energy under the sum of their costs."""
 
 from dataclasses import replace
 
@@ -8,18 +8,17 @@ import pytest
 from oracles import labelings_of_several, potts_energies
 
 from wsseg.arrays import FOREGROUND, Image, Labels, Saliency
-from wsseg.graphcut import several
 from wsseg.graphcut.energy import pairwise_from_contrast, unary_from_saliency
-from wsseg.graphcut.labeling import UNSALIENT, first_labeled, mask_from_saliency
+from wsseg.graphcut.labels import CROWDED_OUT, MOST, LabelResult, costs_together, labels_from_saliencies
+from wsseg.graphcut.masks import UNSALIENT, mask_from_saliency, solver_and_mask
 from wsseg.graphcut.regions import largest_component
-from wsseg.graphcut.several import CROWDED_OUT, MOST, LabelResult, labels_from_saliencies
 from wsseg.metrics import scores
 from wsseg.recipe import RECIPES, Recipe
 
 EVERY_RECIPE = pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 
 COLORS = ((60, 130, 60), (220, 120, 40), (60, 80, 190))
-"""Of background, and of two objects."""
+"""The colors of the background and of two objects."""
 
 
 def peak(height: int, width: int, y: float, x: float, spread: float = 0.15) -> Saliency:
@@ -30,7 +29,7 @@ def peak(height: int, width: int, y: float, x: float, spread: float = 0.15) -> S
 
 
 def scene(height: int = 72, width: int = 96) -> tuple[Image, Labels, list[Saliency]]:
-    """A noisy disc and a noisy square that touch, on noisy green; which is where; and a map of each."""
+    """A noisy disc and a noisy square that touch, on noisy green; their labels; and a map of each."""
     rows, columns = (np.mgrid[:height, :width] + 0.5) / np.array([height, width])[:, None, None]
     truth = np.zeros((height, width), np.uint8)
     truth[np.hypot(rows - 0.5, (columns - 0.3) * width / height) < 0.25] = 1
@@ -62,7 +61,7 @@ def test_one_target_is_its_own_cut(recipe: Recipe, photo: Image) -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 2), (2, 2), (1, 300), (300, 1), (3, 500)])
 @pytest.mark.parametrize("flat", [True, False])
-def test_one_target_is_its_own_cut_in_hardly_a_photo(shape: tuple[int, int], flat: bool) -> None:
+def test_one_target_is_its_own_cut_in_a_very_small_photo(shape: tuple[int, int], flat: bool) -> None:
     rng = np.random.default_rng(0)
     image = np.full((*shape, 3), 90, np.uint8) if flat else rng.integers(0, 256, (*shape, 3), np.uint8)
     saliency = rng.random(shape, np.float32)
@@ -87,7 +86,7 @@ def test_two_things_that_touch_are_told_apart(recipe: Recipe, exact_side: int) -
     assert found.doubts == ((), ())
 
 
-def test_which_target_is_first_has_no_meaning() -> None:
+def test_the_order_of_the_targets_does_not_matter() -> None:
     image, _, saliencies = scene()
     found, swapped = (labels_from_saliencies(image, maps, Recipe()) for maps in (saliencies, saliencies[::-1]))
     np.testing.assert_array_equal(np.array([0, 2, 1], np.uint8)[swapped.labels], found.labels)
@@ -95,16 +94,16 @@ def test_which_target_is_first_has_no_meaning() -> None:
     assert swapped.signs == found.signs[::-1]
 
 
-def test_it_costs_what_the_targets_own_problems_cost_together() -> None:
-    """Of all labelings of 3x3 pixels it takes the cheapest, where each target's costs are those of its own."""
+def test_the_labels_are_the_cheapest_under_the_sum_of_all_costs() -> None:
+    """Of all labelings of 3x3 pixels, where each target has the costs of its own problem."""
     image, _, _ = scene()
     image = cv2.resize(image, (3, 3), interpolation=cv2.INTER_NEAREST)
     maps = [peak(3, 3, 0.5, 0.2, 0.35), peak(3, 3, 0.3, 0.9, 0.35)]
     recipe = replace(Recipe(), border=0.0, color_limit=0.0, smoothness=30.0, largest=False)
     found = labels_from_saliencies(image, maps, recipe)
-    each = [recipe.bind(unary_from_saliency)(saliency) for saliency in maps]
+    each = [unary_from_saliency(saliency, prior=recipe.prior, balance=recipe.balance) for saliency in maps]
     stack = labelings_of_several(3, 3, 3)
-    pairwise = recipe.at(3).bind(pairwise_from_contrast)(image)
+    pairwise = pairwise_from_contrast(image, smoothness=recipe.smoothness_at(3))
     costs = potts_energies(stack, np.zeros((3, 3, 3)), pairwise)
     for number, own in enumerate(each, 1):
         costs += np.where(stack == number, own[..., FOREGROUND], own[..., 1 - FOREGROUND]).sum(axis=(1, 2))
@@ -113,8 +112,8 @@ def test_it_costs_what_the_targets_own_problems_cost_together() -> None:
     assert set(np.unique(found.labels)) == {0, 1, 2}
 
 
-def test_where_targets_disagree_the_surer_has_the_pixel() -> None:
-    costs = several._together(
+def test_where_targets_disagree_the_surer_gets_the_pixel() -> None:
+    costs = costs_together(
         [np.array([[0.0, 5.0], [3.0, 0.0], [4.0, 0.0]]), np.array([[0.0, 2.0], [0.0, 9.0], [6.0, 0.0]])]
     )
     assert costs.tolist() == [[0.0, 5.0, 2.0], [3.0, 0.0, 12.0], [10.0, 6.0, 4.0]]
@@ -123,18 +122,18 @@ def test_where_targets_disagree_the_surer_has_the_pixel() -> None:
 
 def test_costs_that_cancel_are_never_negative() -> None:
     rng = np.random.default_rng(0)
-    costs = several._together([rng.random((50, 2)) * [scale, 0] for scale in (1e-9, 1, 1e9)])
+    costs = costs_together([rng.random((50, 2)) * [scale, 0] for scale in (1e-9, 1, 1e9)])
     assert costs.min() >= 0
 
 
-def test_the_border_is_no_target_s(photo: Image) -> None:
+def test_the_border_belongs_to_no_target(photo: Image) -> None:
     maps = [peak(*photo.shape[:2], 0.4, 0.3), peak(*photo.shape[:2], 0.6, 0.7)]
     found = labels_from_saliencies(photo, maps, replace(Recipe(), border=0.1, largest=False))
     assert found.labels.any()
     assert not found.labels[:3].any() and not found.labels[-3:].any()
 
 
-def test_of_each_target_one_component_is_kept_unless_all_are_wanted() -> None:
+def test_each_target_keeps_one_component_unless_all_are_wanted() -> None:
     image, _, saliencies = scene()
     image[4:12, 60:70], saliencies[1][4:12, 60:70] = COLORS[2], 0.9
     image[60:68, 20:30], saliencies[0][60:68, 20:30] = COLORS[1], 0.9
@@ -164,17 +163,8 @@ def test_a_larger_photo_has_sharp_outlines_too() -> None:
     assert agreement(found.labels, truth) > 0.98
 
 
-def test_labels_are_enlarged_by_their_shares() -> None:
-    labels = np.array([[0, 0, 1], [0, 2, 1]], np.uint8)
-    larger = several._enlarged(labels, (200, 300))
-    assert larger[[10, 190, 190, 10], [10, 150, 290, 290]].tolist() == [0, 2, 1, 1]
-    shares = np.stack([cv2.resize((labels == one).astype(np.float32), (300, 200)) for one in range(3)])
-    assert (shares.max(axis=0) - np.take_along_axis(shares, larger[None].astype(np.intp), 0)[0]).max() < 1e-6
-    np.testing.assert_array_equal(several._enlarged(labels, (2, 3)), labels)
-
-
 class TestDoubts:
-    def test_a_target_of_which_nothing_is_found_is_left_out(self) -> None:
+    def test_a_target_that_is_not_found_gets_no_pixel(self) -> None:
         image, truth, saliencies = scene()
         even = np.full(truth.shape, 0.5, np.float32)
         found = labels_from_saliencies(image, [saliencies[0], even, saliencies[1]], Recipe())
@@ -183,29 +173,29 @@ class TestDoubts:
         assert found.doubts == ((), (UNSALIENT,), ())
         assert found.signs == (alone.signs[0], {}, alone.signs[1])
 
-    def test_without_any_all_is_background(self) -> None:
+    def test_without_any_target_all_is_background(self) -> None:
         image, truth, _ = scene()
         even = np.ones(truth.shape, np.float32)
         found = labels_from_saliencies(image, [even, even], Recipe())
         assert found == LabelResult(found.labels, 0.0, True, ({}, {}), ((UNSALIENT,), (UNSALIENT,)))
         assert not found.labels.any()
 
-    def test_of_one_map_twice_the_second_target_is_left_nothing(self) -> None:
+    def test_of_two_equal_maps_the_second_gets_no_pixel(self) -> None:
         image, _, saliencies = scene()
         found = labels_from_saliencies(image, [saliencies[0], saliencies[0]], Recipe())
         assert set(np.unique(found.labels)) == {0, 1}
         assert found.doubts == ((), (CROWDED_OUT,))
         assert found.signs[1] == {}
 
-    def test_a_rung_of_the_ladder_is_told(self) -> None:
+    def test_a_rung_of_the_ladder_is_reported(self) -> None:
         image, _, saliencies = scene()
         faint = (0.05 * saliencies[0] + 0.02).astype(np.float32)
         recipe = replace(Recipe(), smoothness=400.0)
-        doubts = first_labeled(image, faint, recipe)[1].doubts
+        doubts = solver_and_mask(image, faint, recipe)[1].doubts
         assert labels_from_saliencies(image, [faint, saliencies[1]], recipe).doubts[0][-len(doubts) :] == doubts
 
 
-def test_nothing_that_is_given_is_changed() -> None:
+def test_no_argument_is_changed() -> None:
     image, _, saliencies = scene()
     for array in (image, *saliencies):
         array.setflags(write=False)
@@ -215,9 +205,9 @@ def test_nothing_that_is_given_is_changed() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 255])
-def test_as_many_targets_as_a_byte_tells_apart(count: int) -> None:
+def test_a_byte_tells_254_targets_apart(count: int) -> None:
     image, _, saliencies = scene()
-    with pytest.raises(ValueError, match=f"^saliencies must be of 1 to {MOST} targets, got {count}; "):
+    with pytest.raises(ValueError, match=f"^saliencies must hold 1 to {MOST} maps, got {count}; "):
         labels_from_saliencies(image, [saliencies[0]] * count, Recipe())
 
 

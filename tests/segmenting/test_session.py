@@ -1,0 +1,248 @@
+"""A photo cut again as hints arrive."""
+
+import gc
+import weakref
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from quick import QUICK, sure_classifier
+
+from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Box
+from wsseg.classifier.classifier import Classifier
+from wsseg.classifier.head import Head, Provenance
+from wsseg.graphcut.hints import Hints, seeds_from_hints
+from wsseg.graphcut.solver import MaskSolver
+from wsseg.recipe import RECIPES, Recipe
+from wsseg.saliency import features_of
+from wsseg.segmenting import session as sessions
+from wsseg.segmenting.results import SaliencyResult, Segmentation
+from wsseg.segmenting.segmenter import Segmenter, segment
+from wsseg.segmenting.session import NO_FEATURES, Session
+
+CAT = Box(14, 0, 196, 140)
+"""Around the cat in the small photo."""
+
+SAID = Hints(box=CAT, foreground=[(108, 85), (40, 100)], background=[(180, 20)])
+
+CHANGES = {
+    "click_radius": 0.08,
+    "hint_reach": 0.5,
+    "hint_near": 0.0,
+    "hint_alike": 0.0,
+    "hint_map": 0.0,
+    "hint_head": 0.0,
+    "box_margin": 0.01,
+    "box_filled": 0.97,
+    "smoothness_hinted": 90.0,
+}
+
+
+def agrees(mask: np.ndarray, hints: Hints, recipe: Recipe = QUICK) -> bool:
+    """Whether the mask is as was said."""
+    seeds = seeds_from_hints(hints, mask.shape, click_radius=recipe.click_radius)
+    return bool(mask[seeds == FOREGROUND].all() and not mask[seeds == BACKGROUND].any())
+
+
+class TestSession:
+    """The cat at half its size, cut at a smaller one and then in a band."""
+
+    @pytest.fixture
+    def session(self, quick: Segmenter, result: SaliencyResult) -> Session:
+        return Session(quick.classifier, result, QUICK)
+
+    def test_without_hints_it_is_the_segmenter_s_mask(self, quick: Segmenter, small: Any) -> None:
+        for target in (None, 285):
+            with quick.open(small, target) as session:
+                found, expected = session.segment(), quick.segment(small, target)
+            assert found.mask.tobytes() == expected.mask.tobytes()
+            assert (found.energy, found.reasons, found.target) == (expected.energy, expected.reasons, expected.target)
+            assert found.confidence == expected.confidence
+
+    @pytest.mark.slow
+    def test_one_call_with_hints_is_one_step_of_a_session(self, quick: Segmenter, session: Session, small: Any) -> None:
+        expected = session.segment(SAID)
+        for found in (
+            quick.segment(small, hints=SAID),
+            segment(small, classifier=quick.classifier, recipe=QUICK, hints=SAID),
+        ):
+            assert found.mask.tobytes() == expected.mask.tobytes()
+            assert (found.energy, found.confidence, found.reasons) == (
+                *(expected.energy, expected.confidence, expected.reasons),
+            )
+
+    def test_a_box_holds_the_mask_and_is_partly_filled(self, session: Session) -> None:
+        for box in (CAT, (60, 40, 160, 130), Box(120, 3, 226, 150), Box(0, 0, 226, 150)):
+            x0, y0, x1, y1 = box
+            found = session.segment(Hints(box=box))
+            assert agrees(found.mask, Hints(box=box))
+            assert found.mask[y0:y1, x0:x1].mean() > 0.1
+            assert found.mask.shape == (150, 226)
+        assert session.segment(Hints(box=CAT)).mask[60:100, 75:140].mean() > 0.95
+
+    def test_a_box_may_be_of_whole_floats(self, session: Session) -> None:
+        floats = tuple(map(float, CAT))
+        one, other = (session.segment(Hints(box=box)) for box in (CAT, floats))  # type: ignore[arg-type]  # As from JSON.
+        assert one.mask.tobytes() == other.mask.tobytes()
+
+    @pytest.mark.parametrize("boxed", [False, True])
+    def test_clicks_are_never_contradicted(self, session: Session, boxed: bool) -> None:
+        rng = np.random.default_rng(0)
+        foreground, background = [], []
+        for _ in range(6):
+            foreground.append((int(rng.integers(*CAT[::2])), int(rng.integers(*CAT[1::2]))))
+            background.append((int(rng.integers(226)), int(rng.integers(150))))
+            hints = Hints(foreground=foreground, background=background, box=CAT if boxed else None)
+            assert agrees(session.segment(hints).mask, hints)
+
+    def test_scribbles_and_seeds_are_kept_too(self, session: Session) -> None:
+        marked = np.zeros((150, 226), np.bool_)
+        marked[4:6, 4:220] = True
+        seeds = np.where(marked, FOREGROUND, UNKNOWN).astype(np.uint8)
+        for hints in (Hints(foreground=marked), Hints(background=marked), Hints(seeds=seeds)):
+            assert agrees(session.segment(hints).mask, hints)
+
+    def test_what_was_taken_back_leaves_no_trace(self, session: Session) -> None:
+        more = replace(SAID, background=[*SAID.background, (100, 60)])
+        first, other, again = (session.segment(hints) for hints in (SAID, more, SAID))
+        assert first.mask.tobytes() == again.mask.tobytes() != other.mask.tobytes()
+        assert (first.energy, first.flow, first.confidence) == (again.energy, again.flow, again.confidence)
+        assert session.segment().mask.tobytes() == session.segment(None).mask.tobytes()
+
+    def test_empty_hints_are_a_mask_too(self, session: Session) -> None:
+        found = session.segment(Hints())
+        assert found.mask[60:100, 75:140].mean() > 0.9
+
+    def test_the_first_hints_teach_the_colors_unless_to_refit(self, quick: Segmenter, result: SaliencyResult) -> None:
+        click, scribble = Hints(foreground=[(108, 85)]), np.zeros((150, 226), np.bool_)
+        scribble[:, 205:] = True
+        wall = Hints(foreground=scribble)
+        sessions = [Session(quick.classifier, result, QUICK) for _ in range(2)]
+        for session in sessions:
+            session.segment(click)
+        kept, anew = (
+            session.segment(wall, refit=refit) for session, refit in zip(sessions, (False, True), strict=True)
+        )
+        assert agrees(kept.mask, wall) and agrees(anew.mask, wall)
+        assert kept.energy != anew.energy
+        assert sessions[1].segment(wall).energy == anew.energy
+
+    def test_what_the_map_alone_says_stays_as_evidence(self, session: Session) -> None:
+        assert session.segment(SAID).seeds.tobytes() == session.segment().seeds.tobytes()
+
+    def test_every_number_of_hints_is_tried(self) -> None:
+        assert CHANGES.keys() == {item.name for item in fields(Recipe) if item.metadata["stage"] == "hints"}
+
+    @pytest.fixture(scope="module")
+    @staticmethod
+    def headed(network: Classifier, result: SaliencyResult) -> Classifier:
+        """With a head to which all is object."""
+        channels = len(features_of(network, result.image, mirror=QUICK.mirror))
+        learned = Provenance(classifier=network.name, sha256=network.digest, photos=1, recipe="", wsseg="")
+        return network.with_head(Head(np.zeros(channels, np.float32), 1.0, learned))
+
+    @pytest.fixture(scope="module")
+    @staticmethod
+    def before(headed: Classifier, result: SaliencyResult) -> Segmentation:
+        return Session(headed, result, QUICK).segment(SAID)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("name", CHANGES)
+    def test_no_number_of_hints_is_ignored(
+        self, headed: Classifier, result: SaliencyResult, before: Segmentation, name: str
+    ) -> None:
+        after = Session(headed, result, replace(QUICK, **{name: CHANGES[name]})).segment(SAID)
+        assert before.energy != after.energy
+        assert before.saliency is after.saliency
+
+    def test_a_head_speaks_where_there_are_hints_and_there_alone(
+        self, session: Session, headed: Classifier, result: SaliencyResult
+    ) -> None:
+        heeding = Session(headed, result, QUICK)
+        assert session.segment().mask.tobytes() == heeding.segment().mask.tobytes()
+        assert session.segment(Hints()).mask.sum() < heeding.segment(Hints()).mask.sum()
+
+    def test_hints_that_are_none_are_refused_and_the_session_goes_on(self, session: Session) -> None:
+        with pytest.raises(ValueError, match="^hints must not contradict each other, got both labels at x 3, y 4; "):
+            session.segment(Hints(foreground=[(3, 4)], background=[(3, 4)]))
+        with pytest.raises(ValueError, match="^foreground must be points .*, pixels of the 226 x 150 photo, got "):
+            session.segment(Hints(foreground=[(226, 4)]))
+        with pytest.raises(ValueError, match="^box must be x0 < x1"):
+            session.segment(Hints(box=Box(0, 0, 226, 151)))
+        with pytest.raises(TypeError, match=r"^hints must be wsseg\.Hints, got Box; "):
+            session.segment(Box(0, 0, 26, 15))  # type: ignore[arg-type]  # Which is meant.
+        assert session.segment(SAID).mask.any()
+
+    def test_nothing_that_is_given_is_changed(self, quick: Segmenter, small: Any) -> None:
+        seeds = np.full((150, 226), UNKNOWN, np.uint8)
+        seeds[80:90, 100:110] = FOREGROUND
+        for array in (photo := small.copy(), seeds):
+            array.setflags(write=False)
+        found = quick.segment(photo, hints=Hints(seeds=seeds, box=CAT))
+        assert found.mask[80:90, 100:110].all()
+
+    @pytest.mark.slow
+    def test_its_graphs_are_let_go_of_at_the_end(self, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+        made: list[weakref.ref[MaskSolver]] = []
+
+        class Seen(MaskSolver):
+            def __init__(self, *given: Any, **named: Any) -> None:
+                super().__init__(*given, **named)
+                made.append(weakref.ref(self))
+
+        monkeypatch.setattr(sessions, "MaskSolver", Seen)
+        with session as opened:
+            assert opened is session
+            first = session.segment(SAID)
+            session.segment(Hints(foreground=[(108, 85)]))
+            session.segment(SAID)
+            gc.collect()
+            assert [one() is not None for one in made] == [True, True]
+        gc.collect()
+        assert [one() for one in made] == [None, None]
+        assert session.segment(SAID).mask.tobytes() == first.mask.tobytes()
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("shape", [(1, 1), (1, 30), (30, 1), (2, 3)])
+    def test_hardly_a_photo_takes_hints_too(self, quick: Segmenter, shape: tuple[int, int]) -> None:
+        with quick.open(np.full((*shape, 3), 200, np.uint8)) as session:
+            for hints in (
+                *(Hints(foreground=[(0, 0)]), Hints(background=[(0, 0)])),
+                *(Hints(box=Box(0, 0, 1, 1)), Hints(box=Box(0, 0, 1, 1), foreground=[(0, 0)])),
+            ):
+                found = session.segment(hints, refit=True)
+                assert agrees(found.mask, hints, replace(QUICK, click_radius=0.0))
+                assert (found.status == "no object") == (not found.mask.any())
+
+
+class TestWithoutFeatures:
+    """A classifier none of whose layers lies on a grid, and a photo of an orange square on blue, and of another."""
+
+    @pytest.fixture
+    def session(self) -> Session:
+        image = np.full((48, 96, 3), (40, 80, 160), np.uint8)
+        image[14:34, 40:60] = image[14:34, 70:90] = (230, 140, 40)
+        recipe = replace(RECIPES["simonyan2013"], prior=2.0, hard_seeds=False)
+        return Segmenter(sure_classifier(), recipe).open(image)
+
+    def test_there_are_none(self, session: Session) -> None:
+        with pytest.raises(ValueError, match="^classifier must have layers that give a grid"):
+            features_of(sure_classifier(), session.result.image, mirror=False)
+
+    def test_hints_tell_by_place_and_color_and_the_reasons_say_so(self, session: Session) -> None:
+        assert not session.segment().mask[24, 80]
+        assert NO_FEATURES not in session.segment().reasons
+        hints = Hints(foreground=[(80, 24)])
+        found = session.segment(hints)
+        assert found.mask[14:34, 70:90].all()
+        assert not found.mask[:, :30].any()
+        assert NO_FEATURES in found.reasons
+        boxed = session.segment(Hints(box=Box(68, 12, 92, 36)))
+        assert boxed.box == Box(70, 14, 90, 34)
+        assert NO_FEATURES in boxed.reasons
+
+    def test_that_is_no_doubt(self, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sessions, "confidence_of", lambda signs: 1.0)
+        found = session.segment(Hints(box=Box(68, 12, 92, 36)))
+        assert (found.status, found.reasons) == ("ok", (NO_FEATURES,))

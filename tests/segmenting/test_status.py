@@ -1,0 +1,117 @@
+"""The status of a mask and the reasons for it, with a network whose probabilities are known."""
+
+import io
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as pillow
+from quick import sure_classifier
+
+from wsseg.arrays import Box
+from wsseg.graphcut.confidence import LEAST
+from wsseg.recipe import RECIPES
+from wsseg.segmenting import session as sessions
+from wsseg.segmenting.segmenter import Segmenter, segment
+
+
+class TestStatus:
+    """The photo shows an orange square on blue."""
+
+    @pytest.fixture
+    def segmenter(self) -> Segmenter:
+        return Segmenter(
+            sure_classifier(), replace(RECIPES["simonyan2013"], prior=2.0, prior_given=2.0, hard_seeds=False)
+        )
+
+    @pytest.fixture
+    def square(self) -> Any:
+        image = np.full((48, 64, 3), (40, 80, 160), np.uint8)
+        image[14:34, 20:44] = (230, 140, 40)
+        return image
+
+    def test_what_is_seen_and_found_is_ok(self, segmenter: Segmenter, square: Any) -> None:
+        found = segmenter.segment(square)
+        assert (found.category, found.status, found.reasons) == ("ape", "ok", ())
+        assert found.probability == pytest.approx(0.3)
+        assert found.box == Box(20, 14, 44, 34)
+        assert found.energy > 0
+
+    @pytest.mark.parametrize(
+        ("target", "status"),
+        [("bee", "ok"), ("cow", "weak"), ("ape|bee", "ok"), ("cow|dog", "weak"), ("bee|cow|dog", "weak")],
+    )
+    def test_less_likely_than_by_chance_is_not_seen(
+        self, segmenter: Segmenter, square: Any, target: str, status: str
+    ) -> None:
+        """The chance of several classes is that of each, added."""
+        found = segmenter.segment(square, target)
+        assert found.status == status
+        assert bool(found.reasons) == (status == "weak")
+        assert all(reason.startswith(f"the classifier does not see {target}: ") for reason in found.reasons)
+
+    def test_a_mask_of_the_whole_photo_is_weak(self, segmenter: Segmenter, square: Any) -> None:
+        recipe = replace(segmenter.recipe, smoothness=1e6)
+        found = Segmenter(sure_classifier(least=0.9), recipe).segment(np.full_like(square, 90))
+        assert found.mask.all()
+        doubts = ("the photo is of one color", "the mask is the whole photo")
+        assert (found.status, found.confidence) == ("weak", 0)
+        assert found.reasons == (*doubts, "low confidence: 0.00")
+
+    @pytest.mark.parametrize(("confidence", "status"), [(LEAST - 0.01, "weak"), (LEAST, "ok")])
+    def test_a_mask_of_little_confidence_is_weak(
+        self, segmenter: Segmenter, square: Any, confidence: float, status: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sessions, "confidence_of", lambda signs: confidence)
+        found = segmenter.segment(square)
+        assert (found.status, found.confidence) == (status, confidence)
+        reason = f"low confidence: {confidence:.2f}"
+        assert found.reasons == ((reason,) if status == "weak" else ())
+
+    def test_without_an_object_the_status_says_so_before_all_else(self, segmenter: Segmenter, square: Any) -> None:
+        recipe = replace(segmenter.recipe, smoothness=1e6)
+        found = Segmenter(segmenter.classifier, recipe).segment(np.full_like(square, 90), "dog")
+        assert not found.mask.any()
+        assert found.box is None
+        assert found.status == "no object"
+        assert [reason.partition(":")[0] for reason in found.reasons] == [
+            "the photo is of one color",
+            "the cheapest cut keeps no pixel of the object",
+            "the classifier does not see dog",
+        ]
+
+    def test_a_note_on_the_file_is_no_doubt(self, segmenter: Segmenter, square: Any) -> None:
+        file = io.BytesIO()
+        first, second = (pillow.fromarray(image) for image in (square, square[::-1].copy()))
+        first.save(file, "PNG", save_all=True, append_images=[second])
+        found = segmenter.segment(file.getvalue(), "dog")
+        assert found.reasons[1:] == ("only the first of 2 frames is used",)
+        assert found.status == "weak"
+        assert segmenter.segment(file.getvalue()).reasons == found.reasons[1:]
+        assert segmenter.segment(file.getvalue()).status == "ok"
+
+
+class TestCalls:
+    @pytest.fixture
+    def segmenter(self) -> Segmenter:
+        return Segmenter(
+            sure_classifier(), replace(RECIPES["simonyan2013"], prior=2.0, prior_given=2.0, hard_seeds=False)
+        )
+
+    @pytest.fixture
+    def square(self) -> Any:
+        image = np.full((48, 64, 3), (40, 80, 160), np.uint8)
+        image[14:34, 20:44] = (230, 140, 40)
+        return image
+
+    def test_one_call_takes_the_same_target_and_recipe(self, segmenter: Segmenter, square: Any) -> None:
+        found = segment(square, "dog", classifier=segmenter.classifier, recipe=segmenter.recipe)
+        assert found.category == "dog"
+        assert found.energy == segmenter.segment(square, "dog").energy
+        assert found.energy != segment(square, "dog", classifier=segmenter.classifier, recipe="simonyan2013").energy
+
+    def test_a_recipe_may_be_named(self, segmenter: Segmenter) -> None:
+        for name, recipe in RECIPES.items():
+            assert Segmenter(segmenter.classifier, name).recipe is recipe
+        assert Segmenter(segmenter.classifier).recipe is RECIPES["default"]

@@ -1,0 +1,31 @@
+"""The status of a result: `ok`, `weak` or `no object`, and the doubts behind it."""
+
+from collections.abc import Sequence
+
+from wsseg.classifier.categories import Target
+from wsseg.graphcut.confidence import LEAST
+from wsseg.segmenting.results import SaliencyResult, Status
+
+
+def doubts_of(result: SaliencyResult, classes: int, confidence: float | None) -> tuple[str, ...]:
+    """Return why to trust a result less: its target is less likely than chance, or its confidence is low.
+
+    `classes` counts the classifier's classes; `confidence` is None where no object was found.
+    """
+    category, probability = result.category, result.probability
+    doubts = []
+    if probability < _chance(result.target, classes):
+        doubts.append(f"the classifier does not see {category}: probability {probability:.2g}")
+    if confidence is not None and confidence < LEAST:
+        doubts.append(f"low confidence: {confidence:.2f}")
+    return tuple(doubts)
+
+
+def _chance(target: Target, classes: int) -> float:
+    """Return the probability of the target if all classes were equally likely."""
+    return len(target.indices) / classes
+
+
+def status_of(found: bool, doubts: Sequence[str]) -> Status:
+    """Return the status of a result."""
+    return "no object" if not found else "weak" if doubts else "ok"
