@@ -20,7 +20,7 @@ def photo_bytes(name: str) -> bytes:
 
 
 class Sure(torch.nn.Module):
-    """Looks at the middle of the photo, and gives four classes the same probabilities whatever it sees there."""
+    """A network that looks at the middle of the photo, and always gives four classes the same probabilities."""
 
     def __init__(self, least: float = 0.0) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What hints say for certain, and what they tell of other pixels, against slow formulas from their own sentences."""
+"""Seeds and odds from hints, against slow versions of their docstrings."""
 
 import math
 from dataclasses import FrozenInstanceError
@@ -42,7 +42,7 @@ def scribble(*pixels: tuple[int, int], shape: tuple[int, int] = SHAPE) -> Any:
 
 
 def discs(foreground: Any, background: Any, radius: float) -> Any:
-    """Slowly: the nearest point within the radius says, unless two of different sides are as near."""
+    """Return the label of the nearest point within the radius, unless two points of different labels are as near."""
     seeds = np.full(SHAPE, UNKNOWN)
     for y, x in np.ndindex(*SHAPE):
         squares = [
@@ -231,7 +231,7 @@ class TestOdds:
         assert not odds_from_hints(np.full(SHAPE, UNKNOWN, np.uint8), features, **NUMBERS).any()
 
     def test_features_of_any_size_are_met_where_they_lie(self) -> None:
-        """Two halves of a coarse grid: a hint tells of its own half."""
+        """In a coarse grid of two halves, a hint changes only its own half."""
         features = np.zeros((2, 4, 8), np.float32)
         features[0, :, :4], features[1, :, 4:] = 1, 1
         seeds = np.full((40, 80), UNKNOWN, np.uint8)
@@ -276,7 +276,7 @@ class TestBox:
 
     @pytest.mark.parametrize(("scale", "size"), [(1, (15, 20)), (2, (15, 20)), (2, (7, 31)), (5, (3, 4))])
     def test_a_window_of_a_ramp_is_sampled_exactly(self, scale: int, size: tuple[int, int]) -> None:
-        """The ramp is of the photo's own places, whatever the map's size and the window's."""
+        """The ramp gives each pixel its place in the photo, for any size of map and window."""
         shape, window = (60, 80), Box(20, 15, 60, 45)
         y, x = ((np.arange(side // scale) + 0.5) * scale for side in shape)
         ramp = (2 * x + 7 * y[:, None]).astype(np.float32)
@@ -309,7 +309,7 @@ class TestBox:
 
 
 def test_the_numbers_mean_what_the_help_says() -> None:
-    """A hint's say is 1 / sqrt(e) of itself at one sigma."""
+    """At one sigma the weight of a hint is 1 / sqrt(e) of its full weight."""
     seeds = np.full((1, 101), UNKNOWN, np.uint8)
     seeds[0, 50] = FOREGROUND
     found = odds_from_hints(seeds, None, hint_reach=10 / 101, hint_near=6.0, hint_alike=0.0)

@@ -40,7 +40,7 @@ CHANGES = {
 
 
 def agrees(mask: np.ndarray, hints: Hints, recipe: Recipe = QUICK) -> bool:
-    """Whether the mask is as was said."""
+    """Return whether the mask agrees with the hints."""
     seeds = seeds_from_hints(hints, mask.shape, click_radius=recipe.click_radius)
     return bool(mask[seeds == FOREGROUND].all() and not mask[seeds == BACKGROUND].any())
 
@@ -137,7 +137,7 @@ class TestSession:
     @pytest.fixture(scope="module")
     @staticmethod
     def headed(network: Classifier, result: SaliencyResult) -> Classifier:
-        """With a head to which all is object."""
+        """The network with a head that takes every pixel for object."""
         channels = len(features_of(network, result.image, mirror=QUICK.mirror))
         learned = Provenance(classifier=network.name, sha256=network.digest, photos=1, recipe="", wsseg="")
         return network.with_head(Head(np.zeros(channels, np.float32), 1.0, learned))

@@ -73,10 +73,10 @@ def evidence_from_hints(
     """Return what hints show of a photo of that (height, width): hinted pixels are certain, others like them likely.
 
     `odds` (h, w), of any size, are those of the photo without hints, in nats for the object. `features` (channels,
-    rows, columns) of the photo tell which pixels are alike; None leaves that out. The saliency has no other weight.
+    rows, columns) of the photo show which pixels are alike; None leaves that out. The saliency has no other weight.
     """
     certain = seeds_from_hints(hints, shape, click_radius=recipe.click_radius)
-    # The outside of a box is certain, but tells nothing of the pixels inside.
+    # The outside of a box is certain, but it does not change the odds inside.
     marked = certain
     if hints.box is not None:
         marked = seeds_from_hints(replace(hints, box=None), shape, click_radius=recipe.click_radius)

@@ -76,7 +76,7 @@ class SaliencyResult:
         picture : str
             One of `pictures`.
         style : Style, optional
-            How to draw, and the format, which the suffix must then match.
+            How to draw, and the format; the suffix must match it.
 
         Raises
         ------
@@ -179,7 +179,8 @@ class LabelMap:
     energy: float
     """Energy of the last labeling before small components were removed, in nats; 0 if nothing was labeled."""
     exact: bool
-    """True if no labeling of the whole photo is known to have less energy, which takes one target and a small photo."""
+    """True if no labeling of the whole photo has less energy. That is known only for one target in a photo up to
+    `exact_side`."""
 
     pictures: ClassVar[tuple[str, ...]] = ("labels", "instances", "overlay")
     """Names of the pictures that `save` writes."""
@@ -228,7 +229,7 @@ class LabelMap:
         picture : str
             One of `pictures`.
         style : Style, optional
-            The format of the overlay, which the suffix must then match.
+            The format of the overlay; the suffix must match it.
 
         Raises
         ------
