@@ -113,7 +113,7 @@ def _together(problems: Sequence[_Problem], recipe: Recipe) -> Expansion:
     smoothness = recipe.smoothness_at(max(images[0].shape[:2]))
     unary = costs_together([solver.costs(evidence) for solver, evidence in problems])
     found = expand(unary, pairwise_from_contrast(images[0], smoothness=smoothness))
-    tidied = largest_components if recipe.largest else np.asarray
+    tidied = largest_components if recipe.largest else lambda labels: labels
     return refined(found, images, certain, costs_within, tidied, recipe)._replace(
         exact=found.exact and len(images) == 1
     )
