@@ -48,6 +48,12 @@ def test_labels_are_enlarged_by_their_shares() -> None:
     np.testing.assert_array_equal(enlarged(labels, (2, 3)), labels)
 
 
+def test_one_label_is_enlarged_as_among_several() -> None:
+    mask = (np.random.default_rng(0).random((12, 17)) < 0.5).astype(np.uint8)
+    for size in [(24, 34), (31, 40), (90, 121)]:
+        np.testing.assert_array_equal(2 * enlarged(mask, size), enlarged(2 * mask, size))
+
+
 @pytest.mark.parametrize(
     ("side", "sides"), [(90, [90]), (100, [100]), (101, [100, 101]), (200, [100, 200]), (700, [100, 200, 400, 700])]
 )

@@ -103,14 +103,22 @@ def enlarged(labels: Labels, size: tuple[int, ...]) -> Labels:
     """
     if labels.shape == size:
         return labels
+    if labels.max() <= FOREGROUND:  # A single label needs no comparison, and less memory.
+        return np.asarray(_share_of(FOREGROUND, labels, size) >= 0.5, np.uint8)
     larger, most = np.zeros(size, np.uint8), np.zeros(size, np.float32)
     rest = np.ones(size, np.float32)
     for label in np.setdiff1d(labels, [BACKGROUND]):
-        share = cv2.resize((labels == label).astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR)
+        share = _share_of(label, labels, size)
         larger[share > most] = label
         most, rest = np.maximum(most, share), rest - share
     larger[most < rest] = BACKGROUND
     return larger
+
+
+def _share_of(label: int, labels: Labels, size: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return the share of each larger pixel that has the label."""
+    share = (labels == label).astype(np.float32)
+    return np.asarray(cv2.resize(share, size[::-1], interpolation=cv2.INTER_LINEAR))
 
 
 def shrunk(array: NDArray[Any], side: int) -> NDArray[Any]:
