@@ -76,6 +76,14 @@ from .recipe import Recipe as Recipe
 from .recipe import read_recipe as read_recipe
 from .report.page import Report as Report
 from .report.page import write_report as write_report
+from .runs.folder import saliency_folder as saliency_folder
+from .runs.folder import segment_folder as segment_folder
+from .runs.merge import Merging as Merging
+from .runs.merge import merge_runs as merge_runs
+from .runs.record import Finding as Finding
+from .runs.record import Record as Record
+from .runs.result import FolderRun as FolderRun
+from .runs.result import PhotoDone as PhotoDone
 from .saliency.visualize import Visualization as Visualization
 from .saliency.visualize import visualize as visualize
 from .segmenting.results import LabelMap as LabelMap

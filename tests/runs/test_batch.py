@@ -23,7 +23,7 @@ from wsseg.files.photos import Photo
 from wsseg.graphcut.hints import Hints
 from wsseg.runs.batch import run
 from wsseg.runs.journal import opened
-from wsseg.runs.names import check_labels, labels_of, shard_of, without_run_outputs
+from wsseg.runs.names import check_target_names, shard_of, target_names_of, without_run_outputs
 from wsseg.runs.record import Record, read_run
 from wsseg.runs.task import Outcome, Task, name_of
 from wsseg.runs.watch import arriving
@@ -299,7 +299,7 @@ class TestTargets:
     CATS = Categories(("tiger cat", "Cardigan", "cardigan", "caf\u00e9 (2)", "a/../b"))
 
     def test_each_has_a_picture_of_its_own_beside_a_photo_called_so(self, tmp_path: Path) -> None:
-        labels, targets = labels_of(self.CATS), [Target((0,), "tiger cat"), Target((1,), "Cardigan")]
+        labels, targets = target_names_of(self.CATS), [Target((0,), "tiger cat"), Target((1,), "Cardigan")]
         for name in ("a.png", "a.tiger_cat.png"):
             write_picture(tmp_path / "photos/sub" / name, np.zeros((4, 5, 3), np.uint8))
 
@@ -318,7 +318,7 @@ class TestTargets:
         ]
 
     def test_a_label_is_letters_digits_and_lines(self) -> None:
-        labels = labels_of(self.CATS)
+        labels = target_names_of(self.CATS)
         found = [labels(Target((index,), name)) for index, name in enumerate(self.CATS.names)]
         assert found == ["tiger_cat", "Cardigan-1", "cardigan-2", "caf\u00e9__2_", "a____b"]
         assert labels(Target((0, 2), "tiger cat|cardigan")) == "tiger_cat_cardigan-2"
@@ -326,15 +326,15 @@ class TestTargets:
 
     def test_no_two_classes_have_one_label_even_without_case(self) -> None:
         names = ("a", "A", "a 0", "a_0", "a-0", "", " ", "a-1")
-        labels = labels_of(Categories(names))
+        labels = target_names_of(Categories(names))
         assert len({labels(Target((index,), name)).casefold() for index, name in enumerate(names)}) == len(names)
 
     def test_targets_of_one_label_are_refused(self) -> None:
-        labels = labels_of(self.CATS)
+        labels = target_names_of(self.CATS)
         tiger, knit = Target((0,), "tiger cat"), Target((2,), "cardigan")
-        check_labels([tiger, knit], labels)
+        check_target_names([tiger, knit], labels)
         with pytest.raises(ValueError, match="^targets must have different names, got 'tiger cat' and 'tiger cat' for"):
-            check_labels([tiger, knit, Target((0,), "tiger cat")], labels)
+            check_target_names([tiger, knit, Target((0,), "tiger cat")], labels)
 
 
 class TestBesideOutputs:
@@ -483,7 +483,7 @@ class TestArriving:
             names.append(dict(named))
             return sources_in(folder)
 
-        return arriving(find, complain=pytest.fail, still=0.3)
+        return arriving(find, notice=pytest.fail, still=0.3)
 
     def until(self, sources: Iterator[Source | None], count: int) -> list[Source]:
         found: list[Source] = []
@@ -520,11 +520,11 @@ class TestArriving:
                 raise error
             return sources_in(photos)
 
-        assert len(self.until(arriving(find, complain=told.append, still=0), 2)) == 2
+        assert len(self.until(arriving(find, notice=told.append, still=0), 2)) == 2
         assert [text.partition(";")[0] for text in told] == ["clash", "away"]
         trouble[:] = [ValueError("clash")]
         with pytest.raises(ValueError, match="clash"):
-            next(arriving(find, complain=told.append))
+            next(arriving(find, notice=told.append))
 
     def test_the_names_that_were_given_are_told(self, photos: Path) -> None:
         names: list[Mapping[str, str]] = []

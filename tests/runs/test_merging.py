@@ -18,7 +18,7 @@ from wsseg.files.photos import Photo
 from wsseg.graphcut.hints import Hints
 from wsseg.runs.batch import run
 from wsseg.runs.journal import opened
-from wsseg.runs.merge import Merging, merge
+from wsseg.runs.merge import Merging, merge_runs
 from wsseg.runs.names import shard_of
 from wsseg.runs.record import read_run
 from wsseg.runs.task import Outcome, Task
@@ -81,7 +81,7 @@ def records_in(folder: Path) -> list[Any]:
 class TestMerge:
     def test_shards_make_the_run_that_one_machine_would(self, photos: Path, shards: list[Path], tmp_path: Path) -> None:
         before = [files_in(shard) for shard in shards]
-        assert merge(shards, tmp_path / "out") == Merging(photos=12, failed=0, lacking=0, unfinished=())
+        assert merge_runs(shards, tmp_path / "out") == Merging(photos=12, failed=0, lacking=0, unfinished=())
         done(tmp_path / "whole", sources_in(photos))
         assert files_in(tmp_path / "out") == files_in(tmp_path / "whole")
         assert records_in(tmp_path / "out") == records_in(tmp_path / "whole")
@@ -97,7 +97,7 @@ class TestMerge:
     def test_a_run_goes_on_with_it_and_does_nothing_again(
         self, photos: Path, shards: list[Path], tmp_path: Path
     ) -> None:
-        merge(shards, tmp_path / "out")
+        merge_runs(shards, tmp_path / "out")
         assert not any(outcome.fresh for outcome in done(tmp_path / "out", sources_in(photos)))
 
     def test_one_that_was_broken_off_is_gone_on_with(self, shards: list[Path], tmp_path: Path) -> None:
@@ -106,17 +106,17 @@ class TestMerge:
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            merge(shards, tmp_path / "out", track=broken)
+            merge_runs(shards, tmp_path / "out", track=broken)
         assert len(records_in(tmp_path / "out")) == 5
         first = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.png")}
-        assert merge(shards, tmp_path / "out").photos == 12
+        assert merge_runs(shards, tmp_path / "out").photos == 12
         assert len(first) == 5 and all(path.stat().st_mtime_ns == when for path, when in first.items())
         assert not (tmp_path / "out/.wsseg").exists()
 
     def test_more_runs_may_be_joined_later(self, shards: list[Path], tmp_path: Path) -> None:
-        merge(shards[:2], tmp_path / "out")
-        merge(shards[2:], tmp_path / "out")
-        merge(shards, tmp_path / "once")
+        merge_runs(shards[:2], tmp_path / "out")
+        merge_runs(shards[2:], tmp_path / "out")
+        merge_runs(shards, tmp_path / "once")
         for name in ("run.json", "run.jsonl"):
             assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "once" / name).read_bytes()
         assert files_in(tmp_path / "out") == files_in(tmp_path / "once")
@@ -126,7 +126,7 @@ class TestMerge:
         good = (photos / "0.png").read_bytes()
         (photos / "0.png").write_bytes(b"torn")
         done(tmp_path / "failed", sources_in(photos))
-        assert merge([tmp_path / "failed"], tmp_path / "out").failed == 1
+        assert merge_runs([tmp_path / "failed"], tmp_path / "out").failed == 1
         (photos / "0.png").write_bytes(good)
         done(tmp_path / "again", sources_in(photos)[:1])
         for record in (records := read_run(tmp_path / "failed").records):
@@ -134,7 +134,7 @@ class TestMerge:
         unread = json.dumps(json.loads(records[0].as_line()) | {"hash": ""}).encode() + b"\n"
         rest = b"".join(record.as_line() for record in records[1:])
         (tmp_path / "failed/run.jsonl").write_bytes(unread + rest)
-        merging = merge([tmp_path / "failed", tmp_path / "again"], tmp_path / "other")
+        merging = merge_runs([tmp_path / "failed", tmp_path / "again"], tmp_path / "other")
         assert (merging.photos, merging.failed) == (12, 0)
         assert "saliency/0.png" in files_in(tmp_path / "other")
 
@@ -142,16 +142,16 @@ class TestMerge:
         sources = sources_in(photos)[:1]
         done(tmp_path / "one", sources)
         done(tmp_path / "two", sources, pictures=("saliency", "strip"))
-        merge([tmp_path / "one"], tmp_path / "out")
-        merge([tmp_path / "two"], tmp_path / "out")
+        merge_runs([tmp_path / "one"], tmp_path / "out")
+        merge_runs([tmp_path / "two"], tmp_path / "out")
         assert list(files_in(tmp_path / "out")) == ["saliency/0.png", "strips/0.png"]
-        merge([tmp_path / "one"], tmp_path / "out")
+        merge_runs([tmp_path / "one"], tmp_path / "out")
         assert list(files_in(tmp_path / "out")) == ["saliency/0.png", "strips/0.png"]
 
     def test_a_photo_whose_picture_is_gone_is_left_out(self, photos: Path, shards: list[Path], tmp_path: Path) -> None:
         lost = next((shards[0] / "saliency").rglob("*.png"))
         lost.unlink()
-        merging = merge(shards, tmp_path / "out")
+        merging = merge_runs(shards, tmp_path / "out")
         assert (merging.photos, merging.lacking) == (11, 1)
         outcomes = done(tmp_path / "out", sources_in(photos))
         assert [outcome.record.name.rpartition("/")[2] for outcome in outcomes if outcome.fresh] == [lost.stem]
@@ -160,35 +160,35 @@ class TestMerge:
         for shard in shards:
             moved = (shard / "saliency").rename(tmp_path / f"{shard.name} elsewhere")
             (shard / "saliency").symlink_to(moved, target_is_directory=True)
-        merging = merge(shards, tmp_path / "out")
+        merging = merge_runs(shards, tmp_path / "out")
         assert (merging.photos, merging.lacking) == (12, 0)
         assert len(files_in(tmp_path / "out")) == 12
 
     def test_a_photo_in_doubt_is_left_out(self, photos: Path, shards: list[Path], tmp_path: Path) -> None:
         with opened(shards[0], MADE_BY) as journal:
             journal.mark_dirty(doubted := read_run(shards[0]).records[0])
-        merging = merge(shards, tmp_path / "out")
+        merging = merge_runs(shards, tmp_path / "out")
         assert (merging.photos, merging.lacking) == (11, 1)
         outcomes = done(tmp_path / "out", sources_in(photos))
         assert [outcome.record.name for outcome in outcomes if outcome.fresh] == [doubted.name]
 
     def test_one_in_doubt_is_taken_of_another_run(self, photos: Path, shards: list[Path], tmp_path: Path) -> None:
-        merge(shards, tmp_path / "out")
+        merge_runs(shards, tmp_path / "out")
         with opened(tmp_path / "out", MADE_BY) as journal:
             journal.mark_dirty(read_run(tmp_path / "out").records[0])
-        assert merge(shards, tmp_path / "out").lacking == 0
+        assert merge_runs(shards, tmp_path / "out").lacking == 0
         assert not any(outcome.fresh for outcome in done(tmp_path / "out", sources_in(photos)))
 
     def test_what_was_broken_off_is_told(self, shards: list[Path], tmp_path: Path) -> None:
         (shards[1] / "run.json").unlink()
-        assert merge(shards, tmp_path / "out").unfinished == (shards[1],)
+        assert merge_runs(shards, tmp_path / "out").unfinished == (shards[1],)
         (shards[1] / "run.json").write_text(json.dumps(MADE_BY | {"state": "interrupted"}))
-        assert merge(shards, tmp_path / "other").unfinished == (shards[1],)
+        assert merge_runs(shards, tmp_path / "other").unfinished == (shards[1],)
 
     def test_runs_that_all_were_killed_make_one_too(self, photos: Path, shards: list[Path], tmp_path: Path) -> None:
         for shard in shards:
             (shard / "run.json").unlink()
-        assert merge(shards, tmp_path / "out").photos == 12
+        assert merge_runs(shards, tmp_path / "out").photos == 12
         assert not any(outcome.fresh for outcome in done(tmp_path / "out", sources_in(photos)))
 
 
@@ -199,10 +199,10 @@ class TestRefused:
         done(tmp_path / "a", [first])
         done(tmp_path / "b", [second], other)
         with pytest.raises(ValueError, match=r"^runs must have the same settings, got recipe.smoothness 40.0 against"):
-            merge([tmp_path / "a", tmp_path / "b"], tmp_path / "out")
+            merge_runs([tmp_path / "a", tmp_path / "b"], tmp_path / "out")
         (tmp_path / "b/run.json").unlink()
         with pytest.raises(ValueError, match=f"got digest s1 against s2 in {tmp_path}/a and {tmp_path}/b; do one"):
-            merge([tmp_path / "a", tmp_path / "b"], tmp_path / "out")
+            merge_runs([tmp_path / "a", tmp_path / "b"], tmp_path / "out")
         assert not (tmp_path / "out").exists()
 
     def test_a_run_of_two_settings_is_none(self, photos: Path, tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ class TestRefused:
         done(tmp_path / "a", [first])
         done(tmp_path / "a", [second], MADE_BY | {"settings": "s2"})
         with pytest.raises(ValueError, match="got digest s2 against s1 in"):
-            merge([tmp_path / "a"], tmp_path / "out")
+            merge_runs([tmp_path / "a"], tmp_path / "out")
 
     @pytest.mark.parametrize("name", ["0", "A"])
     def test_different_photos_of_one_name_are_named(self, tmp_path: Path, name: str) -> None:
@@ -218,7 +218,7 @@ class TestRefused:
             write_picture(tmp_path / folder / f"{called}.png", np.full((4, 5, 3), level, np.uint8))
             done(tmp_path / f"run {folder}", sources_in(tmp_path / folder))
         with pytest.raises(ValueError, match="^runs must give photos different names, got") as caught:
-            merge([tmp_path / "run one", tmp_path / "run two"], tmp_path / "out")
+            merge_runs([tmp_path / "run one", tmp_path / "run two"], tmp_path / "out")
         for photo in (f"one/{name}.png", f"two/{name.lower()}.png"):
             assert str(tmp_path / photo) in str(caught.value)
         assert not (tmp_path / "out").exists()
@@ -227,18 +227,18 @@ class TestRefused:
         (tmp_path / "link").symlink_to(shards[0])
         for out in (shards[0], tmp_path / "link"):
             with pytest.raises(ValueError, match="^out must be none of the runs, got"):
-                merge(shards, out)
+                merge_runs(shards, out)
         with pytest.raises(FileExistsError, match="^out must be new, empty or of an earlier run"):
-            merge(shards, tmp_path / "photos")
+            merge_runs(shards, tmp_path / "photos")
         with pytest.raises(ValueError, match="^run must be a folder that wsseg segment wrote, got"):
-            merge([tmp_path / "photos"], tmp_path / "out")
+            merge_runs([tmp_path / "photos"], tmp_path / "out")
 
     def test_a_record_never_leads_out_of_its_run(self, shards: list[Path], tmp_path: Path) -> None:
         told = json.loads((shards[0] / "run.jsonl").read_bytes().splitlines()[0])
         told["outputs"] = {"saliency": "../photos/0.png"}
         (shards[0] / "run.jsonl").write_text(json.dumps(told) + "\n")
         with pytest.raises(ValueError, match="its files must lie below the run's folder"):
-            merge(shards, tmp_path / "out")
+            merge_runs(shards, tmp_path / "out")
         assert not (tmp_path / "out").exists()
 
 

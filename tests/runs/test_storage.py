@@ -30,7 +30,7 @@ from wsseg.graphcut.hints import Hints
 from wsseg.runs import journal
 from wsseg.runs.batch import Engine, run
 from wsseg.runs.journal import Journal, opened
-from wsseg.runs.merge import merge
+from wsseg.runs.merge import merge_runs
 from wsseg.runs.names import without_run_outputs
 from wsseg.runs.record import read_run
 from wsseg.runs.task import Outcome, Task, name_of
@@ -196,10 +196,10 @@ class TestRuns:
         sources = find_photos([photos])
         done(sources[:3], bucket / "one")
         done(sources[3:], tmp_path / "two")
-        assert merge([bucket / "one", tmp_path / "two"], bucket / "out").photos == 6
+        assert merge_runs([bucket / "one", tmp_path / "two"], bucket / "out").photos == 6
         assert not any(outcome.fresh for outcome in done(photos, bucket / "out"))
         with pytest.raises(ValueError, match="^out must be none of the runs"):
-            merge([bucket / "one"], bucket / "one/")
+            merge_runs([bucket / "one"], bucket / "one/")
 
 
 class TestKilled:
@@ -290,7 +290,7 @@ class TestPhotos:
 
     def test_they_arrive(self, photos: Path) -> None:
         sources = arriving(
-            lambda named: find_photos([photos], named=named, empty_ok=True), complain=pytest.fail, still=0.2
+            lambda named: find_photos([photos], named=named, empty_ok=True), notice=pytest.fail, still=0.2
         )
         assert len({name_of(next(filter(None, sources))) for _ in range(6)}) == 6
         (photos / "late.png").write_bytes(grey(1))

@@ -17,11 +17,10 @@ import torch
 from timm.models import PretrainedCfg
 from torch import nn
 
+from wsseg.recipe import EMBEDDED as EMBEDDED
+
 StateDict: TypeAlias = dict[str, object]
 """The tensors of a network by their names, as a file has them; a foreign file may hold other things too."""
-
-EMBEDDED: Final = "efficientnet_lite0"
-"""The classifier that needs no download."""
 
 
 class Wheel(NamedTuple):

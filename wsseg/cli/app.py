@@ -620,7 +620,7 @@ def merge(
     ],
 ) -> None:
     """Join runs, as of the shards of some photos, into one run that evaluate reads and segment goes on with."""
-    from wsseg.runs.merge import merge as merging_of
+    from wsseg.runs.merge import merge_runs as merging_of
 
     with _progress("merging") as track:
         merging = merging_of(runs, out, track=track)
@@ -784,19 +784,19 @@ def _run(job: Job, recipe: Recipe, ask: Ask) -> None:
 def _task(job: Job, recipe: Recipe, ask: Ask) -> "tuple[Task, dict[str, Any]]":
     """What is done with each photo, and all that decides what comes of it."""
     from wsseg.pictures.style import PLAIN
-    from wsseg.runs.names import check_labels, labels_of
+    from wsseg.runs.names import check_target_names, target_names_of
     from wsseg.runs.record import digest_of
     from wsseg.runs.task import Task
     from wsseg.segmenting.segmenter import check_apart
 
     segmenter = _segmenter(job.classifier, job.adapt, recipe, job.device)
     targets = segmenter.resolve(job.target or None, top=job.top)
-    labels = labels_of(segmenter.classifier.categories)
+    labels = target_names_of(segmenter.classifier.categories)
     settings = {**_made_by(segmenter, targets, job.top), **ask.settings}
     if ask.what == "labels":
         settings["labels"] = ["background", *(target.category for target in check_apart(targets))]
     else:
-        check_labels(targets or (), labels)
+        check_target_names(targets or (), labels)
     task = Task(
         see=ask.see(segmenter, targets),
         out=job.out,
@@ -841,7 +841,7 @@ def _arriving(job: Job) -> "Iterator[Source | None]":
 
     if not is_run(job.out):
         find({})  # Once the run is there, photos among its pictures could not be told from them.
-    return arriving(find, complain=_warn)
+    return arriving(find, notice=_warn)
 
 
 def _of_shard(job: Job, sources: "list[Source]") -> "list[Source]":

@@ -5,27 +5,35 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
+from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 
-def path_of(text: str) -> Path:
-    """The path that a user spelled: `s3://bucket/photos` is in an object store, by what fsspec knows of such.
+def path_of(given: str | PathLike[str]) -> Path:
+    """Return the path that a user gave: `s3://bucket/photos` is in an object store that fsspec knows.
 
-    Such a path is universal_pathlib's, which does here what a Path does; `is_local` tells them apart.
+    Such a path is universal_pathlib's and does here what a Path does; `is_local` tells them apart.
 
-    ValueError says what to install for one that nothing here can open.
+    Raises
+    ------
+    ValueError
+        If nothing here can open the path; the message says what to install.
     """
-    if "://" not in text:
-        return Path(text)
+    if not isinstance(given, str):
+        return Path(given) if isinstance(given, PathLike) else cast(Path, given)  # A path in a store is no PathLike.
+    if "://" not in given:
+        return Path(given)
     try:
         from upath import UPath
 
         # Other processes write beside this one, so a listing is old as soon as it is there.
-        path = UPath(text, use_listings_cache=False)
+        path = UPath(given, use_listings_cache=False)
         _ = path.fs  # Which is when the store's own library is asked for.
     except (ImportError, ValueError) as error:
-        raise ValueError(f"{text} must be a path that can be opened, got '{error}'; pip install 'wsseg[s3]'") from error
+        raise ValueError(
+            f"'{given}' must be a path that can be opened, got '{error}'; pip install 'wsseg[s3]'"
+        ) from error
     return cast(Path, path)
 
 
@@ -126,3 +134,10 @@ def _moved(path: Path, folder: Path) -> Iterator[BinaryIO]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_new_file(path: Path, *, force: bool) -> None:
+    """Raise FileExistsError if the path is a folder, or is a file and `force` is not set."""
+    if path.is_dir() or (path.exists() and not force):
+        remedy = "give the name of a file" if path.is_dir() else "choose another name or use force (--force)"
+        raise FileExistsError(f"out must be a new file, got '{path}'; {remedy}")

@@ -176,7 +176,7 @@ def opened(out: Path, made_by: Mapping[str, Any], *, force: bool = False) -> Ite
     and when another run is at work there; nothing is deleted but what runs left half written.
     """
     with answering(out):
-        _check_claimable(out, force=force)
+        check_claimable(out, force=force)
     with _alone(out):
         with answering(out):
             (out / RUN).unlink(missing_ok=True)
@@ -189,7 +189,7 @@ def opened(out: Path, made_by: Mapping[str, Any], *, force: bool = False) -> Ite
             journal.close(made_by, state)
 
 
-def _check_claimable(out: Path, *, force: bool) -> None:
+def check_claimable(out: Path, *, force: bool) -> None:
     if out.exists() and not out.is_dir():
         raise FileExistsError(f"out must be a folder, got the file {out}; name another")
     if not force and out.is_dir() and any(out.iterdir()) and not is_run(out):

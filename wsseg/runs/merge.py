@@ -31,7 +31,9 @@ class Merging:
     """The runs that did not end by themselves, which may lack photos."""
 
 
-def merge(runs: Sequence[Path], out: Path, *, track: Callable[[Sequence[_Entry]], Iterable[_Entry]] = iter) -> Merging:
+def merge_runs(
+    runs: Sequence[Path], out: Path, *, track: Callable[[Sequence[_Entry]], Iterable[_Entry]] = iter
+) -> Merging:
     """Joins the runs into one in `out`, which is new, empty or a run that is joined with them.
 
     Pictures are copied, each whole or not at all, and runs stay as they are; a merging that was broken off is gone on

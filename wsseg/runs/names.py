@@ -23,7 +23,7 @@ def shard_of(sources: Iterable[Source], index: int, count: int) -> list[Source]:
     return [source for source in sources if zlib.crc32(os.fsencode(name_of(source))) % count == index - 1]
 
 
-def labels_of(categories: Categories) -> Callable[[Target], str]:
+def target_names_of(categories: Categories) -> Callable[[Target], str]:
     """What files call a target: its category, with `_` for all but letters and digits.
 
     A class that files would call like another, in a file system without case, adds its index: `cardigan-474`.
@@ -31,22 +31,22 @@ def labels_of(categories: Categories) -> Callable[[Target], str]:
     plain = [_plain(name) for name in categories.names]
     uses = Counter(map(str.casefold, plain))
     alike = {index for index, name in enumerate(plain) if uses[name.casefold()] > 1}
-    return partial(_label, frozenset(alike))
+    return partial(_target_name, frozenset(alike))
 
 
-def _label(alike: Collection[int], target: Target) -> str:
+def _target_name(alike: Collection[int], target: Target) -> str:
     return "-".join([_plain(target.category), *(str(index) for index in target.indices if index in alike)])
 
 
-def check_labels(targets: Iterable[Target], labels: Callable[[Target], str]) -> None:
+def check_target_names(targets: Iterable[Target], name_of_target: Callable[[Target], str]) -> None:
     """ValueError names two targets whose pictures would have one name."""
     owners: dict[str, Target] = {}
     for target in targets:
-        owner = owners.setdefault(labels(target).casefold(), target)
+        owner = owners.setdefault(name_of_target(target).casefold(), target)
         if owner is not target:
             raise ValueError(
                 f"targets must have different names, got {owner.category!r} and {target.category!r} for files called "
-                f"{labels(target)}; leave out one"
+                f"{name_of_target(target)}; leave out one"
             )
 
 

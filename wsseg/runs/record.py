@@ -95,15 +95,16 @@ class Record:
     @property
     def files(self) -> list[str]:
         """All outputs, relative to the run's folder."""
-        return [file for outputs in self._all_outputs for file in outputs.values()]
+        return [file for outputs in self.outputs_by_target for file in outputs.values()]
 
     @property
     def pictures(self) -> frozenset[str]:
         """What outputs there are."""
-        return frozenset().union(*self._all_outputs)
+        return frozenset().union(*self.outputs_by_target)
 
     @property
-    def _all_outputs(self) -> list[Outputs]:
+    def outputs_by_target(self) -> list[Outputs]:
+        """Files of the photo as a whole, then those of each target."""
         return [self.outputs, *(one.outputs for one in self.findings)]
 
     def as_line(self) -> bytes:

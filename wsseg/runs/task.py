@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from wsseg.arrays import Box
 from wsseg.classifier.categories import Target
@@ -22,7 +22,9 @@ from wsseg.runs.attempt import attempt
 from wsseg.runs.record import WORKING, Finding, Record
 from wsseg.segmenting.outputs import PICTURES, encode, pictures_of, suffix_of
 from wsseg.segmenting.results import LabelMap, SaliencyResult
-from wsseg.segmenting.segmenter import Segmenter
+
+if TYPE_CHECKING:
+    from wsseg.segmenting.segmenter import Segmenter
 
 Results: TypeAlias = Sequence[SaliencyResult | LabelMap]
 
@@ -201,7 +203,7 @@ def _sha256(data: bytes) -> str:
 
 
 def see_saliency(
-    photo: Photo, hints: Hints | None, *, segmenter: Segmenter, targets: Sequence[Target] | None, top: int | None
+    photo: Photo, hints: Hints | None, *, segmenter: "Segmenter", targets: Sequence[Target] | None, top: int | None
 ) -> Results:
     """Where the classifier looks for each target."""
     return segmenter.saliency_each(photo, targets, top=top)
@@ -211,7 +213,7 @@ def see_masks(
     photo: Photo,
     hints: Hints | None,
     *,
-    segmenter: Segmenter,
+    segmenter: "Segmenter",
     targets: Sequence[Target] | None,
     top: int | None,
     box: Box | None = None,
@@ -223,7 +225,7 @@ def see_masks(
 
 
 def see_labels(
-    photo: Photo, hints: Hints | None, *, segmenter: Segmenter, targets: Sequence[Target], instances: bool
+    photo: Photo, hints: Hints | None, *, segmenter: "Segmenter", targets: Sequence[Target], instances: bool
 ) -> Results:
     """One map of all the targets."""
     return (segmenter.segment_categories(photo, targets, instances=instances),)

@@ -17,15 +17,15 @@ STILL: Final = 2.0
 def arriving(
     find: Callable[[Mapping[str, str]], Iterable[Source]],
     *,
-    complain: Callable[[str], None],
+    notice: Callable[[str], None],
     still: float = STILL,
 ) -> Iterator[Source | None]:
     """Each photo as it arrives or changes, once it has stood still for so many seconds, and None in between; for ever.
 
     `find` tells the photos that there are, given the names that some have already, by their paths; of what it raises
-    once there were some, as where names clash or a folder is away, `complain` is told once, until that is over.
+    once there were some, as where names clash or a folder is away, `notice` is told once, until that is over.
     """
-    find = _patient(find, complain)
+    find = _patient(find, notice)
     names: dict[str, str] = {}
     seen: dict[Path, tuple[object, float]] = {}
     done: dict[Path, object] = {}
@@ -46,7 +46,7 @@ def arriving(
 
 
 def _patient(
-    find: Callable[[Mapping[str, str]], Iterable[Source]], complain: Callable[[str], None]
+    find: Callable[[Mapping[str, str]], Iterable[Source]], notice: Callable[[str], None]
 ) -> Callable[[Mapping[str, str]], Iterable[Source]]:
     """`find`, which finds nothing while it fails, unless it never did otherwise."""
     said: list[str | None] = []
@@ -60,7 +60,7 @@ def _patient(
                 raise
             trouble = str(error)
         if trouble and trouble != said[-1]:
-            complain(f"{trouble}; until then no photos are taken")
+            notice(f"{trouble}; until then no photos are taken")
         said[:] = [trouble]
         return sources
 

@@ -1,0 +1,280 @@
+"""A folder of photos, segmented in one call; a bad photo never stops the rest."""
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from wsseg.arrays import Box
+from wsseg.classifier.categories import Target
+from wsseg.classifier.head import Head, read_head
+from wsseg.files.names import Source
+from wsseg.files.store import path_of
+from wsseg.pictures.style import PLAIN, Style
+from wsseg.recipe import EMBEDDED, MAX_PIXELS, Recipe, recipe_named
+from wsseg.runs.batch import Engine, run
+from wsseg.runs.journal import check_claimable, opened
+from wsseg.runs.load import library_versions, recipe_for_head, segmenter_of, settings_of, task_of
+from wsseg.runs.photos import Notice, arriving_photos, hint_files, photos_of, photos_of_shard
+from wsseg.runs.record import digest_of
+from wsseg.runs.request import EngineName, Request, box_of
+from wsseg.runs.result import FolderRun, PhotoDone
+
+if TYPE_CHECKING:
+    from wsseg.classifier.classifier import Classifier
+
+Sources: TypeAlias = str | PathLike[str] | Sequence[str | PathLike[str]]
+
+
+def segment_folder(
+    sources: Sources,
+    out: str | PathLike[str],
+    *,
+    classifier: "Classifier | str | Path" = EMBEDDED,
+    recipe: Recipe | str | Path = "default",
+    head: Head | str | PathLike[str] | None = None,
+    targets: Sequence[int | str | Target] | None = None,
+    top: int | None = None,
+    together: bool = False,
+    box: Box | Sequence[int] | None = None,
+    hints: str | PathLike[str] | None = None,
+    pictures: Sequence[str] | None = None,
+    style: Style | None = None,
+    device: str = "cpu",
+    workers: int | None = 1,
+    engine: EngineName = "local",
+    shard: tuple[int, int] | None = None,
+    watch: bool = False,
+    force: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    progress: Callable[[PhotoDone], None] | None = None,
+    notice: Notice | None = None,
+) -> FolderRun:
+    """Write a mask of what each photo shows below `out`, and other pictures beside it.
+
+    A run that was interrupted resumes: photos whose result is complete and made with the same settings are kept.
+
+    Parameters
+    ----------
+    sources
+        Photos, folders, patterns and lists, as in `find_photos`; `s3://...` too.
+    out
+        Folder of the run: new, empty, or of an earlier run.
+    classifier
+        A Classifier, or a name or file that `load_classifier` takes.
+    recipe
+        A Recipe, or the name or `.toml` file of one.
+    head
+        A head that was learned on the classifier (`wsseg.adapt`), or its file. If the recipe gives the head no share,
+        the share of the recipe `adapted` is used.
+    targets
+        Class indices, wnids or names; each photo gets a picture of each. By default the classifier chooses one.
+    top
+        Number of likeliest classes of each photo to make a picture of each for, in place of `targets`.
+    together
+        Whether all targets go into one map, in which a pixel belongs to one of them or to none.
+    box
+        Box around the object of the one photo, (x0, y0, x1, y1) in pixels of the upright photo; x1 and y1 are
+        exclusive.
+    hints
+        Folder of PNGs named like the photos: 0 background, 128 unknown, 255 object.
+    pictures
+        Some of mask, cutout, overlay, seeds, saliency and strip; with `together` of labels, instances and overlay. By
+        default the first of them.
+    style
+        How cut-outs and other pictures are drawn.
+    device
+        Where the network runs: cpu, cuda, cuda:1 or mps. A Classifier stays on its own device.
+    workers
+        Number of processes; masks do not depend on it. `None` takes one for each core if there are photos enough.
+    engine
+        `local` for this machine, or `ray` for a Ray cluster.
+    shard
+        (i, n) takes only the i-th of n shards of the photos, counted from 1; see `merge_runs`.
+    watch
+        Whether to watch the folders and process new photos, until an exception such as KeyboardInterrupt ends it.
+    force
+        Redo everything, even in a folder that wsseg did not create.
+    max_pixels
+        Photos of more pixels fail.
+    progress
+        Called in this process after each photo is recorded.
+    notice
+        Called with sentences that are not failures, such as that files were skipped. By default they are warnings.
+
+    Returns
+    -------
+    FolderRun
+        Counts, records, failures and the paths of the pictures. A photo that fails is listed there and raises nothing.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is wrong. All that needs no network is checked first, in less than a second.
+    FileExistsError
+        If `out` holds files of another origin and `force` is not set, or if another run is at work there.
+    OSError
+        If something else than a photo cannot be read or written, such as when a disk is full.
+    ChildProcessError
+        If workers cannot start.
+    """
+    if pictures is None:
+        pictures = ("labels",) if together else ("mask",)
+    recipe, head = _recipe_and_head(recipe, head, notice or _warn)
+    return _run(
+        Request(
+            kind="labels" if together else "masks",
+            sources=_as_list(sources),
+            out=path_of(out),
+            classifier=classifier,
+            recipe=recipe,
+            head=head,
+            targets=targets,
+            top=top,
+            pictures=tuple(dict.fromkeys(pictures)),
+            style=style or PLAIN,
+            box=box_of(box),
+            hints=None if hints is None else path_of(hints),
+            device=device,
+            workers=workers,
+            engine=engine,
+            shard=shard,
+            watch=watch,
+            force=force,
+            max_pixels=max_pixels,
+            progress=progress,
+            notice=notice or _warn,
+        )
+    )
+
+
+def saliency_folder(
+    sources: Sources,
+    out: str | PathLike[str],
+    *,
+    classifier: "Classifier | str | Path" = EMBEDDED,
+    recipe: Recipe | str | Path = "default",
+    head: Head | str | PathLike[str] | None = None,
+    targets: Sequence[int | str | Target] | None = None,
+    top: int | None = None,
+    device: str = "cpu",
+    workers: int | None = 1,
+    engine: EngineName = "local",
+    shard: tuple[int, int] | None = None,
+    watch: bool = False,
+    force: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    progress: Callable[[PhotoDone], None] | None = None,
+    notice: Notice | None = None,
+) -> FolderRun:
+    """Write a heatmap of where the classifier looks in each photo below `out`, and photo and heatmap side by side.
+
+    Parameters
+    ----------
+    sources, out, classifier, recipe, head, targets, top
+        As in `segment_folder`.
+    device, workers, engine, shard, watch, force, max_pixels, progress, notice
+        As in `segment_folder`.
+
+    Returns
+    -------
+    FolderRun
+        As of `segment_folder`, with the pictures `saliency` and `strip`.
+
+    Raises
+    ------
+    ValueError, TypeError, FileExistsError, OSError, ChildProcessError
+        As in `segment_folder`.
+    """
+    recipe, head = _recipe_and_head(recipe, head, notice or _warn)
+    return _run(
+        Request(
+            kind="saliency",
+            sources=_as_list(sources),
+            out=path_of(out),
+            classifier=classifier,
+            recipe=recipe,
+            head=head,
+            targets=targets,
+            top=top,
+            pictures=("saliency", "strip"),
+            device=device,
+            workers=workers,
+            engine=engine,
+            shard=shard,
+            watch=watch,
+            force=force,
+            max_pixels=max_pixels,
+            progress=progress,
+            notice=notice or _warn,
+        )
+    )
+
+
+def _run(request: Request) -> FolderRun:
+    """Do the photos of the request, after all checks that need no network."""
+    sources, total, hints, engine = _photos(request)
+    check_claimable(request.out, force=request.force)
+    segmenter = segmenter_of(request)
+    targets = segmenter.resolve(request.targets, top=request.top)
+    settings = settings_of(request, segmenter, targets)
+    task = task_of(request, segmenter, targets, digest_of(settings))
+    hints_folder = str(request.hints) if request.hints else None
+    made_by = {**settings, "hints": hints_folder, "settings": task.settings, "versions": library_versions()}
+    done, kept, failures, names = 0, 0, dict[str, str](), set[str]()
+    with (
+        opened(request.out, made_by, force=request.force) as journal,
+        closing(run(task, sources, journal, engine, hints=hints, again=request.force)) as outcomes,
+    ):
+        for record, fresh in outcomes:
+            names.add(record.name)
+            if record.error:
+                failures[record.input] = record.error
+            else:
+                done, kept = done + 1, kept + (not fresh)
+            if request.progress:
+                request.progress(PhotoDone(record, fresh, done, len(failures), total))
+    return FolderRun(
+        out=request.out, pictures=request.pictures, done=done, kept=kept, failures=failures, names=frozenset(names)
+    )
+
+
+def _photos(request: Request) -> tuple[Iterable[Source | None], int | None, Mapping[Path, Path], Engine]:
+    """Return the photos, their number if it is known, their files of hints, and the engine for so many."""
+    given, out, notice = request.sources, request.out, request.notice
+    if request.watch:
+        return arriving_photos(given, out, notice, request.shard), None, {}, request.engine_for(None)
+    every = photos_of(given, out, notice)
+    hints = hint_files(every, request.hints) if request.hints else {}
+    if request.hints:
+        notice(f"{len(hints)} of {len(every)} photos have hints")
+    found = photos_of_shard(every, request.shard)
+    if request.box is not None and len(found) > 1:
+        raise ValueError(f"box must be of one photo, got {len(found)}; put hints into a folder (--hints)")
+    return found, len(found), hints, request.engine_for(len(found))
+
+
+def _recipe_and_head(
+    recipe: Recipe | str | Path, head: Head | str | PathLike[str] | None, notice: Notice
+) -> tuple[Recipe, Head | None]:
+    recipe = recipe if isinstance(recipe, Recipe) else recipe_named(recipe)
+    if head is None:
+        return recipe, None
+    if not recipe.objectness:
+        recipe = recipe_for_head(recipe)
+        notice(f"the head's share is {recipe.objectness}; see objectness (--objectness), and the recipe adapted")
+    return recipe, head if isinstance(head, Head) else read_head(head)
+
+
+def _as_list(sources: Sources) -> Sequence[str | PathLike[str]]:
+    if isinstance(sources, str | PathLike) or not isinstance(sources, Sequence):
+        return [sources]
+    if not sources:
+        raise ValueError("sources must name one or more, got none; give photos or folders")
+    return sources
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, stacklevel=2)

@@ -1,0 +1,103 @@
+"""The network of a run, loaded once everything else is checked, and the settings that it decides."""
+
+import platform
+import signal
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final
+
+from wsseg import __version__
+from wsseg.classifier.categories import Target
+from wsseg.engines.stream import deferred
+from wsseg.recipe import RECIPES, Recipe
+from wsseg.runs.names import check_target_names, target_names_of
+from wsseg.runs.request import Request
+from wsseg.runs.task import See, Task, see_labels, see_masks, see_saliency
+
+if TYPE_CHECKING:
+    from wsseg.segmenting.segmenter import Segmenter
+
+_LIBRARIES: Final = ("torch", "timm", "numpy", "opencv-python-headless", "PyMaxflow", "scikit-image", "pillow")
+"""The libraries that decide a mask."""
+
+
+def segmenter_of(request: Request) -> "Segmenter":
+    """Return the segmenter of the request; errors as `load_classifier` and `Classifier.with_head`."""
+    # torch aborts the program if an interrupt breaks off its import.
+    with deferred(signal.SIGINT, signal.SIGTERM):
+        import_module("wsseg.segmenting.segmenter")
+    from wsseg.classifier.classifier import Classifier
+    from wsseg.classifier.load import load_classifier
+    from wsseg.segmenting.segmenter import Segmenter
+
+    source = request.classifier
+    classifier = source if isinstance(source, Classifier) else load_classifier(source, device=request.device)
+    return Segmenter(classifier.with_head(request.head) if request.head else classifier, request.recipe)
+
+
+def recipe_for_head(recipe: Recipe) -> Recipe:
+    """Return the recipe, with the `objectness` of `adapted` if its own is 0."""
+    return replace(recipe, objectness=recipe.objectness or RECIPES["adapted"].objectness)
+
+
+def settings_of(request: Request, segmenter: "Segmenter", targets: Sequence[Target] | None) -> dict[str, Any]:
+    """Return all that decides a photo's pictures, beside the photo and its hints."""
+    classifier = segmenter.classifier
+    labels = (
+        {"labels": ["background", *(target.category for target in targets or ())]} if request.kind == "labels" else {}
+    )
+    has_head = segmenter.recipe.objectness and targets is None and request.top is None
+    return {
+        "wsseg": __version__,
+        "targets": [target.category for target in targets or ()],
+        "top": request.top,
+        "classifier": {"name": classifier.name, "sha256": classifier.digest},
+        "head": {"sha256": classifier.head.digest} if classifier.head and has_head else None,
+        "recipe": segmenter.recipe.as_dict(),
+        **request.settings,
+        **labels,
+    }
+
+
+def task_of(request: Request, segmenter: "Segmenter", targets: Sequence[Target] | None, digest: str) -> Task:
+    """Return what the run does with each photo.
+
+    Raises
+    ------
+    ValueError
+        If two targets have a class in common in one map, or would have pictures of one name.
+    """
+    name_of_target = target_names_of(segmenter.classifier.categories)
+    if request.kind == "labels":
+        from wsseg.segmenting.segmenter import check_apart
+
+        check_apart(targets)
+    else:
+        check_target_names(targets or (), name_of_target)
+    several = request.kind != "labels" and (request.top or len(targets or ()) > 1)
+    return Task(
+        see=_see(request, segmenter, targets),
+        out=request.out,
+        pictures=request.pictures,
+        settings=digest,
+        style=request.drawn_in,
+        labels=name_of_target if several else None,
+        max_pixels=request.max_pixels,
+    )
+
+
+def _see(request: Request, segmenter: "Segmenter", targets: Sequence[Target] | None) -> See:
+    if request.kind == "saliency":
+        return partial(see_saliency, segmenter=segmenter, targets=targets, top=request.top)
+    if request.kind == "masks":
+        return partial(see_masks, segmenter=segmenter, targets=targets, top=request.top, box=request.box)
+    instances = "instances" in request.pictures
+    return partial(see_labels, segmenter=segmenter, targets=targets or (), instances=instances)
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that decide a mask."""
+    return {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}}

@@ -1,0 +1,76 @@
+"""The photos of a run: those in folders now or those that arrive, one shard of them, and their hints."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TypeAlias
+
+from wsseg.files.find import find_photos, unsupported_photos
+from wsseg.files.names import Source
+from wsseg.files.store import is_folder, path_of
+from wsseg.runs.names import shard_of, without_run_outputs
+from wsseg.runs.record import is_run, read_run
+from wsseg.runs.watch import arriving
+
+Given: TypeAlias = Sequence[str | PathLike[str]]
+"""Photos, folders, patterns and lists, as a user gives them."""
+
+Notice: TypeAlias = Callable[[str], None]
+"""Gets sentences that are not failures."""
+
+
+def photos_of(given: Given, out: Path, notice: Notice) -> list[Source]:
+    """Return all photos, each with the output name that an earlier run gave it."""
+    sources = without_run_outputs(find_photos(given, named=_earlier_names(out)), out)
+    if not sources:
+        raise ValueError(f"sources must hold photos, got only pictures of runs such as '{out}'; give other folders")
+    if others := unsupported_photos([path_of(each) for each in given]):
+        got = f"{len(others)} files such as '{others[0].name}'"
+        notice(f"skipped {got}, whose format wsseg cannot read: convert them to PNG or JPEG")
+    return sources
+
+
+def arriving_photos(given: Given, out: Path, notice: Notice, shard: tuple[int, int] | None) -> Iterator[Source | None]:
+    """Yield photos forever as they arrive in the folders, and `None` when no photo is available yet."""
+    if strange := [path for path in map(path_of, given) if not is_folder(path)]:
+        raise ValueError(f"sources must be folders when they are watched, got '{strange[0]}'; give the photo's folder")
+    names = _earlier_names(out)
+
+    def find(given_names: Mapping[str, str]) -> list[Source]:
+        found = find_photos(given, named={**names, **given_names}, empty_ok=True)
+        return photos_of_shard(without_run_outputs(found, out), shard)
+
+    if not is_run(out):
+        find({})  # Once the run exists, photos among its pictures could not be distinguished from them.
+    return arriving(find, notice=notice)
+
+
+def photos_of_shard(sources: Iterable[Source], shard: tuple[int, int] | None) -> list[Source]:
+    """Return the photos of one shard, or all of them if there is none."""
+    return list(sources) if shard is None else shard_of(sources, *shard)
+
+
+def hint_files(sources: Sequence[Source], folder: Path) -> dict[Path, Path]:
+    """Return the file of hints for each photo that has one.
+
+    Raises
+    ------
+    ValueError
+        If the folder is missing, has no hints for these photos, or has a PNG that fits no photo.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"hints must be a folder, got '{folder}'; give the folder that holds the PNGs")
+    files = {source.path: folder / source.name for source in sources}
+    found = {photo: file for photo, file in files.items() if file.is_file()}
+    stray = sorted({path for path in folder.rglob("*") if path.suffix.lower() == ".png"} - set(found.values()))
+    if stray or not found:
+        got = f"'{stray[0]}', which fits no photo" if stray else "none"
+        raise ValueError(
+            f"hints must hold PNGs named like the photos, got {got}; name one '{folder / sources[0].name}' for example"
+        )
+    return found
+
+
+def _earlier_names(out: Path) -> dict[str, str]:
+    """Return the output name that an earlier run gave each photo, by the photo's path."""
+    return {record.place: record.name for record in read_run(out).records} if is_run(out) else {}

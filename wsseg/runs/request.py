@@ -1,0 +1,163 @@
+"""What is asked of a run, checked before a network is loaded."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from wsseg.arrays import Box
+from wsseg.classifier.categories import Target
+from wsseg.classifier.head import Head
+from wsseg.engines.stream import here, workers_for
+from wsseg.pictures.style import PLAIN, Style
+from wsseg.recipe import Recipe
+from wsseg.runs.batch import Engine
+from wsseg.runs.photos import Notice
+from wsseg.runs.result import PhotoDone
+from wsseg.segmenting.results import LabelMap, Segmentation, check_style, pictures_of
+
+if TYPE_CHECKING:
+    from wsseg.classifier.classifier import Classifier
+
+Kind: TypeAlias = Literal["saliency", "masks", "labels"]
+"""What a run makes of each photo."""
+
+EngineName: TypeAlias = Literal["local", "ray"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Request:
+    """All that `segment_folder` and `saliency_folder` are asked for; ValueError and TypeError name what is wrong."""
+
+    kind: Kind
+    sources: Sequence[str | PathLike[str]]
+    out: Path
+    classifier: "Classifier | str | Path"
+    recipe: Recipe
+    head: Head | None
+    targets: Sequence[int | str | Target] | None
+    top: int | None
+    pictures: tuple[str, ...]
+    style: Style | None = None
+    """None for saliency, whose pictures have one style."""
+    box: Box | None = None
+    hints: Path | None = None
+    device: str
+    workers: int | None
+    """None for as many as are worth it."""
+    engine: EngineName
+    shard: tuple[int, int] | None
+    watch: bool
+    force: bool
+    max_pixels: int
+    progress: Callable[[PhotoDone], None] | None
+    notice: Notice
+
+    def __post_init__(self) -> None:
+        if self.kind != "saliency":
+            _check_pictures(self)
+        _check_targets(self)
+        _check_hints(self)
+        _check_engine(self)
+        if self.shard is not None:
+            check_shard(self.shard)
+        if self.max_pixels < 1:
+            raise ValueError(f"max_pixels must be at least 1, got {self.max_pixels}; leave it out for the default")
+
+    @property
+    def drawn_in(self) -> Style:
+        """The style of the pictures."""
+        return self.style or PLAIN
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The part of the request, beside targets and classifier, that decides a photo's pictures."""
+        return {
+            "what": self.kind,
+            # With instances, a target keeps more than its largest component.
+            "instances": self.kind == "labels" and "instances" in self.pictures,
+            "box": ",".join(map(str, self.box)) if self.box else None,
+            "style": asdict(self.style) if self.style else None,
+        }
+
+    def engine_for(self, photos: int | None) -> Engine:
+        """Return the engine for so many photos; None is for photos without end."""
+        if self.engine == "ray":
+            from wsseg.engines.cluster import on_ray
+
+            return partial(on_ray, workers=self.workers)
+        workers = self.workers or workers_for(photos)
+        if workers == 1:
+            return here
+        from wsseg.engines.processes import in_processes
+
+        return partial(in_processes, workers=workers)
+
+
+def box_of(box: Box | Sequence[int] | None) -> Box | None:
+    """Return the box that four whole numbers stand for."""
+    if box is None:
+        return None
+    if isinstance(box, str) or len(box) != 4 or not all(isinstance(each, int) for each in box):
+        raise ValueError(f"box must be four whole numbers x0, y0, x1, y1, got {box!r}; give all four in pixels")
+    return Box(*box)
+
+
+def check_shard(shard: tuple[int, int]) -> None:
+    """Raise ValueError unless the shard is (index, count) with 1 <= index <= count."""
+    if len(shard) != 2 or not 1 <= shard[0] <= shard[1]:
+        got = "/".join(map(str, shard))
+        raise ValueError(f"shard must be I/N with I from 1 to N, got {got}; 3/16 is the third of sixteen")
+
+
+def _check_pictures(request: Request) -> None:
+    possible = pictures_of(LabelMap if request.kind == "labels" else Segmentation)
+    if strange := [picture for picture in request.pictures if picture not in possible]:
+        raise ValueError(
+            f"pictures must be some of {', '.join(possible)}, got {strange[0]!r}; leave out or replace that one"
+        )
+    if not request.pictures:
+        raise ValueError(f"pictures must name one or more, got none; leave them out for {possible[0]}")
+    check_style(request.drawn_in, request.pictures)
+
+
+def _check_targets(request: Request) -> None:
+    targets, top = request.targets, request.top
+    if targets is not None and (isinstance(targets, str) or not isinstance(targets, Sequence)):
+        raise TypeError(f"targets must be a list, got {targets!r}; put a single target into one")
+    if targets is not None and not targets:
+        raise ValueError("targets must name one or more, got none; leave them out for the classifier's own choice")
+    if top is not None and targets is not None:
+        raise ValueError(f"top must be left out where targets are given, got {top}; choose one of the two")
+    if top is not None and top < 1:
+        raise ValueError(f"top must be at least 1, got {top}; it is the number of classes")
+    hinted = request.box is not None or request.hints is not None
+    if request.kind == "labels" and (hinted or not targets):
+        got = "hints" if hinted else "no target"
+        raise ValueError(
+            f"together must have targets and no hints, got {got}; give the targets to tell apart (--target)"
+        )
+    if hinted and (top or len(targets or ()) > 1):
+        raise ValueError("hints must be of one target, got several; leave out top and all but one target")
+
+
+def _check_hints(request: Request) -> None:
+    if request.box is not None and request.hints is not None:
+        raise ValueError(f"box must be the only hint, got '{request.hints}' too; draw the box into its seeds")
+    if request.watch and request.hints is not None:
+        raise ValueError("hints must be of photos that exist already, got watch (--watch); leave out one of the two")
+    if request.watch and request.box is not None:
+        raise ValueError("box must be of one photo, got photos that are yet to come; leave out one of the two")
+
+
+def _check_engine(request: Request) -> None:
+    workers = request.workers
+    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
+        raise ValueError(f"workers must be a number from 1, or None (auto), got {workers!r}; use 1 for one process")
+    if request.engine not in ("local", "ray"):
+        raise ValueError(f"engine must be local or ray, got {request.engine!r}; choose one of the two")
+    if request.engine == "ray" and (request.watch or request.device != "cpu"):
+        got = "watch (--watch)" if request.watch else f"device {request.device}"
+        raise ValueError(f"engine must be local for that, got ray with {got}; leave out one of the two")
