@@ -27,7 +27,7 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
     "saliency": (2, {"torch"}),
     "pictures": (2, {"PIL"}),
     "segmenting": (3, set()),
-    "runs": (4, {"filelock", "rich"}),
+    "runs": (4, {"filelock", "msgspec", "rich"}),
     "evaluation": (5, {"jinja2"}),
     "export": (5, set()),
     "learning": (6, set()),

@@ -1,10 +1,8 @@
 """A folder of bad and odd files: each ends as a right mask or as a named error, and the good ones are done."""
 
 import io
-import json
 import os
 import struct
-import sys
 import zlib
 from collections.abc import Callable
 from importlib import resources
@@ -16,11 +14,12 @@ import pytest
 from PIL import Image as pillow
 from PIL import ImageOps
 
-from wsseg.cli.app import main
+from wsseg import FolderRun, Recipe, Record, segment_folder
 
 pytestmark = pytest.mark.slow
 
-QUICK = ("--samples", "1", "--no-mirror", "--exact-side", "64", "--max-pixels", "100000")
+QUICK = Recipe(samples=1, mirror=False, exact_side=64)
+MAX_PIXELS = 100_000
 WIDTH, HEIGHT = 75, 50
 SIZE = (WIDTH, HEIGHT)
 
@@ -151,8 +150,8 @@ KINDS = [
     Kind("same.bmp", as_format("BMP"), SIZE),
 ]
 
-PASSED_OVER = ("outside.jpg", "camera.heic", "camera.NEF", "logo.svg", ".hidden.jpg", "notes.txt", "paper.pdf")
-"""What is no photo to be done: a link out of the folder, formats that nothing here reads, and what is none."""
+SKIPPED = ("outside.jpg", "camera.heic", "camera.NEF", "logo.svg", ".hidden.jpg", "notes.txt", "paper.pdf")
+"""Not photos of the folder: a link out of it, formats that nothing here reads, and other files."""
 
 
 @pytest.fixture(scope="module")
@@ -164,86 +163,76 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for kind in KINDS:
         kind.put(inside / kind.name)
     (inside / "outside.jpg").symlink_to(folder / "elsewhere.jpg")
-    for name in PASSED_OVER[1:]:
+    for name in SKIPPED[1:]:
         (inside / name).write_bytes(b"x")
     return inside
 
 
 @pytest.fixture(scope="module")
-def ended(corpus: Path) -> tuple[int, str]:
-    return of_run(corpus, out=corpus.parent / "out")
+def ended(corpus: Path) -> tuple[FolderRun, list[str]]:
+    return run_over(corpus, out=corpus.parent / "out")
 
 
-def of_run(*paths: Path, out: Path) -> tuple[int, str]:
-    """The exit code of a run of these, and what was said on stderr."""
-    told = io.StringIO()
-    words = ["wsseg", "segment", *map(str, paths), "-o", str(out), "--workers", "1", *QUICK]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", words)
-        patch.setattr(sys, "stderr", told)
-        patch.setattr(sys, "stdout", io.StringIO())
-        with pytest.raises(SystemExit) as left:
-            main()
-    return int(left.value.code or 0), told.getvalue()
+def run_over(*paths: Path, out: Path) -> tuple[FolderRun, list[str]]:
+    """The run over these photos, and its notices."""
+    notices: list[str] = []
+    return segment_folder(paths, out, recipe=QUICK, max_pixels=MAX_PIXELS, notice=notices.append), notices
 
 
 @pytest.fixture(scope="module")
-def records(corpus: Path, ended: tuple[int, str]) -> dict[str, dict[str, object]]:
-    """What the run wrote down, by file."""
-    lines = (corpus.parent / "out/run.jsonl").read_text().splitlines()
-    found = {Path(record["input"]).relative_to(corpus).as_posix(): record for record in map(json.loads, lines)}
-    assert len(found) == len(lines)
+def records(corpus: Path, ended: tuple[FolderRun, list[str]]) -> dict[str, Record]:
+    """The records of the run, by file."""
+    found = {Path(record.input).relative_to(corpus).as_posix(): record for record in ended[0].records}
+    assert len(found) == ended[0].photos
     return found
 
 
-def test_the_run_ends_and_says_that_some_failed(ended: tuple[int, str]) -> None:
+def test_the_run_counts_its_failures(ended: tuple[FolderRun, list[str]]) -> None:
     failed = sum(bool(kind.error) for kind in KINDS)
-    assert ended[0] == 1
-    assert f"{len(KINDS) - failed} of {len(KINDS)} photos done: " in ended[1]
+    assert (ended[0].photos, ended[0].done, ended[0].failed) == (len(KINDS), len(KINDS) - failed, failed)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: ascii(kind.name)[1:20])
-def test_it_ends_as_a_right_mask_or_a_named_error(
-    kind: Kind, corpus: Path, ended: tuple[int, str], records: dict[str, dict[str, object]]
+def test_each_file_ends_as_a_right_mask_or_a_named_error(
+    kind: Kind, corpus: Path, ended: tuple[FolderRun, list[str]], records: dict[str, Record]
 ) -> None:
     record = records[kind.name]
+    assert not record.traceback
     if kind.error:
-        assert kind.error in str(record["error"])
-        (line,) = [line for line in ended[1].splitlines() if line.startswith(f"{corpus / kind.name} must ")]
-        assert kind.error in line and "; " in line
-        assert record["outputs"] == {}
+        path = str(corpus / kind.name)
+        assert kind.error in record.error and "; " in record.error and path in record.error
+        assert ended[0].failures[path] == record.error
+        assert record.files == []
     else:
-        assert record["error"] == ""
-        (file,) = record["outputs"].values()  # type: ignore[attr-defined]  # It is a dict.
+        assert record.error == ""
+        (file,) = record.files
         with pillow.open(corpus.parent / "out" / file) as mask:
             assert (mask.size, mask.mode) == (kind.size, "L")
             assert set(np.unique(np.array(mask))) <= {0, 255}
 
 
-def test_what_is_no_photo_is_passed_over(
-    corpus: Path, ended: tuple[int, str], records: dict[str, dict[str, object]]
-) -> None:
+def test_other_files_are_skipped(corpus: Path, ended: tuple[FolderRun, list[str]], records: dict[str, Record]) -> None:
     assert set(records) == {kind.name for kind in KINDS}
     assert not (corpus.parent / "owned").exists() and not Path("owned").exists()
-    assert "3 files passed over, as camera.NEF, whose format cannot be read: convert them to PNG or JPEG" in ended[1]
+    (notice,) = ended[1]
+    assert "3 files such as 'camera.NEF', whose format wsseg cannot read: convert them to PNG or JPEG" in notice
 
 
-def test_what_is_done_is_not_done_again(corpus: Path, records: dict[str, dict[str, object]]) -> None:
-    masks = {file for kind in KINDS if not kind.error for file in records[kind.name]["outputs"].values()}  # type: ignore[attr-defined]
-    out = corpus.parent / "out"
-    assert {path.relative_to(out).as_posix() for path in (out / "masks").rglob("*") if path.is_file()} == masks
+def test_the_masks_are_those_of_the_records(corpus: Path, ended: tuple[FolderRun, list[str]]) -> None:
+    masks = {path for path in (corpus.parent / "out/masks").rglob("*") if path.is_file()}
+    assert set(ended[0].masks) == masks
     assert len(masks) == sum(not kind.error for kind in KINDS)
 
 
-def test_what_is_passed_over_in_a_folder_fails_by_name(corpus: Path, tmp_path: Path) -> None:
+def test_files_skipped_in_a_folder_fail_by_name(corpus: Path, tmp_path: Path) -> None:
     """Also a camera's own format that is a TIFF as well, of its preview alone, and by a list."""
     (tmp_path / "camera.nef").write_bytes(data("TIFF"))
     (tmp_path / "list.txt").write_text(f"camera.nef\n{corpus / 'good.jpg'}\n{corpus / 'cut.jpg'}\n")
-    code, told = of_run(corpus / "camera.heic", tmp_path / "list.txt", out=tmp_path / "out")
-    assert code == 1 and "1 of 4 photos done: " in told
+    found, _ = run_over(corpus / "camera.heic", tmp_path / "list.txt", out=tmp_path / "out")
+    assert (found.photos, found.done) == (4, 1)
     for path, error in (
         (corpus / "camera.heic", "must be a picture, got nothing that Pillow reads; convert it to PNG"),
-        (tmp_path / "camera.nef", "must be a picture, got what a camera's sensor saw; "),
+        (tmp_path / "camera.nef", "must be a picture, got a camera RAW file; "),
         (corpus / "cut.jpg", "must be a whole and sound picture"),
     ):
-        assert f"{path} {error}" in told
+        assert error in found.failures[str(path)]

@@ -803,7 +803,8 @@ def _task(job: Job, recipe: Recipe, ask: Ask) -> "tuple[Task, dict[str, Any]]":
         pictures=ask.pictures,
         settings=digest_of(settings),
         style=ask.style or PLAIN,
-        labels=labels if ask.what != "labels" and (job.top or len(targets or ()) > 1) else None,
+        target_name=labels if ask.what != "labels" and (job.top or len(targets or ()) > 1) else None,
+        wnids=segmenter.classifier.categories.wnids or (),
         max_pixels=job.max_pixels,
     )
     return task, settings

@@ -175,7 +175,7 @@ def _bytes_of(source: bytes | str | PathLike[str]) -> BinaryIO:
 
 def _check_not_raw(path: PurePath) -> None:
     if path.suffix.lower() in _RAW:
-        raise ReadError(f"{path} must be a picture, got what a camera's sensor saw; develop it to PNG or JPEG")
+        raise ReadError(f"{path} must be a picture, got a camera RAW file; convert it to PNG or JPEG")
 
 
 def _check_not_empty(name: str, size: int) -> None:

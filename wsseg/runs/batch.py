@@ -13,14 +13,18 @@ from typing import Protocol
 from wsseg.engines.stream import Lost, Stream
 from wsseg.files.names import Source
 from wsseg.runs.journal import Journal
-from wsseg.runs.task import Job, Outcome, Task, name_of
+from wsseg.runs.task import Outcome, PhotoInput, Task, name_of
 
 
 class Engine(Protocol):
     """Where a run runs; see engines.py."""
 
     def __call__(
-        self, stream: Stream[Job, Outcome], items: Iterable[Job | None], *, lost: Lost[Job, Outcome]
+        self,
+        stream: Stream[PhotoInput, Outcome],
+        items: Iterable[PhotoInput | None],
+        *,
+        lost: Lost[PhotoInput, Outcome],
     ) -> Iterator[Outcome]: ...
 
 
@@ -40,19 +44,19 @@ def run(
     raised.
     """
 
-    def job_of(source: Source) -> Job:
-        job = Job(source=source, hints=hints.get(source.path))
+    def input_of(source: Source) -> PhotoInput:
+        job = PhotoInput(source=source, hints=hints.get(source.path))
         earlier = journal.earlier(name_of(source))
         complete = not again and earlier is not None and task.is_complete(earlier) and journal.holds(earlier)
         if not complete:
-            rivals = journal.name_conflicts(name_of(source), task.settings, labelled=task.labels is not None)
+            rivals = journal.name_conflicts(name_of(source), task.settings, labelled=task.target_name is not None)
             for record in [*rivals, *([earlier] if earlier and earlier.files else [])]:
                 journal.mark_dirty(record)
         return replace(job, earlier=earlier, complete=complete)
 
     under_way = set[str]()
-    jobs = (None if source is None else job_of(source) for source in _one_at_a_time(sources, under_way))
-    for outcome in engine(task.stream, jobs, lost=task.lost):
+    photos = (None if source is None else input_of(source) for source in _one_at_a_time(sources, under_way))
+    for outcome in engine(task.stream, photos, lost=task.lost):
         if outcome.fresh or outcome.record != journal.earlier(outcome.record.name):  # Of a photo that was moved.
             journal.append(outcome.record)
         else:

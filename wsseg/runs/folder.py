@@ -15,6 +15,7 @@ from wsseg.files.store import path_of
 from wsseg.pictures.style import PLAIN, Style
 from wsseg.recipe import EMBEDDED, MAX_PIXELS, Recipe, recipe_named
 from wsseg.runs.batch import Engine, run
+from wsseg.runs.faults import with_faults_reported
 from wsseg.runs.journal import check_claimable, opened
 from wsseg.runs.load import library_versions, recipe_for_head, segmenter_of, settings_of, task_of
 from wsseg.runs.photos import Notice, arriving_photos, hint_files, photos_of, photos_of_shard
@@ -119,6 +120,8 @@ def segment_folder(
         If something else than a photo cannot be read or written, such as when a disk is full.
     ChildProcessError
         If workers cannot start.
+    InternalError
+        If ten photos in a row fail by a fault of wsseg, not of theirs.
     """
     if pictures is None:
         pictures = ("labels",) if together else ("mask",)
@@ -228,7 +231,7 @@ def _run(request: Request) -> FolderRun:
         opened(request.out, made_by, force=request.force) as journal,
         closing(run(task, sources, journal, engine, hints=hints, again=request.force)) as outcomes,
     ):
-        for record, fresh in outcomes:
+        for record, fresh in with_faults_reported(outcomes, request.notice):
             names.add(record.name)
             if record.error:
                 failures[record.input] = record.error

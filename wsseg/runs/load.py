@@ -84,7 +84,8 @@ def task_of(request: Request, segmenter: "Segmenter", targets: Sequence[Target] 
         pictures=request.pictures,
         settings=digest,
         style=request.drawn_in,
-        labels=name_of_target if several else None,
+        target_name=name_of_target if several else None,
+        wnids=segmenter.classifier.categories.wnids or (),
         max_pixels=request.max_pixels,
     )
 

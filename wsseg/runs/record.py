@@ -9,10 +9,11 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from types import NoneType
 from typing import Any, Final, TypeAlias
+
+import msgspec
 
 from wsseg.files.store import answering
 
@@ -37,48 +38,51 @@ Outputs: TypeAlias = Mapping[str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What was found of one target in one photo."""
+    """The result for one target in one photo."""
 
     category: str
+    """The target's class names, joined by `|`."""
+    indices: tuple[int, ...] = ()
+    """Its class indices; empty in records of wsseg 0.1.0."""
+    wnids: tuple[str, ...] = ()
+    """Their WordNet ids; empty where classes have none."""
     probability: float
     status: str | None = None
-    """None where nothing was cut, as by `wsseg saliency`."""
+    """`ok`, `weak` or `no object`; `None` where nothing was cut, as by `wsseg saliency`."""
     confidence: float | None = None
     reasons: tuple[str, ...] = ()
     outputs: Outputs = field(default_factory=dict)
     """The target's own files."""
 
-    def __post_init__(self) -> None:
-        _check_kinds(self)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What became of one photo."""
+    """The result for one photo."""
 
     input: str
     """The photo's path, as it was given."""
     base: str = ""
-    """The folder that the path starts from; empty when it says so itself."""
+    """The folder that a relative path starts from; empty if the path is absolute."""
     name: str
-    """What its outputs are called, below their folders and without suffix: `sub/a`."""
+    """The name of its outputs, below their folders and without suffix: `sub/a`."""
     settings: str
-    """The digest of all that decides the pictures but the photo; see `digest_of`."""
+    """The digest of all that decides the pictures, beside the photo; see `digest_of`."""
     hash: str = ""
-    """The SHA-256 of the photo's bytes; empty when they could not be read."""
+    """The SHA-256 of the photo's bytes; empty if they could not be read."""
     hints: str = ""
-    """That of its file of hints; empty when it has none."""
+    """The SHA-256 of its file of hints; empty if it has none."""
     findings: tuple[Finding, ...] = ()
-    """One for each target, in their order; none when the photo failed."""
+    """One for each target, in their order; empty if the photo failed."""
     outputs: Outputs = field(default_factory=dict)
-    """Files of the photo as a whole: a map of labels, whose label i is of findings[i - 1]."""
+    """Files of the photo as a whole: a map of labels, whose label i belongs to findings[i - 1]."""
     seconds: Mapping[str, float] = field(default_factory=dict)
-    """By what was done: read, segment, write."""
+    """Time spent on each stage: read, segment, write."""
     error: str = ""
-    """What failed; empty when nothing did."""
+    """Why the photo failed; empty if it did not."""
+    traceback: str = ""
+    """Where it failed, if that is a fault of wsseg; empty otherwise."""
 
     def __post_init__(self) -> None:
-        _check_kinds(self)
         for path in (self.name, *self.files):
             if not _is_below(path):
                 raise ValueError(f"its files must lie below the run's folder, got {path!r}")
@@ -99,7 +103,7 @@ class Record:
 
     @property
     def pictures(self) -> frozenset[str]:
-        """What outputs there are."""
+        """The names of the pictures among the outputs."""
         return frozenset().union(*self.outputs_by_target)
 
     @property
@@ -108,50 +112,29 @@ class Record:
         return [self.outputs, *(one.outputs for one in self.findings)]
 
     def as_line(self) -> bytes:
-        """A line of JSON: flat when the photo has one target alone, else with a list of `findings`."""
-        told = asdict(self)
-        if not self.base:
-            del told["base"]
-        if len(self.findings) == 1 and not self.outputs:
-            told |= told.pop("findings")[0]
-        return json.dumps(told).encode() + b"\n"
+        """Return the record as a line of JSON."""
+        # The library's own encoder refuses lone surrogates, which names of files may hold.
+        return json.dumps(msgspec.to_builtins(self)).encode() + b"\n"
 
 
 def record_of(line: bytes) -> Record:
-    """The record that `Record.as_line` made the line of; ValueError says what is wrong with any other."""
+    """Return the record of a line that `Record.as_line` made, also that of wsseg 0.1.0.
+
+    Raises
+    ------
+    ValueError
+        If the line is anything else; the message says what is wrong with it.
+    """
     try:
-        told = json.loads(line)
-        if "category" in told:
-            told["findings"] = [{item.name: told.pop(item.name) for item in fields(Finding)}]
-            told["outputs"] = {}
-        return Record(**{**told, "findings": tuple(map(_finding_of, told["findings"]))})
-    except (TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ValueError(f"it must have the fields of a record, got {error}") from error
+        values = json.loads(line)
+        return msgspec.convert(values if "findings" in values else _with_findings(values), Record)
+    except (TypeError, RecursionError, msgspec.ValidationError) as error:
+        raise ValueError(f"its fields must be those of a record, got '{error}'") from error
 
 
-def _finding_of(told: dict[str, Any]) -> Finding:
-    return Finding(**{**told, "reasons": tuple(told["reasons"])})
-
-
-_KINDS: Final[Mapping[str, tuple[type, ...]]] = {
-    "probability": (float, int),
-    "confidence": (float, int, NoneType),
-    "status": (str, NoneType),
-    "outputs": (dict,),
-    "seconds": (dict,),
-    "reasons": (tuple,),
-    "findings": (tuple,),
-}
-"""What a field may hold where it is no text."""
-
-
-def _check_kinds(value: Record | Finding) -> None:
-    for item in fields(value):
-        held, kinds = getattr(value, item.name), _KINDS.get(item.name, (str,))
-        if not isinstance(held, kinds):
-            raise ValueError(f"its {item.name} must be {kinds[0].__name__}, got {held!r:.80}")
-    if not all(isinstance(text, str) for text in value.outputs.values()):
-        raise ValueError(f"its outputs must be paths, got {value.outputs!r:.80}")
+def _with_findings(flat: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a line whose one finding is not in a list, as wsseg 0.1.0 wrote it."""
+    return {**flat, "findings": [flat], "outputs": {}}
 
 
 def _is_below(path: str) -> bool:

@@ -1,12 +1,13 @@
-"""What a run does with one photo: read, segment, write."""
+"""The work on one photo: read, segment, write."""
 
 import errno
 import hashlib
+import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
 
 from wsseg.arrays import Box
 from wsseg.classifier.categories import Target
@@ -18,7 +19,7 @@ from wsseg.files.photos import Photo, read_photo
 from wsseg.files.store import is_local, replacing
 from wsseg.graphcut.hints import Hints
 from wsseg.pictures.style import PLAIN, Style
-from wsseg.runs.attempt import attempt
+from wsseg.runs.attempt import is_fault, reason_of
 from wsseg.runs.record import WORKING, Finding, Record
 from wsseg.segmenting.outputs import PICTURES, encode, pictures_of, suffix_of
 from wsseg.segmenting.results import LabelMap, SaliencyResult
@@ -29,138 +30,177 @@ if TYPE_CHECKING:
 Results: TypeAlias = Sequence[SaliencyResult | LabelMap]
 
 See: TypeAlias = Callable[[Photo, Hints | None], Results]
-"""What a run sees in a photo: one result for each target, or one for all of them."""
+"""Makes the results of a photo: one for each target, or one for all of them."""
 
 _OF_THE_NAME: Final = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)
-"""Why one photo's pictures cannot be written where others can."""
+"""Errors about a file's name: other photos' pictures can still be written."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
-    """A photo, and what is known of it."""
+class PhotoInput:
+    """A photo to do, and what is known of it."""
 
     source: Source
     hints: Path | None = None
     """Its file of hints."""
     earlier: Record | None = None
-    """What an earlier run made of it."""
+    """Its record from an earlier run."""
     complete: bool = False
-    """Whether that is all that is wanted, as long as the photo has not changed."""
+    """Whether that record suffices as long as the photo has not changed."""
 
 
 class Outcome(NamedTuple):
-    """What became of a photo."""
+    """The result for one photo."""
 
     record: Record
     fresh: bool
-    """Whether it is of this run, not of an earlier one."""
+    """Whether this run made it; an earlier run's result was kept otherwise."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class _Case:
+class _Step:
     """A photo on its way through the stages."""
 
-    job: Job
+    given: PhotoInput
     record: Record
-    content: Any = None
-    """The photo's bytes, then the photo and its hints, then what is seen in it."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Fetched(_Step):
+    data: bytes
+    """The photo's file."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Decoded(_Step):
+    photo: Photo
+    hints: Hints | None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Seen(_Step):
+    results: Results
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Ended(_Step):
     kept: bool = False
     """Whether the earlier record holds."""
 
 
+Before = TypeVar("Before", bound=_Step)
+
+After = TypeVar("After", bound=_Step)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Task:
-    """What a run does with every photo: a value, so that it can go to other processes and machines."""
+    """The work that a run does on every photo: a value, so that it can go to other processes and machines."""
 
     see: See
     out: Path
     pictures: Sequence[str]
     """Some of `PICTURES`; those that an earlier run wrote are renewed beside them."""
     settings: str
-    """The digest of all that decides the pictures but the photo."""
+    """The digest of all that decides the pictures, beside the photo."""
     style: Style = PLAIN
-    labels: Callable[[Target], str] | None = None
-    """What files call a target where a photo has several: `sub/a.LABEL.png`. Labels have no dot, so that no photo's own
-    name can be mistaken for one."""
+    target_name: Callable[[Target], str] | None = None
+    """Names a target in files where a photo has several: `sub/a.NAME.png`. Such names have no dot, so that they cannot
+    be mistaken for a photo's own name."""
+    wnids: Sequence[str] = ()
+    """The WordNet id of each class; empty where classes have none."""
     max_pixels: int
 
-    def stream(self, jobs: Iterable[Job | None]) -> Iterator[Outcome]:
-        """The outcome of each job, in their order."""
-        return read_work_write(jobs, self._read, self._seen, self._written)
+    def stream(self, photos: Iterable[PhotoInput | None]) -> Iterator[Outcome]:
+        """Yield the outcome of each photo, in their order."""
+        return read_work_write(photos, self._read, self._see, self._write)
 
-    def lost(self, job: Job, error: str) -> Outcome:
-        """The outcome of a job that no process outlived."""
-        return Outcome(replace(self._blank(job), error=error), fresh=True)
+    def lost(self, photo: PhotoInput, error: str) -> Outcome:
+        """Return the outcome of a photo whose worker crashed each time."""
+        return Outcome(replace(self._blank(photo), error=error), fresh=True)
 
     def is_complete(self, earlier: Record) -> bool:
-        """Whether a record says all that this task would, of a photo that has not changed."""
+        """Whether a record says all that this task would, if the photo has not changed."""
         return not earlier.error and earlier.settings == self.settings and set(self.pictures) <= earlier.pictures
 
-    def _blank(self, job: Job) -> Record:
-        path = job.source.path
+    def _blank(self, photo: PhotoInput) -> Record:
+        path = photo.source.path
         base = str(Path.cwd()) if is_local(path) and not path.is_absolute() else ""
-        return Record(input=str(path), base=base, name=name_of(job.source), settings=self.settings)
+        return Record(input=str(path), base=base, name=name_of(photo.source), settings=self.settings)
 
-    def _read(self, job: Job) -> _Case:
-        case = _tried("read", self._fetched, _Case(job=job, record=self._blank(job)))
-        return _tried("read", self._decoded, case)
+    def _read(self, photo: PhotoInput) -> _Decoded | _Ended:
+        fetched = _tried("read", self._fetched, _Step(given=photo, record=self._blank(photo)))
+        return _tried("read", self._decoded, fetched)
 
-    def _seen(self, case: _Case) -> _Case:
-        return _tried("segment", self._looked_at, case)
+    def _see(self, read: _Decoded | _Ended) -> _Seen | _Ended:
+        return _tried("segment", self._seen, read)
 
-    def _written(self, case: _Case) -> Outcome:
-        case = _tried("write", self._drawn, case)
-        return Outcome(case.record, fresh=not case.kept)
+    def _write(self, seen: _Seen | _Ended) -> Outcome:
+        ended = _tried("write", self._written, seen)
+        return Outcome(ended.record, fresh=not ended.kept)
 
-    def _fetched(self, case: _Case) -> _Case:
-        """The photo's bytes, unless the earlier record holds for them."""
-        job, data = case.job, read_file(case.job.source.path, max_pixels=self.max_pixels)
-        hints = _sha256(read_file(job.hints, max_pixels=self.max_pixels)) if job.hints else ""
-        record = replace(case.record, hash=_sha256(data), hints=hints)
-        earlier = job.earlier if job.complete else None
+    def _fetched(self, step: _Step) -> _Fetched | _Ended:
+        """Return the photo's bytes, unless the earlier record holds for them."""
+        given, data = step.given, read_file(step.given.source.path, max_pixels=self.max_pixels)
+        hints = _sha256(read_file(given.hints, max_pixels=self.max_pixels)) if given.hints else ""
+        record = replace(step.record, hash=_sha256(data), hints=hints)
+        earlier = given.earlier if given.complete else None
         if earlier and (earlier.hash, earlier.hints) == (record.hash, record.hints):
-            return replace(case, record=replace(earlier, input=record.input, base=record.base), kept=True)
-        return replace(case, record=record, content=data)
+            kept = replace(earlier, input=record.input, base=record.base)
+            return _Ended(given=given, record=kept, kept=True)
+        return _Fetched(given=given, record=record, data=data)
 
-    def _decoded(self, case: _Case) -> _Case:
-        file = case.job.hints
-        photo = read_photo(case.content, max_pixels=self.max_pixels, name=case.record.input)
+    def _decoded(self, step: _Fetched) -> _Decoded:
+        file = step.given.hints
+        photo = read_photo(step.data, max_pixels=self.max_pixels, name=step.record.input)
         hints = Hints(seeds=read_truth(file, void=UNKNOWN_LEVEL, max_pixels=self.max_pixels)) if file else None
-        return replace(case, content=(photo, hints))
+        return _Decoded(given=step.given, record=step.record, photo=photo, hints=hints)
 
-    def _looked_at(self, case: _Case) -> _Case:
-        return replace(case, content=self.see(*case.content))
+    def _seen(self, step: _Decoded) -> _Seen:
+        return _Seen(given=step.given, record=step.record, results=self.see(step.photo, step.hints))
 
-    def _drawn(self, case: _Case) -> _Case:
-        """The record of what was seen, once its pictures are written."""
-        earlier = case.job.earlier.pictures if case.job.earlier else frozenset()
+    def _written(self, step: _Seen) -> _Ended:
+        """Write the pictures and return the record of what was seen."""
+        earlier = step.given.earlier.pictures if step.given.earlier else frozenset()
         wanted, files = {*self.pictures, *earlier}, dict[str, bytes]()
         findings, outputs = list[Finding](), dict[str, str]()
-        for result in case.content:
-            drawn = self._encoded(result, case.record.name, wanted)
+        for result in step.results:
+            drawn = self._encoded(result, step.record.name, wanted)
             files.update(drawn.values())
             paths = {picture: path for picture, (path, _) in drawn.items()}
             if isinstance(result, LabelMap):
-                outputs, findings = paths, [_finding(part) for part in result.results]
+                outputs, findings = paths, [self._finding(one) for one in result.results]
             else:
-                findings.append(replace(_finding(result), outputs=paths))
-        self._write(files)
-        return replace(case, content=None, record=replace(case.record, findings=tuple(findings), outputs=outputs))
+                findings.append(replace(self._finding(result), outputs=paths))
+        self._replace_files(files)
+        return _Ended(given=step.given, record=replace(step.record, findings=tuple(findings), outputs=outputs))
+
+    def _finding(self, result: SaliencyResult) -> Finding:
+        indices = result.target.indices
+        return Finding(
+            category=result.category,
+            indices=indices,
+            wnids=tuple(self.wnids[index] for index in indices) if self.wnids else (),
+            probability=result.probability,
+            status=getattr(result, "status", None),  # A map of saliency has none.
+            confidence=getattr(result, "confidence", None),
+            reasons=result.reasons,
+        )
 
     def _encoded(
         self, result: SaliencyResult | LabelMap, name: str, wanted: Collection[str]
     ) -> dict[str, tuple[str, bytes]]:
-        """Those of the pictures that there are of such a result: where each goes, and its bytes."""
-        if self.labels and isinstance(result, SaliencyResult):
-            name = f"{name}.{self.labels(result.target)}"
+        """Return the path and the bytes of each wanted picture that such a result has."""
+        if self.target_name and isinstance(result, SaliencyResult):
+            name = f"{name}.{self.target_name(result.target)}"
         return {
             each: (f"{PICTURES[each].folder}/{name}{suffix_of(each, self.style)}", encode(result, each, self.style))
             for each in pictures_of(type(result))
             if each in wanted
         }
 
-    def _write(self, files: Mapping[str, bytes]) -> None:
-        """Writes all of them, or none where the names are at fault."""
+    def _replace_files(self, files: Mapping[str, bytes]) -> None:
+        """Write all the files, or none if a name is at fault."""
         written: list[Path] = []
         for path, data in files.items():
             try:
@@ -175,27 +215,26 @@ class Task:
             written.append(self.out / path)
 
 
-def _tried(stage: str, step: Callable[[_Case], _Case], case: _Case) -> _Case:
-    """The case one step on, or with what failed; and with the seconds that it took."""
-    if case.kept or case.record.error:
-        return case
+def _tried(stage: str, act: Callable[[Before], After], step: Before | _Ended) -> After | _Ended:
+    """Return the next step with the seconds that it took, or the end with what failed."""
+    if isinstance(step, _Ended):
+        return step
     start = perf_counter()
-    after, error = attempt(step, case)
-    after = after or replace(case, content=None, record=replace(case.record, error=error))
-    if after.kept:
+    after = _attempted(stage, act, step)
+    if isinstance(after, _Ended) and after.kept:
         return after
-    spent = {**after.record.seconds, stage: after.record.seconds.get(stage, 0.0) + perf_counter() - start}
-    return replace(after, record=replace(after.record, seconds=spent))
+    spent = after.record.seconds.get(stage, 0.0) + perf_counter() - start
+    return replace(after, record=replace(after.record, seconds={**after.record.seconds, stage: spent}))
 
 
-def _finding(result: SaliencyResult) -> Finding:
-    return Finding(
-        category=result.category,
-        probability=result.probability,
-        status=getattr(result, "status", None),  # A map of saliency has none.
-        confidence=getattr(result, "confidence", None),
-        reasons=result.reasons,
-    )
+def _attempted(stage: str, act: Callable[[Before], After], step: Before) -> After | _Ended:
+    try:
+        return act(step)
+    except Exception as error:
+        if isinstance(error, OSError) and stage != "read":
+            raise  # A full disk is no failure of a photo.
+        trace = "".join(traceback.format_exception(error)) if is_fault(error) else ""
+        return _Ended(given=step.given, record=replace(step.record, error=reason_of(error), traceback=trace))
 
 
 def _sha256(data: bytes) -> str:
@@ -205,7 +244,7 @@ def _sha256(data: bytes) -> str:
 def see_saliency(
     photo: Photo, hints: Hints | None, *, segmenter: "Segmenter", targets: Sequence[Target] | None, top: int | None
 ) -> Results:
-    """Where the classifier looks for each target."""
+    """Return where the classifier looks for each target."""
     return segmenter.saliency_each(photo, targets, top=top)
 
 
@@ -218,7 +257,7 @@ def see_masks(
     top: int | None,
     box: Box | None = None,
 ) -> Results:
-    """The mask of each target; under hints, or the box, that of the first."""
+    """Return the mask of each target; with hints or a box, that of the first."""
     if hints is None and box is None:
         return segmenter.segment_each(photo, targets, top=top)
     return (segmenter.segment(photo, targets[0] if targets else None, hints=hints or Hints(box=box)),)
@@ -227,10 +266,10 @@ def see_masks(
 def see_labels(
     photo: Photo, hints: Hints | None, *, segmenter: "Segmenter", targets: Sequence[Target], instances: bool
 ) -> Results:
-    """One map of all the targets."""
+    """Return one map of all the targets."""
     return (segmenter.segment_categories(photo, targets, instances=instances),)
 
 
 def name_of(source: Source) -> str:
-    """What a record calls a photo: as its outputs are called, without suffix."""
+    """Return a photo's name in records: that of its outputs, without suffix."""
     return source.name.with_suffix("").as_posix()
