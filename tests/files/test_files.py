@@ -38,7 +38,7 @@ from wsseg.files.find import _inside, find_photos
 from wsseg.files.masks import read_class_ids, read_mask, read_soft_levels, read_soft_mask, read_truth
 from wsseg.files.names import Source, refuse_name_clashes, with_output_names
 from wsseg.files.photos import Photo, read_image, read_photo
-from wsseg.files.store import is_local, path_of, replacing, sizes_below
+from wsseg.files.store import is_local, path_of, replacing, store_of
 
 RAMP_16 = np.linspace(0, 65535, 48 * 64).astype(np.uint16).reshape(48, 64)
 RAMP_8 = np.rint(RAMP_16 / 257).astype(np.uint8)
@@ -1277,7 +1277,7 @@ def test_sizes_are_of_all_files_below(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub/a").write_bytes(b"123")
     (tmp_path / "b").write_bytes(b"")
-    assert sizes_below(tmp_path) == {"sub/a": 3, "b": 0}
+    assert store_of(tmp_path).sizes_below(tmp_path) == {"sub/a": 3, "b": 0}
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,9 @@ from wsseg.files.decode import read_file
 from wsseg.files.encode import encoded_picture
 from wsseg.files.find import find_photos
 from wsseg.files.photos import Photo
-from wsseg.files.store import path_of, sizes_below
+from wsseg.files.store import path_of, store_of
 from wsseg.graphcut.hints import Hints
-from wsseg.runs import journal
+from wsseg.runs import lines
 from wsseg.runs.batch import Engine, run
 from wsseg.runs.journal import Journal, opened
 from wsseg.runs.merge import merge_runs
@@ -130,7 +130,7 @@ def task_of(out: Path) -> Task:
 
 def files_in(folder: Path) -> dict[str, bytes]:
     """All but the records."""
-    names = sorted(name for name in sizes_below(folder) if not name.startswith("run.json"))
+    names = sorted(name for name in store_of(folder).sizes_below(folder) if not name.startswith("run.json"))
     return {name: (folder / name).read_bytes() for name in names}
 
 
@@ -206,28 +206,28 @@ class TestKilled:
     def test_what_was_written_down_in_parts_is_not_done_again(
         self, photos: Path, bucket: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(journal, "SPAN", 0.0)
+        monkeypatch.setattr(lines, "SPAN", 0.0)
         out, sources = bucket / "out", find_photos([photos])
         for count in (2, 4):  # Twice, lest the parts of the second run clash with those of the first.
             outcomes = run(task_of(out), sources, Journal(out), here)
             while len(read_run(out).records) < count:
                 next(outcomes)
             outcomes.close()
-            assert any(name.startswith(".wsseg/") for name in sizes_below(out))
+            assert any(name.startswith(".wsseg/") for name in store_of(out).sizes_below(out))
         fresh = [outcome.fresh for outcome in done(photos, out)]
         assert 1 <= sum(fresh) <= 2 and len(fresh) == 6
-        assert not any(name.startswith(".wsseg") for name in sizes_below(out))
+        assert not any(name.startswith(".wsseg") for name in store_of(out).sizes_below(out))
         assert len(read_run(out).records) == 6
 
     def test_parts_wait_for_their_time(self, photos: Path, bucket: Path) -> None:
         journal = Journal(bucket / "out")
         list(run(task_of(bucket / "out"), find_photos([photos]), journal, here))
-        assert not any(name.startswith(".wsseg") for name in sizes_below(bucket / "out"))
+        assert not any(name.startswith(".wsseg") for name in store_of(bucket / "out").sizes_below(bucket / "out"))
 
     def test_a_program_that_is_killed_is_gone_on_with(self, photos: Path, local: Path, bucket: Path) -> None:
         script = (
             "import os, sys, test_storage as tests\n"
-            "from wsseg.runs import journal; journal.SPAN = 0.0\n"
+            "from wsseg.runs import lines; lines.SPAN = 0.0\n"
             "from wsseg.files import find_photos, path_of\n"
             "photos, out = map(path_of, sys.argv[1:])\n"
             "with tests.opened(out, {'wsseg': '0', 'settings': 's1'}) as journal:\n"

@@ -827,12 +827,12 @@ def _photos(job: Job) -> "list[Source]":
 def _arriving(job: Job) -> "Iterator[Source | None]":
     """The photos of the folders as they arrive; for ever."""
     from wsseg.files.find import find_photos
-    from wsseg.files.store import is_folder
+    from wsseg.files.store import store_of
     from wsseg.runs.names import without_run_outputs
     from wsseg.runs.record import is_run
     from wsseg.runs.watch import arriving
 
-    if strange := [path for path in job.paths if not is_folder(path)]:
+    if strange := [path for path in job.paths if not store_of(path).is_folder(path)]:
         raise ValueError(f"paths must be folders where photos arrive, got {strange[0]}; name its folder")
     names = _names_in(job.out)
 

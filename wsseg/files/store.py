@@ -1,19 +1,248 @@
-"""Paths on disk and in object storage: what is there, and how a file is written whole or not at all."""
+"""Stores of files: a disk, or an object store that fsspec knows. A file is written whole or not at all.
+
+A path on a disk is a `pathlib.Path`; a path in an object store comes from universal_pathlib and has the same methods.
+The two classes here hold what must be done differently.
+"""
 
 import os
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from io import BytesIO
 from os import PathLike
-from pathlib import Path
-from typing import Any, BinaryIO, cast
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, Protocol, cast
+
+
+class Sizes(Protocol):
+    """Sizes in bytes of the files in a folder, by their path relative to it."""
+
+    def of(self, file: str) -> int:
+        """Return the size of a file; 0 if it does not exist."""
+        ...
+
+    def add(self, files: Iterable[str]) -> None:
+        """Note that these files were written."""
+        ...
+
+    def discard(self, file: str) -> None:
+        """Note that a file was removed."""
+        ...
+
+
+class Store(Protocol):
+    """A place for files."""
+
+    def answering(self, path: Path) -> AbstractContextManager[None]:
+        """Turn whatever the store's library raises in the body into an OSError of one sentence."""
+        ...
+
+    def is_folder(self, path: Path) -> bool:
+        """Return whether the path is a folder; in an object store, whether something lies below it."""
+        ...
+
+    def sizes(self, folder: Path) -> Sizes:
+        """Return the sizes of the folder's files."""
+        ...
+
+    def sizes_below(self, folder: Path) -> dict[str, int]:
+        """Return the size of every file below the folder, by its path relative to it."""
+        ...
+
+    def visible_below(self, folder: Path) -> Iterator[tuple[Path, PurePosixPath]]:
+        """Yield the files below the folder and their relative paths, sorted, without hidden ones."""
+        ...
+
+    def remove(self, paths: Sequence[Path]) -> None:
+        """Remove files of one folder, all of which exist."""
+        ...
+
+    def replacing(self, path: Path, by: Path | None) -> AbstractContextManager[BinaryIO]:
+        """Open a file to replace `path`; see the function `replacing`."""
+        ...
+
+    def real(self, path: Path) -> Path:
+        """Return the path with all links resolved."""
+        ...
+
+    def with_real_folder(self, path: Path) -> Path:
+        """Return the path with its folder's links and dots resolved; a linked photo stays a photo of its own."""
+        ...
+
+    def base_of(self, path: Path) -> str:
+        """Return the folder that a relative path starts from; empty if the path is absolute."""
+        ...
+
+    def stamp(self, path: Path) -> object:
+        """Return a value that changes when the file does; `None` if it does not exist."""
+        ...
+
+
+class DiskStore:
+    """A disk of this machine, or one that is mounted like one."""
+
+    def answering(self, path: Path) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def is_folder(self, path: Path) -> bool:
+        return path.is_dir()
+
+    def sizes(self, folder: Path) -> "DiskSizes":
+        return DiskSizes(folder)
+
+    def sizes_below(self, folder: Path) -> dict[str, int]:
+        paths = (Path(top, name) for top, _, names in os.walk(folder) for name in names)
+        return {path.relative_to(folder).as_posix(): path.lstat().st_size for path in paths}
+
+    def visible_below(self, folder: Path) -> Iterator[tuple[Path, PurePosixPath]]:
+        """Skip linked folders too, and links that lead out of the folder."""
+        paths = _walk(folder, folder.resolve())
+        return ((path, PurePosixPath(path.relative_to(folder).as_posix())) for path in paths)
+
+    def remove(self, paths: Sequence[Path]) -> None:
+        for path in paths:
+            path.unlink()
+
+    @contextmanager
+    def replacing(self, path: Path, by: Path | None) -> Iterator[BinaryIO]:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _moved(path, by or path.parent) as file:
+                yield file
+        except OSError as error:
+            reason = error.strerror or error
+            refusal = OSError(f"'{path}' must be writable, got '{reason}'; make room or choose another folder")
+            refusal.errno = error.errno
+            raise refusal from error
+
+    def real(self, path: Path) -> Path:
+        return Path(os.path.realpath(path))  # Path.resolve would raise on a link to itself.
+
+    def with_real_folder(self, path: Path) -> Path:
+        return path.parent.resolve() / path.name
+
+    def base_of(self, path: Path) -> str:
+        return "" if path.is_absolute() else str(Path.cwd())
+
+    def stamp(self, path: Path) -> object:
+        try:
+            status = path.stat()
+        except OSError:
+            return None
+        return status.st_size, status.st_mtime
+
+
+class ObjectStore:
+    """Object storage, such as S3."""
+
+    @contextmanager
+    def answering(self, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, FileExistsError):  # Raised here, with a sentence of its own.
+            raise
+        except Exception as error:
+            refusal = OSError(
+                f"'{path}' must be in a store that answers, got '{one_line(error)}'; check its address and keys"
+            )
+            refusal.errno = getattr(error, "errno", None)
+            raise refusal from error
+
+    def is_folder(self, path: Path) -> bool:
+        store = cast(Any, path)
+        try:
+            return bool(store.fs.info(store.path)["type"] == "directory")  # Its own `is_dir` would list all of it.
+        except FileNotFoundError:
+            return False
+
+    def sizes(self, folder: Path) -> "ListedSizes":
+        return ListedSizes(self.sizes_below(folder))
+
+    def sizes_below(self, folder: Path) -> dict[str, int]:
+        store = cast(Any, folder)
+        with self.answering(folder):
+            found = store.fs.find(store.path, detail=True)
+        return {path.removeprefix(store.path).lstrip("/"): each["size"] for path, each in found.items()}
+
+    def visible_below(self, folder: Path) -> Iterator[tuple[Path, PurePosixPath]]:
+        names = ((key, PurePosixPath(key)) for key in sorted(self.sizes_below(folder)))
+        return ((folder / key, name) for key, name in names if not any(part.startswith(".") for part in name.parts))
+
+    def remove(self, paths: Sequence[Path]) -> None:
+        with self.answering(paths[0]):
+            cast(Any, paths[0]).fs.rm([cast(Any, path).path for path in paths])
+
+    @contextmanager
+    def replacing(self, path: Path, by: Path | None) -> Iterator[BinaryIO]:
+        whole = BytesIO()
+        yield whole
+        with self.answering(path):
+            path.write_bytes(whole.getvalue())
+
+    def real(self, path: Path) -> Path:
+        return path
+
+    def with_real_folder(self, path: Path) -> Path:
+        return path
+
+    def base_of(self, path: Path) -> str:
+        return ""
+
+    def stamp(self, path: Path) -> object:
+        """Return a constant: files appear whole, and asking whether each was replaced would cost a request each."""
+        return True
+
+
+class DiskSizes:
+    """Sizes of files on a disk, which are asked for one by one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def of(self, file: str) -> int:
+        try:
+            return (self._folder / file).stat().st_size
+        except OSError:
+            return 0
+
+    def add(self, files: Iterable[str]) -> None:
+        """Do nothing, since the disk itself knows."""
+
+    def discard(self, file: str) -> None:
+        """Do nothing, since the disk itself knows."""
+
+
+class ListedSizes:
+    """Sizes of files in an object store, which are listed once: asking for each would cost a request."""
+
+    def __init__(self, sizes: dict[str, int]) -> None:
+        self._sizes = sizes
+
+    def of(self, file: str) -> int:
+        return self._sizes.get(file, 0)
+
+    def add(self, files: Iterable[str]) -> None:
+        self._sizes.update(dict.fromkeys(files, 1))  # Each is there whole, or not at all.
+
+    def discard(self, file: str) -> None:
+        self._sizes.pop(file, None)
+
+
+_DISK, _OBJECTS = DiskStore(), ObjectStore()
+
+
+def store_of(path: Path) -> Store:
+    """Return the store that the path lies in."""
+    return _DISK if is_local(path) else _OBJECTS
+
+
+def is_local(path: Path) -> bool:
+    """Return whether the path is on a disk."""
+    return isinstance(path, Path)
 
 
 def path_of(given: str | PathLike[str]) -> Path:
     """Return the path that a user gave: `s3://bucket/photos` is in an object store that fsspec knows.
-
-    Such a path is universal_pathlib's and does here what a Path does; `is_local` tells them apart.
 
     Raises
     ------
@@ -27,9 +256,9 @@ def path_of(given: str | PathLike[str]) -> Path:
     try:
         from upath import UPath
 
-        # Other processes write beside this one, so a listing is old as soon as it is there.
+        # Other processes write beside this one, so a cached listing would be out of date.
         path = UPath(given, use_listings_cache=False)
-        _ = path.fs  # Which is when the store's own library is asked for.
+        _ = path.fs  # Imports the library of the store.
     except (ImportError, ValueError) as error:
         raise ValueError(
             f"'{given}' must be a path that can be opened, got '{error}'; pip install 'wsseg[s3]'"
@@ -37,60 +266,27 @@ def path_of(given: str | PathLike[str]) -> Path:
     return cast(Path, path)
 
 
-def is_local(path: Path) -> bool:
-    """Whether it is on a disk."""
-    return isinstance(path, Path)
-
-
-@contextmanager
-def answering(path: Path) -> Iterator[None]:
-    """While the body asks for a path: whatever an object store's library raises is an OSError of one sentence."""
-    try:
-        yield
-    except Exception as error:
-        if is_local(path) or isinstance(error, ValueError | FileExistsError):  # What is said of it here.
-            raise
-        refusal = OSError(
-            f"{path} must be in a store that answers, got '{one_line(error)}'; check its address and keys"
-        )
-        refusal.errno = getattr(error, "errno", None)
-        raise refusal from error
+def is_same_file(first: Path, second: Path) -> bool:
+    """Return whether both paths exist on a disk and are one file or folder."""
+    return is_local(first) and is_local(second) and first.exists() and second.exists() and first.samefile(second)
 
 
 def one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
-def is_folder(path: Path) -> bool:
-    """Whether it is a folder, which in an object store is whatever something lies below."""
-    if is_local(path):
-        return path.is_dir()
-    store = cast(Any, path)
-    try:
-        return bool(store.fs.info(store.path)["type"] == "directory")  # Its own `is_dir` would list all of it.
-    except FileNotFoundError:
-        return False
+def replacing(path: Path, *, by: Path | None = None) -> AbstractContextManager[BinaryIO]:
+    """Open a new file that replaces `path` when the body ends, and that is removed if the body fails.
 
+    Until then it lies in the folder `by`, on the same disk, or beside `path`. Missing folders are created. In an object
+    store it is written at once.
 
-def remove(paths: Sequence[Path]) -> None:
-    """Removes files that are there, all of one folder."""
-    if paths and not is_local(paths[0]):
-        with answering(paths[0]):
-            cast(Any, paths[0]).fs.rm([cast(Any, path).path for path in paths])
-        return
-    for path in paths:
-        path.unlink()
-
-
-def sizes_below(folder: Path) -> dict[str, int]:
-    """The size in bytes of every file below the folder, by its path relative to it."""
-    if not is_local(folder):
-        store = cast(Any, folder)
-        with answering(folder):
-            found = store.fs.find(store.path, detail=True)
-        return {path.removeprefix(store.path).lstrip("/"): each["size"] for path, each in found.items()}
-    paths = (Path(top, name) for top, _, names in os.walk(folder) for name in names)
-    return {path.relative_to(folder).as_posix(): path.lstat().st_size for path in paths}
+    Raises
+    ------
+    OSError
+        If the path cannot be written; the message names it.
+    """
+    return store_of(path).replacing(path, by)
 
 
 def check_new_file(path: Path, *, force: bool) -> None:
@@ -100,28 +296,14 @@ def check_new_file(path: Path, *, force: bool) -> None:
         raise FileExistsError(f"out must be a new file, got '{path}'; {remedy}")
 
 
-@contextmanager
-def replacing(path: Path, *, by: Path | None = None) -> Iterator[BinaryIO]:
-    """A new file that takes the place of `path` once the body is done, and is gone if the body fails.
-
-    Until then it lies in the folder `by`, of the same disk, or beside `path`. The folders that `path` needs are made.
-    In an object store it is written at once. OSError names the path when it cannot be written.
-    """
-    if not is_local(path):
-        whole = BytesIO()
-        yield whole
-        with answering(path):
-            path.write_bytes(whole.getvalue())
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _moved(path, by or path.parent) as file:
-            yield file
-    except OSError as error:
-        reason = error.strerror or error
-        refusal = OSError(f"{path} must be writable, got '{reason}'; make room, or name another folder")
-        refusal.errno = error.errno
-        raise refusal from error
+def _walk(folder: Path, root: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from () if path.is_symlink() else _walk(path, root)
+        elif not (path.is_symlink() and not _DISK.real(path).is_relative_to(root)):
+            yield path
 
 
 @contextmanager
@@ -134,10 +316,3 @@ def _moved(path: Path, folder: Path) -> Iterator[BinaryIO]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def check_new_file(path: Path, *, force: bool) -> None:
-    """Raise FileExistsError if the path is a folder, or is a file and `force` is not set."""
-    if path.is_dir() or (path.exists() and not force):
-        remedy = "give the name of a file" if path.is_dir() else "choose another name or use force (--force)"
-        raise FileExistsError(f"out must be a new file, got '{path}'; {remedy}")

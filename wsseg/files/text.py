@@ -1,19 +1,27 @@
-"""Names of files and categories, which may be any text: how they are shown, and how they are paired."""
+"""Names of files and categories, which may be any text: how they are shown, and how they are compared."""
 
 import unicodedata
 from pathlib import PurePath
 
 
 def escape_unprintable(text: str) -> str:
-    """The text with what is not printable escape_unprintable, lest a name steers a terminal or looks like another."""
+    """Return the text with unprintable characters escaped, so that a name cannot steer a terminal."""
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
 def nfc(name: str) -> str:
-    """The name with letters and their marks as one (NFC), since macOS and archives made there take them apart."""
+    """Return the name with each letter and its marks as one character (NFC).
+
+    macOS, and archives made there, store them apart.
+    """
     return unicodedata.normalize("NFC", name)
 
 
+def folded(name: str) -> str:
+    """Return the name without case and Unicode form, which some file systems ignore."""
+    return nfc(name.casefold())
+
+
 def pair_key(path: PurePath) -> str:
-    """What a relative path is paired by: itself without suffix, its letters nfc."""
+    """Return the key that pairs relative paths: the path without suffix, in NFC."""
     return nfc(path.with_suffix("").as_posix())

@@ -4,211 +4,181 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from threading import Lock
-from time import monotonic
 from typing import Any, Final, Literal, TypeAlias
 
 from filelock import FileLock, Timeout
 
-from wsseg.files.store import answering, is_local, remove, replacing, sizes_below
-from wsseg.runs.record import (
-    DIRTY,
-    LINES,
-    RUN,
-    WORKING,
-    Record,
-    is_run,
-    lines_by_name,
-    record_of,
-    record_order,
-    record_parts,
-    size_of,
-)
+from wsseg.files.store import is_local, replacing, store_of
+from wsseg.files.text import folded
+from wsseg.runs.lines import lines_in
+from wsseg.runs.record import DIRTY, RUN, WORKING, Record, is_run, lines_by_name, record_of, record_order
 
-SPAN: Final = 30.0
-"""Seconds between two parts of the records, at least, in an object store, where nothing can be appended."""
-
-State: TypeAlias = Literal["done", "interrupted"]
+Ending: TypeAlias = Literal["done", "interrupted"]
+"""How a run ended; `state` in `run.json`."""
 
 
 class Journal:
-    """The records of a run while it writes them; by `opened`."""
+    """The records of a run while it writes them; `opened` makes one."""
 
     def __init__(self, out: Path) -> None:
         self._out = out
-        self._lines = lines_by_name(out)
-        self._sizes = sizes_below(out) if self._lines and not is_local(out) else {}
-        """Of files in an object store, where to ask for each would cost a request."""
-        self._near: dict[str, set[str]] = {}
-        """Names of photos by what their files are called, without suffix and without label too; some may have gone."""
+        self._store = store_of(out)
+        self._latest = lines_by_name(out)
+        """The last line of each photo."""
+        self._sizes = self._store.sizes(out)
+        self._names_by_stem: dict[str, set[str]] = {}
+        """Names of photos by the stems of their files, with and without the target's name; some files may be gone."""
         self._met: set[str] = set()
-        """Names of the photos that this run came to."""
-        self._waiting: list[bytes] = []
-        self._writing = Lock()
-        """Photos are handed out in one thread, and what became of them is written down in another."""
-        self._parts, self._last = 0, monotonic()
-        """How many parts were written, and when the last was."""
-        for line in self._lines.values():
-            self._notice(record_of(line))
-        self._write_whole()
+        """Names of this run's photos."""
+        self._lines = lines_in(out)
+        self._writing: Final = Lock()
+        """Photos are handed out in one thread and recorded in another."""
+        for line in self._latest.values():
+            self._index(record_of(line))
+        self._rewrite()
 
     def earlier(self, name: str) -> Record | None:
-        """What an earlier run made of the photo of that name."""
-        return record_of(self._lines[name]) if name in self._lines else None
+        """Return the earlier record of the photo of that name."""
+        return record_of(self._latest[name]) if name in self._latest else None
 
     def holds(self, record: Record) -> bool:
-        """Whether all its files are there, and none is empty."""
-        return all(self._size(file) for file in record.files)
+        """Return whether all files of the record exist and none is empty."""
+        return all(self._sizes.of(file) for file in record.files)
 
     def name_conflicts(self, name: str, settings: str, *, labelled: bool) -> list[Record]:
-        """Records by other settings of other photos whose files this photo's pictures may take, or take away.
+        """Return records of other photos, with other settings, whose files this photo may replace or remove.
 
-        `a.LABEL.png` is of `a` where that has several targets, and of `a.LABEL.jpg` where that has one.
+        `a.TARGET.png` belongs to `a` if that has several targets, and to `a.TARGET.jpg` if that has one.
         """
-        others = (self.earlier(other) for other in sorted(self._near.get(name.casefold(), ())) if other != name)
+        others = (self.earlier(other) for other in sorted(self._names_by_stem.get(folded(name), ())) if other != name)
         return [
             other
             for other in others
-            if other and other.settings not in (settings, DIRTY) and name.casefold() in _called(other, labelled)
+            if other and other.settings not in (settings, DIRTY) and folded(name) in _stems(other, labelled)
         ]
 
     def append(self, record: Record) -> None:
-        """Writes down what became of a photo, in place of what an earlier run made of it.
+        """Write a photo's record in place of an earlier one.
 
-        That one's pictures are removed if they are none of these: they would lie about what it was, or of settings.
-        What another photo's record says is its own stays.
+        Pictures of the earlier record that are not among the new ones are removed because they are stale, unless
+        another photo's record lists them too.
         """
         self._met.add(record.name)
         earlier = self.earlier(record.name)
-        with answering(self._out):
+        with self._store.answering(self._out):
             for file in set(earlier.files if earlier else ()) - set(record.files):
-                if not self._is_another_s(file, record.name):
+                if not self._belongs_to_another(file, record.name):
                     (self._out / file).unlink(missing_ok=True)
-                    self._sizes.pop(file, None)
-        if not is_local(self._out):
-            self._sizes.update(dict.fromkeys(record.files, 1))  # There whole, or not at all.
-        self._write_down(record)
+                    self._sizes.discard(file)
+        self._sizes.add(record.files)
+        self._write(record)
 
     def keep(self, record: Record) -> None:
-        """Counts a photo of which nothing new is to be written down."""
+        """Count a photo whose earlier record holds."""
         self._met.add(record.name)
 
     def mark_dirty(self, record: Record) -> None:
-        """Writes down that the photo's pictures are about to be replaced, before anything else is known of them."""
-        self._write_down(replace(record, settings=DIRTY))
+        """Record that the photo's pictures are about to be replaced, before the new ones are known."""
+        self._write(replace(record, settings=DIRTY))
 
-    def close(self, made_by: Mapping[str, Any], state: State) -> None:
-        """Writes a line a photo, in the order of their inputs, and last what made the run.
+    def close(self, made_by: Mapping[str, Any], ending: Ending) -> None:
+        """Write a line for each photo, in the order of their inputs, and then `run.json`.
 
-        Its counts are of the photos that this run came to. The `others` have lines of earlier runs: they are of
-        elsewhere, or gone, and their pictures stay.
+        Its counts are of this run's photos. The `others` have lines of earlier runs: their photos were not in this
+        run's input, and their pictures stay.
         """
-        self._write_whole()
-        records = [record_of(line) for line in self._lines.values()]
+        self._rewrite()
+        records = [record_of(line) for line in self._latest.values()]
         counts = Counter(
             "others" if record.name not in self._met else "failed" if record.error else "done" for record in records
         )
-        told = {**made_by, "state": state, "counts": {"photos": len(self._met), **counts}}
+        summary = {**made_by, "state": ending, "counts": {"photos": len(self._met), **counts}}
         with replacing(self._out / RUN, by=self._out / WORKING) as file:
-            file.write(json.dumps(told, indent=2).encode())
+            file.write(json.dumps(summary, indent=2).encode())
 
-    def _size(self, file: str) -> int:
-        if not is_local(self._out):
-            return self._sizes.get(file, 0)
-        return size_of(self._out / file)
-
-    def _notice(self, record: Record) -> None:
+    def _index(self, record: Record) -> None:
         for labelled in (False, True):
-            for stem in _called(record, labelled):
-                self._near.setdefault(stem, set()).add(record.name)
+            for stem in _stems(record, labelled):
+                self._names_by_stem.setdefault(stem, set()).add(record.name)
 
-    def _is_another_s(self, file: str, name: str) -> bool:
-        others = (self.earlier(other) for other in self._near.get(_stem(file), set()) - {name})
-        return any(other and file.casefold() in map(str.casefold, other.files) for other in others)
+    def _belongs_to_another(self, file: str, name: str) -> bool:
+        others = (self.earlier(other) for other in self._names_by_stem.get(_stem(file), set()) - {name})
+        return any(other and folded(file) in map(folded, other.files) for other in others)
 
-    def _write_down(self, record: Record) -> None:
-        self._notice(record)
-        line = record.as_line()
+    def _write(self, record: Record) -> None:
+        self._index(record)
         with self._writing:
-            self._lines[record.name] = line
-            self._waiting.append(line)
-            if is_local(self._out) or monotonic() - self._last >= SPAN:
-                self._flush()
+            self._latest[record.name] = record.as_line()
+            self._lines.append(self._latest[record.name])
 
-    def _flush(self) -> None:
-        text, self._waiting = b"".join(self._waiting), []
-        if not is_local(self._out):
-            with replacing(self._out / WORKING / f"{self._parts:08}.jsonl") as part:
-                part.write(text)
-            self._parts, self._last = self._parts + 1, monotonic()
-            return
-        with (self._out / LINES).open("ab") as file:
-            file.write(text)
-
-    def _write_whole(self) -> None:
+    def _rewrite(self) -> None:
         with self._writing:
-            lines = sorted(self._lines.values(), key=lambda line: record_order(record_of(line)))
-            with replacing(self._out / LINES, by=self._out / WORKING) as file:
-                file.writelines(lines)
-            remove(record_parts(self._out))
-            self._waiting = []
+            self._lines.replace(sorted(self._latest.values(), key=lambda line: record_order(record_of(line))))
 
 
 def _stem(file: str) -> str:
-    """What a file is called below its folder, without suffix and case."""
-    return PurePosixPath(*PurePosixPath(file).parts[1:]).with_suffix("").as_posix().casefold()
+    """Return a file's path below its folder, without suffix, case and Unicode form."""
+    return folded(PurePosixPath(*PurePosixPath(file).parts[1:]).with_suffix("").as_posix())
 
 
-def _called(record: Record, labelled: bool) -> set[str]:
-    """What its files are called, or those of them that may have a label without it."""
+def _stems(record: Record, labelled: bool) -> set[str]:
+    """Return the stems of a record's files; `labelled` ones without the target's name, for those that may have one."""
     stems = set(map(_stem, record.files))
     return {stem.rpartition(".")[0] for stem in stems} - {""} if labelled else stems
 
 
 @contextmanager
 def opened(out: Path, made_by: Mapping[str, Any], *, force: bool = False) -> Iterator[Journal]:
-    """The journal of the run in `out`, new or gone on with, which is this one's alone until the body ends.
+    """Open the journal of the run in `out`, new or resumed, which no other run can open until the body ends.
 
-    However it ends, `run.json` says so. FileExistsError when `out` holds anything that no run made, unless `force`,
-    and when another run is at work there; nothing is deleted but what runs left half written.
+    However the body ends, `run.json` says so. Nothing is deleted but half-written files of earlier runs.
+
+    Raises
+    ------
+    FileExistsError
+        If `out` holds files of another origin and `force` is not set, or if another run is at work there.
     """
-    with answering(out):
-        check_claimable(out, force=force)
-    with _alone(out):
-        with answering(out):
+    store = store_of(out)
+    check_claimable(out, force=force)
+    with _locked(out) if is_local(out) else nullcontext():  # An object store has no locks.
+        with store.answering(out):
             (out / RUN).unlink(missing_ok=True)
         journal = Journal(out)
-        state: State = "interrupted"
+        ending: Ending = "interrupted"
         try:
             yield journal
-            state = "done"
+            ending = "done"
         finally:
-            journal.close(made_by, state)
+            journal.close(made_by, ending)
 
 
 def check_claimable(out: Path, *, force: bool) -> None:
-    if out.exists() and not out.is_dir():
-        raise FileExistsError(f"out must be a folder, got the file {out}; name another")
-    if not force and out.is_dir() and any(out.iterdir()) and not is_run(out):
-        raise FileExistsError(f"out must be new, empty or of an earlier run, got {out}; name another or use --force")
+    """Raise FileExistsError if a run may not write into `out`."""
+    with store_of(out).answering(out):
+        if out.exists() and not out.is_dir():
+            raise FileExistsError(f"out must be a folder, got the file '{out}'; choose another folder")
+        if not force and out.is_dir() and any(out.iterdir()) and not is_run(out):
+            raise FileExistsError(
+                f"out must be new, empty or of an earlier run, got '{out}'; choose another or use force (--force)"
+            )
 
 
 @contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    """The working folder, emptied of what was half written; in an object store nobody sees to it that one is alone."""
+def _locked(out: Path) -> Iterator[None]:
+    """Lock the working folder, and empty it of half-written files."""
     working = out / WORKING
-    if not is_local(out):
-        yield
-        return
     if working.is_symlink():
-        raise FileExistsError(f"out must hold no link called {WORKING}, got {working}; remove it")
+        raise FileExistsError(f"out must hold no link called {WORKING}, got '{working}'; remove it")
     try:
         working.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OSError(f"{out} must be writable, got '{error.strerror or error}'; name another folder") from error
+        raise OSError(
+            f"'{out}' must be writable, got '{error.strerror or error}'; change its permissions or choose another"
+        ) from error
     try:
         with FileLock(working / "lock", timeout=0):
             for path in working.glob(".wsseg-*"):
@@ -218,4 +188,6 @@ def _alone(out: Path) -> Iterator[None]:
             finally:
                 shutil.rmtree(working)
     except Timeout as error:
-        raise FileExistsError(f"out must not be in use, got {out}, where a run is at work; wait for it") from error
+        raise FileExistsError(
+            f"out must not be in use, got '{out}', where another run is at work; wait until it ends"
+        ) from error

@@ -1,14 +1,14 @@
 """Several runs into one: the shards that machines did, each in a folder of its own."""
 
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from wsseg.files.store import is_local, replacing, sizes_below
+from wsseg.files.store import is_same_file, replacing, store_of
+from wsseg.files.text import folded
 from wsseg.runs.journal import opened
-from wsseg.runs.record import DIRTY, WORKING, Record, Run, is_run, read_run, size_of
+from wsseg.runs.record import DIRTY, WORKING, Record, Run, is_run, read_run
 
 _Entry: TypeAlias = tuple[Run, Record]
 
@@ -66,7 +66,7 @@ def _copy(source: Path, out: Path, files: Iterable[str]) -> None:
 
 def _check_apart(runs: Sequence[Path], out: Path) -> None:
     for run in runs:
-        if run == out or (is_local(run) and is_local(out) and run.exists() and out.exists() and run.samefile(out)):
+        if run == out or is_same_file(run, out):
             raise ValueError(f"out must be none of the runs, got {out}; name another folder")
 
 
@@ -75,21 +75,13 @@ def _chosen(runs: Sequence[Run]) -> tuple[list[_Entry], set[str]]:
     chosen: dict[str, _Entry] = {}
     names = set[str]()
     for run in runs:
-        size = _sizes_in(run.folder)
+        sizes = store_of(run.folder).sizes(run.folder)
         for record in run.records:
-            name = _folded(record.name)
+            name = folded(record.name)
             names.add(name)
-            if record.settings != DIRTY and all(map(size, record.files)):
+            if record.settings != DIRTY and all(map(sizes.of, record.files)):
                 chosen[name] = _better(chosen.get(name), (run, record))
     return list(chosen.values()), names
-
-
-def _sizes_in(folder: Path) -> Callable[[str], int]:
-    """The size of each file of a run; 0 for one that is not there."""
-    if is_local(folder):
-        return lambda file: size_of(folder / file)
-    sizes = sizes_below(folder)  # To ask for each would cost a request.
-    return lambda file: sizes.get(file, 0)
 
 
 def _better(first: _Entry | None, second: _Entry) -> _Entry:
@@ -113,10 +105,6 @@ def _is_same(first: Record, second: Record) -> bool:
 
 def _worth(entry: _Entry) -> tuple[bool, int]:
     return not entry[1].error, len(entry[1].pictures)
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name.casefold())
 
 
 def _made_by(runs: Sequence[Run], out: Path) -> dict[str, Any]:

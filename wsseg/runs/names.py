@@ -10,7 +10,8 @@ from pathlib import Path
 
 from wsseg.classifier.categories import Categories, Target
 from wsseg.files.names import Source
-from wsseg.files.store import is_local
+from wsseg.files.store import store_of
+from wsseg.files.text import folded
 from wsseg.runs.record import REPORTED, is_run
 from wsseg.runs.task import name_of
 from wsseg.segmenting.outputs import PICTURES
@@ -29,8 +30,8 @@ def target_names_of(categories: Categories) -> Callable[[Target], str]:
     A class that files would call like another, in a file system without case, adds its index: `cardigan-474`.
     """
     plain = [_plain(name) for name in categories.names]
-    uses = Counter(map(str.casefold, plain))
-    alike = {index for index, name in enumerate(plain) if uses[name.casefold()] > 1}
+    uses = Counter(map(folded, plain))
+    alike = {index for index, name in enumerate(plain) if uses[folded(name)] > 1}
     return partial(_target_name, frozenset(alike))
 
 
@@ -42,7 +43,7 @@ def check_target_names(targets: Iterable[Target], name_of_target: Callable[[Targ
     """ValueError names two targets whose pictures would have one name."""
     owners: dict[str, Target] = {}
     for target in targets:
-        owner = owners.setdefault(name_of_target(target).casefold(), target)
+        owner = owners.setdefault(folded(name_of_target(target)), target)
         if owner is not target:
             raise ValueError(
                 f"targets must have different names, got {owner.category!r} and {target.category!r} for files called "
@@ -61,10 +62,10 @@ def without_run_outputs(sources: Iterable[Source], out: Path) -> list[Source]:
     def is_output(here: Path) -> bool:
         return (here.name in folders and run_of(here.parent)) or bool(REPORTED.fullmatch(here.name))
 
-    found = [source for source in sources if not any(map(is_output, _real(source.path).parents))]
-    taken = {_real(out) / folder for folder in folders}
+    found = [source for source in sources if not any(map(is_output, store_of(source.path).real(source.path).parents))]
+    taken = {store_of(out).real(out) / folder for folder in folders}
     for source in found:
-        if not taken.isdisjoint(_real(source.path).parents):
+        if not taken.isdisjoint(store_of(source.path).real(source.path).parents):
             raise ValueError(
                 f"out must not put pictures among photos, got {out} with {source.path}; name another folder"
             )
@@ -73,8 +74,3 @@ def without_run_outputs(sources: Iterable[Source], out: Path) -> list[Source]:
 
 def _plain(category: str) -> str:
     return re.sub(r"\W", "_", category)
-
-
-def _real(path: Path) -> Path:
-    """The path without links; unlike `resolve` it takes a link to itself, which is a bad photo and no more."""
-    return Path(os.path.realpath(path)) if is_local(path) else path

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from wsseg.files.find import find_photos, unsupported_photos
 from wsseg.files.names import Source
-from wsseg.files.store import is_folder, path_of
+from wsseg.files.store import path_of, store_of
 from wsseg.runs.names import shard_of, without_run_outputs
 from wsseg.runs.record import is_run, read_run
 from wsseg.runs.watch import arriving
@@ -32,7 +32,7 @@ def photos_of(given: Given, out: Path, notice: Notice) -> list[Source]:
 
 def arriving_photos(given: Given, out: Path, notice: Notice, shard: tuple[int, int] | None) -> Iterator[Source | None]:
     """Yield photos forever as they arrive in the folders, and `None` when no photo is available yet."""
-    if strange := [path for path in map(path_of, given) if not is_folder(path)]:
+    if strange := [path for path in map(path_of, given) if not store_of(path).is_folder(path)]:
         raise ValueError(f"sources must be folders when they are watched, got '{strange[0]}'; give the photo's folder")
     names = _earlier_names(out)
 

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from wsseg.files.store import answering
+from wsseg.files.store import store_of
 
 RUN: Final = "run.json"
 """The file of a run that has ended: what made it, and how many photos it came to."""
@@ -168,7 +168,7 @@ def read_run(folder: Path) -> Run:
 
 def is_run(folder: Path) -> bool:
     """Whether a run made the folder, or is about to."""
-    with answering(folder):
+    with store_of(folder).answering(folder):
         return (folder / WORKING).is_dir() or (folder / LINES).is_file() or "wsseg" in _made_by(folder)
 
 
@@ -187,7 +187,7 @@ def _made_by(folder: Path) -> dict[str, Any]:
 def lines_by_name(folder: Path) -> dict[str, bytes]:
     """The last line of each photo; one that was broken off at the end is none."""
     lines = {}
-    for file in [folder / LINES, *record_parts(folder)]:
+    for file in [folder / LINES, *chunk_files(folder)]:
         text = file.read_bytes() if file.is_file() else b""
         for number, line in enumerate(text.splitlines(keepends=True), 1):
             if line.endswith(b"\n"):
@@ -202,14 +202,6 @@ def _name_in(line: bytes, place: str) -> str:
         raise ValueError(f"{place} must be a record of a run, but {error}; delete that line") from error
 
 
-def record_parts(folder: Path) -> list[Path]:
+def chunk_files(folder: Path) -> list[Path]:
     working = folder / WORKING
     return sorted(working.glob("*.jsonl")) if working.is_dir() else []
-
-
-def size_of(path: Path) -> int:
-    """The size in bytes of a file on a disk, which may lie in a linked folder; 0 when it is not there."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

@@ -16,7 +16,7 @@ from wsseg.files.decode import read_file
 from wsseg.files.masks import UNKNOWN_LEVEL, read_truth
 from wsseg.files.names import Source
 from wsseg.files.photos import Photo, read_photo
-from wsseg.files.store import is_local, replacing
+from wsseg.files.store import replacing, store_of
 from wsseg.graphcut.hints import Hints
 from wsseg.pictures.style import PLAIN, Style
 from wsseg.runs.attempt import is_fault, reason_of
@@ -125,7 +125,7 @@ class Task:
 
     def _blank(self, photo: PhotoInput) -> Record:
         path = photo.source.path
-        base = str(Path.cwd()) if is_local(path) and not path.is_absolute() else ""
+        base = store_of(path).base_of(path)
         return Record(input=str(path), base=base, name=name_of(photo.source), settings=self.settings)
 
     def _read(self, photo: PhotoInput) -> _Decoded | _Ended:

@@ -7,7 +7,7 @@ from typing import Final
 
 from wsseg.engines.stream import POLL
 from wsseg.files.names import Source
-from wsseg.files.store import is_local
+from wsseg.files.store import store_of
 from wsseg.runs.task import name_of
 
 STILL: Final = 2.0
@@ -31,7 +31,7 @@ def arriving(
     done: dict[Path, object] = {}
     while True:
         for source in find(names):
-            stamp, now = _stamp(source.path), time.monotonic()
+            stamp, now = store_of(source.path).stamp(source.path), time.monotonic()
             if stamp is None or done.get(source.path) == stamp:
                 continue
             first, since = seen.get(source.path, (None, now))
@@ -65,17 +65,3 @@ def _patient(
         return sources
 
     return found
-
-
-def _stamp(path: Path) -> object:
-    """What changes when a file does; None for one that is gone. In an object store, files are there whole or not.
-
-    That one is replaced there is not noticed, since to ask for each again and again would cost a request each.
-    """
-    if not is_local(path):
-        return True
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime

@@ -1,0 +1,265 @@
+"""A folder run as one function: what it checks before torch is there, what it writes, and what it gives back."""
+
+import json
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wsseg
+from wsseg import Box, FolderRun, PhotoDone, Recipe, Style, saliency_folder, segment_folder
+from wsseg.files.encode import write_picture
+from wsseg.files.masks import read_labels, read_mask
+from wsseg.files.photos import read_image
+from wsseg.runs.record import digest_of
+
+QUICK = Recipe(method="spread_cam", mirror=False, exact_side=64)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of two small photos."""
+    folder = tmp_path_factory.mktemp("photos")
+    for name in ("chelsea", "coffee"):
+        image = read_image((resources.files("skimage") / "data" / f"{name}.png").read_bytes())
+        write_picture(folder / f"{name}.png", np.ascontiguousarray(image[::4, ::4]))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def classifier() -> wsseg.Classifier:
+    return wsseg.load_classifier()
+
+
+MISTAKES: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"sources": "missing"}, "ValueError: 'missing' must be a photo, folder, pattern or list, got nothing"),
+    ({"sources": []}, "ValueError: sources must name one or more, got none; "),
+    ({"sources": "empty"}, "ValueError: 'empty' must stand for a photo or more, got none; "),
+    ({"out": "other"}, "FileExistsError: out must be new, empty or of an earlier run, got 'other'; "),
+    ({"out": "photos/a.png"}, "FileExistsError: out must be a folder, got the file 'photos/a.png'; "),
+    ({"pictures": ["mask", "map"]}, "ValueError: pictures must be some of mask, cutout, overlay, seeds, saliency"),
+    ({"pictures": ["mask"], "together": True, "targets": [1]}, "ValueError: pictures must be some of labels, inst"),
+    ({"pictures": []}, "ValueError: pictures must name one or more, got none; "),
+    ({"pictures": ["cutout"], "style": Style(format="jpg")}, "ValueError: background must be a color or blur"),
+    ({"workers": 0}, "ValueError: workers must be a number from 1, or None (auto), got 0; "),
+    ({"workers": True}, "ValueError: workers must be a number from 1, or None (auto), got True; "),
+    ({"box": (1, 2, 3)}, "ValueError: box must be four whole numbers x0, y0, x1, y1, got (1, 2, 3); "),
+    ({"box": (1, 2, 3, 4)}, "ValueError: box must be of one photo, got 2; "),
+    ({"box": (1, 2, 3, 4), "hints": "photos"}, "ValueError: box must be the only hint, got 'photos' too; "),
+    ({"box": (1, 2, 3, 4), "watch": True}, "ValueError: box must be of one photo, got photos that are yet to come"),
+    ({"hints": "missing"}, "ValueError: hints must be a folder, got 'missing'; "),
+    ({"hints": "other"}, "ValueError: hints must hold PNGs named like the photos, got 'other/thesis.png', which"),
+    (
+        {"hints": "empty"},
+        "ValueError: hints must hold PNGs named like the photos, got none; name one 'empty/a.png'",
+    ),
+    ({"hints": "photos", "watch": True}, "ValueError: hints must be of photos that exist already, got watch"),
+    ({"hints": "photos", "top": 2}, "ValueError: hints must be of one target, got several; "),
+    ({"together": True}, "ValueError: together must have targets and no hints, got no target; "),
+    ({"together": True, "targets": [1], "hints": "photos"}, "ValueError: together must have targets and no hints"),
+    ({"targets": [1], "top": 2}, "ValueError: top must be left out where targets are given, got 2; "),
+    ({"top": 0}, "ValueError: top must be at least 1, got 0; "),
+    ({"targets": "cat"}, "TypeError: targets must be a list, got 'cat'; "),
+    ({"targets": []}, "ValueError: targets must name one or more, got none; "),
+    ({"shard": (3, 2)}, "ValueError: shard must be I/N with I from 1 to N, got 3/2; "),
+    ({"recipe": "best"}, "ValueError: recipe must be one of default, fast"),
+    ({"head": "missing"}, "ValueError: "),
+    ({"engine": "spark"}, "ValueError: engine must be local or ray, got 'spark'; "),
+    ({"engine": "ray", "device": "cuda"}, "ValueError: engine must be local for that, got ray with device cuda; "),
+    ({"engine": "ray", "watch": True}, "ValueError: engine must be local for that, got ray with watch"),
+    ({"sources": "photos/a.png", "watch": True}, "ValueError: sources must be folders when they are watched, got"),
+    ({"max_pixels": 0}, "ValueError: max_pixels must be at least 1, got 0; "),
+)
+
+"""Options of `segment_folder` that are wrong, and the start of the error; all found without a network."""
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The error of each mistake in one fresh interpreter, and whether torch was there in the end."""
+    folder = tmp_path_factory.mktemp("mistakes")
+    for name in ("photos/a.png", "photos/b.png", "other/thesis.png"):
+        write_picture(folder / name, np.zeros((4, 5, 3), np.uint8))
+    (folder / "empty").mkdir()
+    script = (
+        "import sys, warnings; from wsseg import Style, segment_folder\n"
+        "warnings.simplefilter('ignore')\n"
+        f"for given in {[given for given, _ in MISTAKES]!r}:\n"
+        "    try: segment_folder(**{'sources': 'photos', 'out': 'out', **given})\n"
+        "    except Exception as error: print(type(error).__name__, error, sep=': ')\n"
+        "print('torch' in sys.modules)"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder)
+    assert not (folder / "out").exists()
+    return done.stdout.splitlines()
+
+
+def test_mistakes_are_found_before_torch_is_loaded(answers: list[str]) -> None:
+    assert answers[-1] == "False"
+    assert len(answers) == len(MISTAKES) + 1
+
+
+@pytest.mark.parametrize(("index", "start"), [(index, start) for index, (_, start) in enumerate(MISTAKES)])
+def test_each_mistake_is_named(answers: list[str], index: int, start: str) -> None:
+    assert answers[index].startswith(start)
+
+
+class TestSegmentFolder:
+    def test_a_run_has_counts_records_and_paths(
+        self, photos: Path, tmp_path: Path, classifier: wsseg.Classifier
+    ) -> None:
+        (tmp_path / "photos").mkdir()
+        for file in photos.iterdir():
+            (tmp_path / "photos" / file.name).write_bytes(file.read_bytes())
+        (tmp_path / "photos/torn.png").write_bytes(b"torn")
+        heard: list[PhotoDone] = []
+
+        def again() -> FolderRun:
+            return segment_folder(
+                tmp_path / "photos",
+                tmp_path / "out",
+                classifier=classifier,
+                recipe=QUICK,
+                pictures=["mask", "overlay", "mask"],
+                progress=heard.append,
+            )
+
+        run = again()
+        assert (run.photos, run.done, run.kept, run.failed) == (3, 2, 0, 1)
+        assert run.masks == [tmp_path / f"out/masks/{name}.png" for name in ("chelsea", "coffee")]
+        assert run.files("overlay") == [tmp_path / f"out/overlays/{name}.png" for name in ("chelsea", "coffee")]
+        assert run.folders == [tmp_path / "out/masks", tmp_path / "out/overlays"]
+        assert list(run.failures) == [str(tmp_path / "photos/torn.png")]
+        assert "must be a picture" in run.failures[str(tmp_path / "photos/torn.png")]
+        assert [record.name for record in run.records] == ["chelsea", "coffee", "torn"]
+        first = run.records[0].findings[0]
+        assert (first.category, first.indices, first.wnids) == ("Egyptian cat", (285,), ("n02124075",))
+        assert [(one.done, one.failed, one.total, one.fresh) for one in heard] == [
+            (1, 0, 3, True),
+            (2, 0, 3, True),
+            (2, 1, 3, True),
+        ]
+        assert repr(run) == (f"<FolderRun: 2 of 3 photos done: {tmp_path / 'out/masks'}, {tmp_path / 'out/overlays'}>")
+        heard.clear()
+        run = again()
+        assert (run.photos, run.done, run.kept, run.failed) == (3, 2, 2, 1)
+        assert [one.fresh for one in heard] == [False, False, True]
+        assert ", 2 of them by an earlier run:" in repr(run)
+
+    def test_it_writes_what_a_segmenter_makes(self, photos: Path, tmp_path: Path, classifier: wsseg.Classifier) -> None:
+        segmenter = wsseg.Segmenter(classifier, QUICK)
+        run = segment_folder(str(photos), tmp_path / "out", classifier=classifier, recipe=QUICK)
+        for file, photo in zip(run.masks, sorted(photos.iterdir()), strict=True):
+            np.testing.assert_array_equal(read_mask(file), segmenter.segment(photo).mask)
+
+    def test_every_option_reaches_its_stage(self, photos: Path, tmp_path: Path, classifier: wsseg.Classifier) -> None:
+        photo, segmenter = photos / "chelsea.png", wsseg.Segmenter(classifier, QUICK)
+        box = Box(10, 10, 80, 60)
+
+        def done(source: Path, name: str, **options: Any) -> FolderRun:
+            return segment_folder(source, tmp_path / name, classifier=classifier, recipe=QUICK, **options)
+
+        boxed = done(photo, "box", box=tuple(box))
+        np.testing.assert_array_equal(
+            read_mask(boxed.masks[0]), segmenter.segment(photo, hints=wsseg.Hints(box=box)).mask
+        )
+        top = done(photo, "top", top=2)
+        assert len(top.masks) == 2 and [len(record.findings) for record in top.records] == [2]
+        targets = done(photo, "targets", targets=[285, "tabby"])
+        assert [file.name for file in targets.masks] == ["chelsea.Egyptian_cat.png", "chelsea.tabby.png"]
+        together = done(photo, "together", targets=[285, "espresso"], together=True)
+        labels = segmenter.segment_categories(photo, [285, "espresso"]).labels
+        np.testing.assert_array_equal(read_labels(together.files("labels")[0]), labels)
+        assert together.masks == []
+        halves = [done(photos, f"shard{number}", shard=(number, 2)).photos for number in (1, 2)]
+        assert sum(halves) == 2
+        seeds = tmp_path / "hints/chelsea.png"
+        write_picture(seeds, np.full(read_image(photo).shape[:2], 128, np.uint8))
+        with pytest.warns(UserWarning, match="^1 of 2 photos have hints$"):
+            hinted = done(photos, "hinted", hints=seeds.parent)
+        assert [bool(record.hints) for record in hinted.records] == [True, False]
+        cut = done(photo, "style", pictures=["cutout"], style=Style(format="webp", crop=True))
+        assert [file.name for file in cut.files("cutout")] == ["chelsea.webp"]
+
+    def test_targets_of_one_name_are_refused(self, photos: Path, tmp_path: Path, classifier: wsseg.Classifier) -> None:
+        with pytest.raises(ValueError, match="^targets must have different names, got 'Egyptian cat' and"):
+            segment_folder(photos, tmp_path / "out", classifier=classifier, targets=[285, 285])
+        with pytest.raises(ValueError, match="^targets must have no class in common, got"):
+            segment_folder(photos, tmp_path / "out", classifier=classifier, targets=[285, 285], together=True)
+
+    def test_run_json_says_what_made_the_run(self, photos: Path, tmp_path: Path, classifier: wsseg.Classifier) -> None:
+        segment_folder(photos, tmp_path, classifier=classifier, recipe=QUICK, box=None)
+        made_by = json.loads((tmp_path / "run.json").read_bytes())
+        assert made_by["classifier"] == {"name": "efficientnet_lite0", "sha256": classifier.digest}
+        assert (made_by["what"], made_by["targets"], made_by["box"], made_by["top"]) == ("masks", [], None, None)
+        assert made_by["recipe"] == QUICK.as_dict() and made_by["style"]["format"] == "png"
+        assert made_by["versions"]["torch"] and made_by["state"] == "done"
+
+    def test_the_settings_are_those_of_0_1_0(self, photos: Path, tmp_path: Path, classifier: wsseg.Classifier) -> None:
+        """So a run that wsseg 0.1.0 started is resumed."""
+        photo = photos / "chelsea.png"
+        segment_folder(
+            photo, tmp_path, classifier=classifier, recipe=QUICK, box=(10, 10, 80, 60), style=Style(feather=2)
+        )
+        made_by = json.loads((tmp_path / "run.json").read_bytes())
+        settings = {
+            "wsseg": wsseg.__version__,
+            "targets": [],
+            "top": None,
+            "classifier": {"name": "efficientnet_lite0", "sha256": classifier.digest},
+            "head": None,
+            "recipe": QUICK.as_dict(),
+            "what": "masks",
+            "instances": False,
+            "box": "10,10,80,60",
+            "style": {"format": "png", "feather": 2, "crop": False, "background": ""},
+        }
+        assert made_by["settings"] == digest_of(settings)
+        assert {name: made_by[name] for name in settings} == settings
+        assert list(made_by) == [*settings, "hints", "settings", "versions", "state", "counts"]
+
+    def test_a_progress_callback_may_end_the_run(
+        self, photos: Path, tmp_path: Path, classifier: wsseg.Classifier
+    ) -> None:
+        def stop(one: PhotoDone) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            segment_folder(photos, tmp_path, classifier=classifier, recipe=QUICK, progress=stop)
+        assert json.loads((tmp_path / "run.json").read_bytes())["state"] == "interrupted"
+        assert segment_folder(photos, tmp_path, classifier=classifier, recipe=QUICK).kept == 1
+
+    def test_watched_folders_yield_photos_as_they_come(
+        self, photos: Path, tmp_path: Path, classifier: wsseg.Classifier
+    ) -> None:
+        def stop(one: PhotoDone) -> None:
+            assert one.total is None
+            if one.done == 2:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            segment_folder(photos, tmp_path, classifier=classifier, recipe=QUICK, watch=True, progress=stop)
+        assert len(list((tmp_path / "masks").iterdir())) == 2
+
+    def test_a_head_without_a_share_gets_that_of_adapted(
+        self, photos: Path, tmp_path: Path, classifier: wsseg.Classifier
+    ) -> None:
+        assert classifier.head is not None
+        notices: list[str] = []
+        options: dict[str, Any] = {"classifier": classifier, "recipe": QUICK, "head": classifier.head}
+        segment_folder(photos, tmp_path, **options, notice=notices.append)
+        assert notices == ["the head's share is 0.6; see objectness (--objectness), and the recipe adapted"]
+        assert json.loads((tmp_path / "run.json").read_bytes())["recipe"]["objectness"] == 0.6
+
+
+def test_saliency_folder_writes_heatmaps_and_strips(photos: Path, tmp_path: Path, classifier: wsseg.Classifier) -> None:
+    run = saliency_folder(photos, tmp_path / "out", classifier=classifier, recipe=QUICK, workers=None)
+    assert run.folders == [tmp_path / "out/saliency", tmp_path / "out/strips"]
+    assert len(run.files("saliency")) == len(run.files("strip")) == 2 and run.masks == []
+    with pytest.raises(ValueError, match="^workers must be a number from 1"):
+        saliency_folder(photos, tmp_path / "out", workers=-1)
