@@ -122,7 +122,7 @@ class TestRun:
         for name, reason in reasons.items():
             assert reason in errors[name]
         for name in ("large", "empty", "text", "torn"):  # Of the file, not of what was seen in it.
-            assert errors[name].startswith(f"{photos / name}.png must ")
+            assert errors[name].startswith(f"'{photos / name}.png' must ")
         assert list(files_in(task.out)) == ["saliency/a.png", "saliency/sub/b.png"]
 
     def test_a_folder_that_cannot_be_written_ends_it(self, photos: Path, task: Task) -> None:

@@ -314,7 +314,7 @@ def assert_stopped(told: tuple[int, str], reason: str) -> None:
     code, text = told
     assert code == 2
     assert text.startswith("error: ") and text.count("\n") == 0
-    assert f" must be writable, got '{reason}'; make room, or name another folder" in text
+    assert f" must be writable, got '{reason}'; make room or choose another folder" in text
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -365,7 +365,7 @@ def test_two_runs_into_one_folder_do_not_disturb_each_other(photos: Path, whole:
         os.kill(program.pid, signal.SIGSTOP)  # Else it might end before the other has begun.
         code, told = finished(photos, tmp_path / "out")
         os.kill(program.pid, signal.SIGCONT)
-    assert code == 2 and "out must not be in use" in told and "where a run is at work; wait for it" in told
+    assert code == 2 and "out must not be in use" in told and "where another run is at work; wait until it ends" in told
     assert program.returncode == 0
     assert_same(tmp_path / "out", whole)
 

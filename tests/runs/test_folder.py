@@ -38,7 +38,7 @@ def classifier() -> wsseg.Classifier:
 MISTAKES: tuple[tuple[dict[str, Any], str], ...] = (
     ({"sources": "missing"}, "ValueError: 'missing' must be a photo, folder, pattern or list, got nothing"),
     ({"sources": []}, "ValueError: sources must name one or more, got none; "),
-    ({"sources": "empty"}, "ValueError: 'empty' must stand for a photo or more, got none; "),
+    ({"sources": "empty"}, "ValueError: 'empty' must hold one photo or more, got none; "),
     ({"out": "other"}, "FileExistsError: out must be new, empty or of an earlier run, got 'other'; "),
     ({"out": "photos/a.png"}, "FileExistsError: out must be a folder, got the file 'photos/a.png'; "),
     ({"pictures": ["mask", "map"]}, "ValueError: pictures must be some of mask, cutout, overlay, seeds, saliency"),
@@ -67,7 +67,7 @@ MISTAKES: tuple[tuple[dict[str, Any], str], ...] = (
     ({"targets": []}, "ValueError: targets must name one or more, got none; "),
     ({"shard": (3, 2)}, "ValueError: shard must be I/N with I from 1 to N, got 3/2; "),
     ({"recipe": "best"}, "ValueError: recipe must be one of default, fast"),
-    ({"head": "missing"}, "ValueError: "),
+    ({"head": "missing"}, "FileNotFoundError: "),
     ({"engine": "spark"}, "ValueError: engine must be local or ray, got 'spark'; "),
     ({"engine": "ray", "device": "cuda"}, "ValueError: engine must be local for that, got ray with device cuda; "),
     ({"engine": "ray", "watch": True}, "ValueError: engine must be local for that, got ray with watch"),

@@ -200,7 +200,7 @@ class TestOpened:
     def test_two_runs_at_once_are_refused(self, tmp_path: Path) -> None:
         with opened(tmp_path, {"wsseg": "1"}) as journal:
             journal.append(A)
-            with pytest.raises(FileExistsError, match="^out must not be in use, got .*, where a run is at work"):
+            with pytest.raises(FileExistsError, match="^out must not be in use, got .*, where another run is at work"):
                 opened(tmp_path, {"wsseg": "1"}, force=True).__enter__()
             assert (tmp_path / WORKING).is_dir()
         assert read_run(tmp_path).records == (A,)
@@ -213,7 +213,9 @@ class TestOpened:
     @pytest.mark.parametrize("text", ["{}", "[]", "no json", '{"version": 1}'])
     def test_the_folder_of_another_program_is_refused(self, tmp_path: Path, text: str) -> None:
         put(tmp_path / RUN, text)
-        with pytest.raises(FileExistsError, match="^out must be new, empty or of an earlier run, got .*; name another"):
+        with pytest.raises(
+            FileExistsError, match="^out must be new, empty or of an earlier run, got .*; choose another"
+        ):
             opened(tmp_path, {"wsseg": "1"}).__enter__()
         assert (tmp_path / RUN).read_text() == text
 

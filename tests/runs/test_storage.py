@@ -265,7 +265,7 @@ class TestPhotos:
         assert self.names(local / "some.txt") == ["1", "0"]
         (local / "some.txt").write_text(f"{photos}/none.png\n")
         (missing,) = done(local / "some.txt", local / "out")
-        assert missing.record.error.startswith(f"{photos}/none.png must be readable")
+        assert missing.record.error.startswith(f"'{photos}/none.png' must be readable")
 
     def test_marks_of_folders_hidden_and_strange_keys(self, bucket: Path) -> None:
         store: Any = bucket
@@ -281,8 +281,8 @@ class TestPhotos:
         (photos / "2.png").unlink()
         errors = {outcome.record.name: outcome.record.error for outcome in done(sources, bucket / "out")}
         assert {name for name, error in errors.items() if error} == {"0", "2"}
-        assert errors["0"].startswith(f"{photos}/0.png must be a picture, got an empty file")
-        assert errors["2"].startswith(f"{photos}/2.png must be readable, got 'FileNotFoundError")
+        assert errors["0"].startswith(f"'{photos}/0.png' must be a picture, got an empty file")
+        assert errors["2"].startswith(f"'{photos}/2.png' must be readable, got 'FileNotFoundError")
 
     def test_one_that_is_too_long_is_not_fetched(self, photos: Path) -> None:
         with pytest.raises(ValueError, match="must have at most .* bytes, got"):

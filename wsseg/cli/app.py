@@ -980,7 +980,7 @@ def _versions() -> dict[str, str]:
 
 def _print_record(record: "Record") -> None:
     if record.error:
-        _complain(record.error if record.error.startswith(record.input) else f"{record.input}: {record.error}")
+        _complain(record.error if record.error.startswith(f"'{record.input}'") else f"{record.input}: {record.error}")
     for found in record.findings:
         status = found.status or ""
         sure = status if found.confidence is None else f"{status} {found.confidence:.2f}"

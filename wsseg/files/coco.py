@@ -1,10 +1,10 @@
-"""The door to pycocotools, which reads and writes the run lengths of COCO."""
+"""The run lengths of COCO, read and written by pycocotools."""
 
 from typing import Any
 
 
 def pycocotools() -> Any:
-    """The library, or ValueError that says how to get it."""
+    """Return the library, or raise ValueError that says how to install it."""
     try:
         from pycocotools import mask
     except ImportError as error:

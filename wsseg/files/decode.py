@@ -1,8 +1,7 @@
-"""Photos, masks and folders on disk: a photo of any format arrives as an upright sRGB Image, or is refused by name.
+"""Pictures of any format, decoded by Pillow, or refused by name.
 
-Pillow decodes. While it does, this module holds a lock, sets Pillow's two globals (`MAX_IMAGE_PIXELS`,
-`LOAD_TRUNCATED_IMAGES`) and the warnings filter as it needs them, and puts all three back; so threads read one photo
-at a time, and processes as many as they like.
+While Pillow decodes, this module holds a lock, sets Pillow's two globals (`MAX_IMAGE_PIXELS`, `LOAD_TRUNCATED_IMAGES`)
+and the warnings filter, and restores all three. So the threads of a process read one photo at a time.
 """
 
 import os
@@ -32,18 +31,18 @@ _FORMATS: Final = (
     *("AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "PSD", "QOI", "SGI", "TIFF", "WEBP"),
     "TGA",  # Has no signature, so it is tried last.
 )
-"""The formats of photos; the rest of Pillow's hold no photo, or run other programs (EPS)."""
+"""The formats of photos. Pillow's other formats hold no photo, or run other programs (EPS)."""
 
 _RAW: Final = frozenset(
     f".{kind}" for kind in ("arw", "cr2", "cr3", "dng", "nef", "nrw", "orf", "pef", "raf", "raw", "rw2", "srw")
 )
-"""Suffixes of what cameras' sensors saw. Many are TIFF, of which Pillow would take the preview for the photo."""
+"""Suffixes of camera RAW files. Many are TIFF, and Pillow would read their preview in place of the photo."""
 
 UNSUPPORTED: Final = _RAW | {".heic", ".heif", ".hif", ".jxl", ".psb", ".svg"}
 """Suffixes of photos and pictures that Pillow alone does not open."""
 
 _FRAMES: Final = {"AVIF": "frames", "GIF": "frames", "PNG": "frames", "WEBP": "frames", "TIFF": "pages"}
-"""What a file of several pictures calls them; those of MPO and PSD are previews, gain maps and layers."""
+"""The name for the pictures of a file of several; those of MPO and PSD are previews, gain maps and layers."""
 
 _UPRIGHT: Final[dict[object, pillow.Transpose]] = {
     2: pillow.Transpose.FLIP_LEFT_RIGHT,
@@ -54,15 +53,15 @@ _UPRIGHT: Final[dict[object, pillow.Transpose]] = {
     7: pillow.Transpose.TRANSVERSE,
     8: pillow.Transpose.ROTATE_90,
 }
-"""What undoes each EXIF orientation."""
+"""The transposition that undoes each EXIF orientation."""
 
 WIDE_MODES: Final = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
-"""Pillow's modes of more than 8 bits, which its own `convert` would clip."""
+"""Pillow's modes of more than 8 bits. Its own `convert` would clip them."""
 
 WHITE_16: Final = 65535
 
 _BYTES: Final = 8
-"""Of a pixel that is not compressed: 16 bits in four channels."""
+"""Bytes of an uncompressed pixel: 16 bits in four channels."""
 
 _HEADER: Final = 1 << 24
 """Bytes allowed beside the pixels, for previews and metadata."""
@@ -71,19 +70,19 @@ _PILLOW: Final = threading.RLock()
 
 
 class ReadError(ValueError):
-    """A file is no picture, or not one that may be used; the message names the file, the reason and the remedy."""
+    """A file is not a usable picture; the message names the file, the reason and the remedy."""
 
 
 @contextmanager
 def opened_picture(source: UndecodedSource, max_pixels: int, notes: list[str], name: str) -> Iterator[pillow.Image]:
-    """The decoded picture, while Pillow is strict; whatever Pillow raises, here or in the body, becomes a ReadError."""
+    """Open and decode a picture while Pillow is strict; any error of Pillow, also in the body, becomes a ReadError."""
     try:
         with _strict_pillow(max_pixels, notes), _picture(source, max_pixels, notes) as picture:
             picture.load()
             yield picture
     except ReadError:
         raise
-    except Exception as error:  # Pillow's decoders raise nearly anything on a broken file.
+    except Exception as error:  # Pillow's decoders can raise any exception on a broken file.
         raise _refusal(name, error, max_pixels) from error
 
 
@@ -101,7 +100,7 @@ def _strict_pillow(max_pixels: int, notes: list[str]) -> Iterator[None]:
     for warning in caught:
         if Path(warning.filename).parent == Path(pillow.__file__).parent:
             notes.append(f"Pillow warns: {' '.join(str(warning.message).split())}")
-        else:  # Of another thread, which the recorder must not keep from its user.
+        else:  # From another thread: pass it on.
             warnings.showwarning(warning.message, warning.category, warning.filename, warning.lineno)
 
 
@@ -125,7 +124,7 @@ def _formats() -> list[str]:
 
 
 def read_file(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
-    """What a file holds; ReadError names one that cannot be read, is none, or is too large for a photo of so many."""
+    """Return the bytes of a file; ReadError names one that is unreadable, empty, or too large for a photo."""
     if not is_local(path):
         return _fetched(path, max_pixels)
     try:
@@ -133,29 +132,29 @@ def read_file(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
             _check_length(path, os.fstat(file.fileno()).st_size, max_pixels)
             return file.read()
     except OSError as error:
-        raise _refusal(str(path), error, max_pixels) from error
+        raise _refusal(f"'{path}'", error, max_pixels) from error
 
 
 def _fetched(path: Path, max_pixels: int) -> bytes:
-    """What a file in an object store holds."""
+    """Return the bytes of a file in an object store."""
     try:
-        store = cast(Any, path)  # Whose `read_bytes`, and `cat_file` of no bounds, would ask twice.
+        store = cast(Any, path)  # Its `read_bytes`, and `cat_file` without bounds, would make two requests.
         length = store.fs.info(store.path)["size"]
-        _check_not_empty(str(path), length)
+        _check_not_empty(f"'{path}'", length)
         _check_not_raw(path)
         _check_length(path, length, max_pixels)
         return cast(bytes, store.fs.cat_file(store.path, start=0, end=length))
     except ReadError:
         raise
-    except Exception as error:  # Each store's library has its own.
-        raise ReadError(f"{path} must be readable, got '{one_line(error)}'; check it and the store's keys") from error
+    except Exception as error:  # Each store's library has its own exceptions.
+        raise ReadError(f"'{path}' must be readable, got '{one_line(error)}'; check it and the store's keys") from error
 
 
 def _check_length(path: Path, length: int, max_pixels: int) -> None:
     most = _BYTES * max_pixels + _HEADER
     if length > most:
         raise ReadError(
-            f"{path} must have at most {most} bytes, got {length}; allow more with max_pixels (--max-pixels)"
+            f"'{path}' must have at most {most} bytes, got {length}; allow more with max_pixels (--max-pixels)"
         )
 
 
@@ -165,22 +164,22 @@ def _bytes_of(source: bytes | str | PathLike[str]) -> BinaryIO:
         return BytesIO(source)
     status = Path(source).stat()
     if stat.S_ISDIR(status.st_mode):
-        raise ReadError(f"{source} must be a picture, got a folder; name a file in it")
+        raise ReadError(f"'{source}' must be a picture, got a folder; give a file in it")
     if not stat.S_ISREG(status.st_mode):
-        raise ReadError(f"{source} must be a regular file, got a pipe or a device; save the picture to a file")
-    _check_not_empty(os.fspath(source), status.st_size)
+        raise ReadError(f"'{source}' must be a regular file, got a pipe or a device; save the picture to a file")
+    _check_not_empty(f"'{source}'", status.st_size)
     _check_not_raw(PurePath(source))
     return Path(source).open("rb")
 
 
 def _check_not_raw(path: PurePath) -> None:
     if path.suffix.lower() in _RAW:
-        raise ReadError(f"{path} must be a picture, got a camera RAW file; convert it to PNG or JPEG")
+        raise ReadError(f"'{path}' must be a picture, got a camera RAW file; convert it to PNG or JPEG")
 
 
 def _check_not_empty(name: str, size: int) -> None:
     if size == 0:
-        raise ReadError(f"{name} must be a picture, got an empty file of 0 bytes; copy it anew")
+        raise ReadError(f"{name} must be a picture, got an empty file of 0 bytes; copy it again")
 
 
 def _note_frames(picture: pillow.Image, notes: list[str]) -> None:
@@ -201,7 +200,7 @@ def _picture_of_array(array: NDArray[Any], max_pixels: int) -> pillow.Image:
 
 
 def has_channels(array: NDArray[Any]) -> bool:
-    """Whether it is a non-empty (H, W), (H, W, 3) or (H, W, 4)."""
+    """Return whether the array is a non-empty (H, W), (H, W, 3) or (H, W, 4)."""
     return array.size > 0 and (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4)))
 
 
@@ -222,18 +221,19 @@ def _refusal(name: str, error: Exception, max_pixels: int) -> ReadError:
             return _too_large(name, str(error).partition(" exceeds")[0].lower(), max_pixels)
         case UnidentifiedImageError():
             return ReadError(
-                f"{name} must be a picture, got nothing that Pillow reads; convert it to PNG, or copy a cut one anew"
+                f"{name} must be a picture, got nothing that Pillow reads; convert it to PNG, or copy it again if it is cut"
             )
         case OSError(errno=int()):
             return ReadError(f"{name} must be readable, got '{error.strerror}'; check the path and its permissions")
     reason = f"{type(error).__name__}: {error}"
-    return ReadError(f"{name} must be a whole and sound picture, got {reason}; copy or export it anew")
+    return ReadError(f"{name} must be a whole and sound picture, got {reason}; copy or export it again")
 
 
 def upright(picture: pillow.Image, notes: list[str]) -> pillow.Image:
+    """Return the picture turned by its EXIF orientation."""
     try:
         orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # Broken metadata is no reason to lose a sound photo.
+    except Exception:  # A photo with broken metadata is still usable.
         notes.append("its EXIF data is broken: taken as upright")
         return picture
     turn = _UPRIGHT.get(orientation)
@@ -241,7 +241,7 @@ def upright(picture: pillow.Image, notes: list[str]) -> pillow.Image:
 
 
 def levels_of(picture: pillow.Image, name: str) -> NDArray[Any]:
-    """What a picture of one channel holds; integers of 32 bits are taken as 16, the most that photos use."""
+    """Return the levels of a picture of one channel; 32-bit integers become 16-bit, the most that photos use."""
     levels = np.array(picture)
     if levels.dtype != np.int32:
         return levels
@@ -253,7 +253,7 @@ def levels_of(picture: pillow.Image, name: str) -> NDArray[Any]:
 
 
 def eight_bits(levels: NDArray[Any], name: str) -> Image:
-    """The levels scaled so that white is 255: uint8 as it is, bool and uint16 by their full range, floats from 1."""
+    """Return the levels with white at 255: uint8 unchanged, bool and uint16 scaled by their range, floats from 1."""
     match levels.dtype.kind, levels.dtype.itemsize:
         case "u", 1:
             return levels
@@ -264,10 +264,11 @@ def eight_bits(levels: NDArray[Any], name: str) -> Image:
         case "f", _:
             check_unit_range(levels, name)
             return np.asarray(np.rint(levels * 255), np.uint8)
-    raise ReadError(f"{name} must be bool, uint8, uint16 or float, got {levels.dtype}; convert it with numpy's astype")
+    raise ReadError(f"{name} must be bool, uint8, uint16 or float, got {levels.dtype}; convert it with astype of numpy")
 
 
 def check_unit_range(levels: NDArray[Any], name: str) -> None:
+    """Raise ReadError unless the floats lie in [0, 1]."""
     if not (levels.min() >= 0 and levels.max() <= 1):
         raise ReadError(
             f"{name} must hold floats in [0, 1], got [{levels.min()}, {levels.max()}]; divide them by their white"
@@ -275,11 +276,12 @@ def check_unit_range(levels: NDArray[Any], name: str) -> None:
 
 
 def has_photo_suffix(path: PurePath) -> bool:
+    """Return whether the file's suffix is that of a photo."""
     return path.suffix.lower() in _photo_suffixes()
 
 
 @cache
 def _photo_suffixes() -> frozenset[str]:
-    # MPO, the format of phones and stereo cameras, is opened as JPEG.
+    # Pillow opens MPO, a format of phones and stereo cameras, as JPEG.
     kinds = {"MPO", *_FORMATS}
     return frozenset(suffix for suffix, kind in pillow.registered_extensions().items() if kind in kinds)

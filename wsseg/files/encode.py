@@ -17,24 +17,24 @@ from wsseg.files.decode import has_channels
 from wsseg.files.store import check_new_file, replacing
 
 QUALITY: Final = 92
-"""Of jpg and webp. A level of scikit-image's photos, cut out, is off by 2.3 (RMS) in a webp of a seventh of the PNG's
-size, one of their overlays in a jpg of a fifth; 95 makes both a third larger for half a level less."""
+"""Quality of jpg and webp. On scikit-image's photos, a cut-out as webp has an error of 2.3 levels (RMS) at a seventh of
+the PNG's size, an overlay as jpg the same at a fifth; 95 makes both a third larger for half a level less."""
 
 FORMATS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {
         "png": {"format": "PNG"},
         "webp": {"format": "WEBP", "quality": QUALITY},
-        # With color at half the size, Pillow's default, an overlay's thin contour would be pale, as webp cannot help.
+        # Pillow's default halves the resolution of color, which makes an overlay's thin contour pale, as in webp.
         "jpg": {"format": "JPEG", "quality": QUALITY, "subsampling": "4:4:4"},
     }
 )
-"""What Pillow is told to write pictures in each format."""
+"""Pillow's options for each format."""
 
 SUFFIXES: Final[Mapping[str, str]] = MappingProxyType({".png": "png", ".webp": "webp", ".jpg": "jpg", ".jpeg": "jpg"})
-"""The format that each suffix stands for."""
+"""The format of each suffix."""
 
 _LONGEST: Final = {"webp": 16383, "jpg": 65500}
-"""Pixels of a side that the format's library can write; a PNG's can be as long as any photo's."""
+"""The longest side, in pixels, that the format can hold; PNG holds any photo."""
 
 VOC_COLORS: Final[NDArray[np.uint8]] = np.sum(
     [(np.arange(256)[:, None] >> (3 * bit + np.arange(3)) & 1) << (7 - bit) for bit in range(3)], axis=0
@@ -47,25 +47,92 @@ VOC_COLORS.setflags(write=False)
 
 
 def write_mask(path: str | PathLike[str], mask: Mask) -> None:
-    """Writes a grey PNG, 255 on the object and 0 elsewhere; see `write_picture`."""
+    """Write a mask as a grey PNG, 255 on the object and 0 elsewhere.
+
+    The file is written whole or not at all, and missing folders are created.
+
+    Parameters
+    ----------
+    path
+        File to write, `.png`.
+    mask
+        bool array (H, W), True on the object.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the path does not end in `.png`, or the mask is another kind of array.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, numpy, wsseg
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "mask.png"
+    >>> wsseg.write_mask(path, numpy.eye(3, dtype=bool))
+    >>> wsseg.read_mask(path).sum()
+    np.int64(3)
+    """
     write_picture(path, check_mask(mask) * np.uint8(255))
 
 
 def write_picture(path: str | PathLike[str], picture: NDArray[np.uint8]) -> None:
-    """Writes a PNG of the picture, see `encoded_picture`, whole or not at all; makes the folders it needs."""
+    """Write a picture as a PNG.
+
+    The file is written whole or not at all, and missing folders are created.
+
+    Parameters
+    ----------
+    path
+        File to write, `.png`.
+    picture
+        uint8 array (H, W), (H, W, 3) or (H, W, 4).
+
+    Raises
+    ------
+    ValueError
+        If the path does not end in `.png`, or the picture is another kind of array.
+    OSError
+        If the file cannot be written.
+    """
     _write_png(Path(path), encoded_picture(picture))
 
 
 def write_labels(path: str | PathLike[str], labels: Labels) -> None:
-    """Writes a PNG of the labels as indices into the colors of PASCAL VOC: 0 black, 255 void; see `write_picture`."""
+    """Write labels as a PNG whose values are indices into the colors of PASCAL VOC: 0 black, 255 void.
+
+    The file is written whole or not at all, and missing folders are created.
+
+    Parameters
+    ----------
+    path
+        File to write, `.png`.
+    labels
+        uint8 array (H, W): each pixel's label, 0 on the background.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the path does not end in `.png`, or the labels are another kind of array.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, numpy, wsseg
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "labels.png"
+    >>> wsseg.write_labels(path, numpy.array([[0, 1, 2]], numpy.uint8))
+    >>> wsseg.read_labels(path)
+    array([[0, 1, 2]], dtype=uint8)
+    """
     _write_png(Path(path), encoded_labels(labels))
 
 
 def encoded_picture(picture: NDArray[np.uint8], format: str = "png") -> bytes:
-    """The file of a uint8 array (H, W), (H, W, 3) or, not as jpg, (H, W, 4), in one of `FORMATS`.
+    """Return the file of a uint8 array (H, W), (H, W, 3) or, except as jpg, (H, W, 4), in one of `FORMATS`.
 
-    Equal arrays make equal bytes. A png keeps every value, a webp every alpha. ValueError for a picture with a side
-    longer than the format can say: 16383 pixels as webp, 65500 as jpg.
+    Equal arrays give equal bytes. A png keeps every value, a webp every alpha. ValueError is raised for a side longer
+    than the format can hold: 16383 pixels as webp, 65500 as jpg.
     """
     if picture.dtype != np.uint8 or not has_channels(picture):
         raise ValueError(
@@ -109,7 +176,7 @@ def check_new_picture(path: str | PathLike[str], *, force: bool) -> str:
 
 def _check_fits(picture: NDArray[np.uint8], format: str) -> None:
     if format == "jpg" and picture.shape[2:] == (4,):
-        raise ValueError("picture must be opaque as jpg, got four channels; lay it on a background")
+        raise ValueError("picture must be opaque as jpg, got four channels; give it a background")
     if max(picture.shape[:2]) > _LONGEST.get(format, math.inf):
         height, width = picture.shape[:2]
         raise ValueError(
@@ -119,7 +186,7 @@ def _check_fits(picture: NDArray[np.uint8], format: str) -> None:
 
 
 def encoded_labels(labels: Labels) -> bytes:
-    """The PNG that `write_labels` writes."""
+    """Return the PNG that `write_labels` writes."""
     picture = pillow.fromarray(check_labels(labels))
     picture.putpalette(VOC_COLORS.tobytes())
     return _saved(picture, "png")
@@ -133,6 +200,8 @@ def _saved(picture: pillow.Image, format: str) -> bytes:
 
 def _write_png(path: Path, data: bytes) -> None:
     if path.suffix.lower() != ".png":
-        raise ValueError(f"path must end in .png, got {path}; masks need a format that keeps every value")
+        raise ValueError(
+            f"path must end in .png, got '{path}'; rename it, since masks need a format that keeps every value"
+        )
     with replacing(path) as file:
         file.write(data)

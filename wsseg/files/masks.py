@@ -1,6 +1,5 @@
 """Masks, truths and labels from files."""
 
-import os
 from os import PathLike
 from typing import Any, Final
 
@@ -23,29 +22,81 @@ from wsseg.files.encode import VOC_COLORS
 from wsseg.recipe import MAX_PIXELS
 
 _OBJECT_VALUES: Final = (1, 255, WHITE_16)
-"""What a file of two values may hold beside 0."""
+"""The values that a file of two values may hold beside 0."""
 
 UNKNOWN_LEVEL: Final = 128
-"""What is unknown in a picture of seeds, whose background is 0 and whose object 255."""
+"""The value of unknown pixels in a picture of seeds; the background is 0 and the object 255."""
 
 
 def read_mask(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Mask:
-    """The mask of a file that holds 0 with 1, with 255 or, in 16 bits, with 65535; ReadError names any other value."""
+    """Read a mask from a file of two values: 0 with 1, 255 or, in 16 bits, 65535.
+
+    Parameters
+    ----------
+    path
+        A picture of one channel, or of three equal ones.
+    max_pixels
+        Larger pictures are refused.
+
+    Returns
+    -------
+    Mask
+        bool array (H, W), True on the object.
+
+    Raises
+    ------
+    ReadError
+        If the file cannot be read or holds other values.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, numpy, wsseg
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "mask.png"
+    >>> wsseg.write_mask(path, numpy.array([[True, False]]))
+    >>> wsseg.read_mask(path)
+    array([[ True, False]])
+    """
     return np.asarray(read_truth(path, void=None, max_pixels=max_pixels) == FOREGROUND)
 
 
 def read_truth(path: str | PathLike[str], *, void: int | None, max_pixels: int = MAX_PIXELS) -> Seeds:
-    """The truth of a file like a mask's in which the value `void`, if one is named, stands for UNKNOWN.
+    """Read the truth of a photo from a file like a mask's, in which the value `void` is unknown.
 
-    A palette of greys stands for its greys, any other, and that of PASCAL VOC, for its indices. Three equal channels
-    count as one.
-    ReadError names the first values that are none of 0, the object's and `void`.
+    A palette of greys is read as its greys; any other palette, and that of PASCAL VOC, as its indices. Three equal
+    channels count as one.
+
+    Parameters
+    ----------
+    path
+        A picture of one channel, or of three equal ones.
+    void
+        The value of pixels that never count; `None` if there are none.
+    max_pixels
+        Larger pictures are refused.
+
+    Returns
+    -------
+    Seeds
+        uint8 array (H, W) of `BACKGROUND`, `FOREGROUND` and `UNKNOWN`.
+
+    Raises
+    ------
+    ReadError
+        If the file cannot be read, or holds values beside 0, the object's and `void`; the message names the first.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, numpy, wsseg
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "truth.png"
+    >>> wsseg.write_picture(path, numpy.array([[0, 128, 255]], numpy.uint8))
+    >>> wsseg.read_truth(path, void=128)
+    array([[  0, 255,   1]], dtype=uint8)
     """
     levels = _read_levels(path, max_pixels)
     others = _values_beside(levels, 0 if void is None else void)
     if not _is_object_value(others):
         raise ReadError(
-            f"{path} must hold 0 with 1 or with 255, got also {_first(others)}; declare a void value "
+            f"'{path}' must hold 0 with 1 or with 255, got also {_first(others)}; declare a void value "
             "(--void), threshold it, or save it as PNG if it is a JPEG, which changes values"
         )
     truth = np.where(levels != 0, np.uint8(FOREGROUND), np.uint8(BACKGROUND))
@@ -55,15 +106,41 @@ def read_truth(path: str | PathLike[str], *, void: int | None, max_pixels: int =
 
 
 def read_labels(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Labels:
-    """The labels of a file that `write_labels` wrote, or of any with a palette or of grey values of 8 bits."""
+    """Read labels from a file that `write_labels` wrote, or any with a palette or 8-bit grey values.
+
+    Parameters
+    ----------
+    path
+        A picture of one channel, or of three equal ones.
+    max_pixels
+        Larger pictures are refused.
+
+    Returns
+    -------
+    Labels
+        uint8 array (H, W): each pixel's label.
+
+    Raises
+    ------
+    ReadError
+        If the file cannot be read or has more than 8 bits.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile, numpy, wsseg
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "labels.png"
+    >>> wsseg.write_labels(path, numpy.array([[0, 7, 255]], numpy.uint8))
+    >>> wsseg.read_labels(path)
+    array([[  0,   7, 255]], dtype=uint8)
+    """
     levels = _read_levels(path, max_pixels)
     if levels.dtype != np.uint8:
-        raise ReadError(f"{path} must hold labels of 8 bits, got {levels.dtype}; save it as wsseg.write_labels does")
+        raise ReadError(f"'{path}' must hold labels of 8 bits, got {levels.dtype}; save it as wsseg.write_labels does")
     return levels
 
 
 def read_soft_mask(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -> NDArray[np.float32]:
-    """The grey mask of a file, float32 (H, W) in [0, 1]: by its full range, or by its own white if it has two values.
+    """Read a grey mask, float32 (H, W) in [0, 1]: scaled by its range, or by its own white if it has two values.
 
     So a mask of 0 and 1 holds 0.0 and 1.0, not 1/255.
     """
@@ -72,10 +149,10 @@ def read_soft_mask(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -
 
 
 def read_soft_levels(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
-    """The mask of `read_soft_mask`, in uint8 levels of which 255 is 1 where the file has 8 bits."""
+    """Read the mask of `read_soft_mask`; a file of 8 bits stays uint8, with 255 for 1."""
     levels = _read_levels(path, max_pixels)
     if levels.dtype.kind == "f":
-        check_unit_range(levels, os.fspath(path))
+        check_unit_range(levels, f"'{path}'")
         return levels.astype(np.float32)
     others = _values_beside(levels)
     white = int(others.max(initial=1)) if _is_object_value(others) else np.iinfo(levels.dtype).max
@@ -85,14 +162,14 @@ def read_soft_levels(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS)
 
 
 def read_class_ids(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint16]:
-    """The class of each pixel as ImageNet-S codes it, red + 256 green; ReadError names any blue.
+    """Read the class of each pixel as ImageNet-S codes it, red + 256 green; ReadError if there is blue.
 
     Gao et al., "Large-scale Unsupervised Semantic Segmentation" (2022), and https://github.com/LUSSeg/ImageNet-S.
     """
-    with opened_picture(path, max_pixels, [], os.fspath(path)) as picture:
+    with opened_picture(path, max_pixels, [], f"'{path}'") as picture:
         red, green, blue = np.moveaxis(np.array(upright(picture, []).convert("RGB"), np.uint16), 2, 0)
     if blue.any():
-        raise ReadError(f"{path} must hold classes in red and green, got blue; save them as ImageNet-S does")
+        raise ReadError(f"'{path}' must hold classes in red and green, got blue; save them as ImageNet-S does")
     return np.asarray(red + 256 * green, np.uint16)
 
 
@@ -100,7 +177,7 @@ def _values_beside(levels: NDArray[Any], void: int = 0) -> NDArray[Any]:
     if levels.dtype != np.uint8:
         return np.setdiff1d(levels, [0, void])
     high = levels.max()
-    if ((levels == 0) | (levels == high)).all():  # As in most masks, in a hundredth of the time.
+    if ((levels == 0) | (levels == high)).all():  # True for most masks, and takes a hundredth of the time.
         return np.array([value for value in (high,) if value not in (0, void)])
     return np.setdiff1d(np.flatnonzero(np.bincount(levels.ravel(), minlength=256)), [0, void])
 
@@ -110,17 +187,18 @@ def _is_object_value(others: NDArray[Any]) -> bool:
 
 
 def _first(values: NDArray[Any], count: int = 5) -> str:
+    """Return the first values, and how many more there are."""
     shown = ", ".join(f"{value:g}" for value in values[:count])
     return shown if values.size <= count else f"{shown} and {values.size - count} more"
 
 
 def _read_levels(path: str | PathLike[str], max_pixels: int) -> NDArray[Any]:
-    """What the one channel of the file holds: uint8, uint16 or float (H, W), upright."""
-    notes: list[str] = []  # They are about colors and metadata, of which a mask has none.
+    """Read the one channel of a file: uint8, uint16 or float (H, W), upright."""
+    notes: list[str] = []  # Notes are about colors and metadata, which do not matter in a mask.
     # A path in an object store is no PathLike.
     source = path if isinstance(path, str | PathLike) else read_file(path, max_pixels=max_pixels)
-    with opened_picture(source, max_pixels, notes, str(path)) as picture:
-        return _one_channel(upright(picture, notes), str(path))
+    with opened_picture(source, max_pixels, notes, f"'{path}'") as picture:
+        return _one_channel(upright(picture, notes), f"'{path}'")
 
 
 def _one_channel(picture: pillow.Image, name: str) -> NDArray[Any]:
@@ -133,14 +211,11 @@ def _one_channel(picture: pillow.Image, name: str) -> NDArray[Any]:
     grey = bool((colors == colors[..., :1]).all())
     if picture.mode in ("P", "PA"):
         # Some colors of VOC, such as its cars', are greys too.
-        return colors[..., 0] if grey and not _is_of_voc(picture) else np.array(picture.getchannel(0))
+        is_voc = picture.getpalette() == VOC_COLORS.ravel().tolist()
+        return colors[..., 0] if grey and not is_voc else np.array(picture.getchannel(0))
     if not grey or alpha.min() < 255:
         raise _colored(name, "transparency" if grey else "colors")
     return colors[..., 0]
-
-
-def _is_of_voc(picture: pillow.Image) -> bool:
-    return picture.getpalette() == VOC_COLORS.ravel().tolist()
 
 
 def _colored(name: str, got: str) -> ReadError:

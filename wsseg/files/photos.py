@@ -16,7 +16,7 @@ from wsseg.recipe import MAX_PIXELS
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """A photo, and a short sentence about each thing that reading it left out or mended."""
+    """A photo, and a short sentence about each thing that reading it ignored or repaired."""
 
     image: Image
     notes: tuple[str, ...]
@@ -26,32 +26,55 @@ PhotoSource: TypeAlias = UndecodedSource | Photo
 
 
 def read_image(source: PhotoSource, *, max_pixels: int = MAX_PIXELS) -> Image:
-    """The photo upright in sRGB, over white where it is transparent, in an array of its own; see `read_photo`."""
+    """Read a photo of any format, upright, in sRGB, over white where it is transparent.
+
+    Only the first frame of a file is used, and 16 bits are scaled to 8.
+
+    Parameters
+    ----------
+    source
+        A path or the bytes of a file, a PIL image (at its current frame), or an array: bool, uint8, uint16 or a float
+        in [0, 1] of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4). A Photo is used as it is.
+    max_pixels
+        Larger photos are refused before they are decoded.
+
+    Returns
+    -------
+    Image
+        uint8 array (H, W, 3), in memory of its own.
+
+    Raises
+    ------
+    ReadError
+        If the source is unreadable, empty, truncated, no picture, or larger than `max_pixels`.
+    TypeError
+        If the source is of another type.
+
+    Examples
+    --------
+    >>> from importlib import resources
+    >>> import wsseg
+    >>> wsseg.read_image(resources.files("skimage") / "data" / "chelsea.png").shape
+    (300, 451, 3)
+    """
     return read_photo(source, max_pixels=max_pixels).image
 
 
 def read_photo(source: PhotoSource, *, max_pixels: int = MAX_PIXELS, name: str = "") -> Photo:
-    """The photo upright in sRGB, over white where it is transparent, and notes on what was left out or mended.
-
-    A Photo is itself. A path or bytes hold a file of any photo format, of which the first frame is used; a PIL image is
-    used at its current frame. 16 bits are scaled to 8. An array is bool, uint8, uint16 or a float in [0, 1] of shape
-    (H, W), (H, W, 1), (H, W, 3) or (H, W, 4). ReadError names a source that is unreadable, empty, truncated, no
-    picture, or of more than `max_pixels`, which is known before anything is decoded; by its path, or by `name`.
-    TypeError, something else.
-    """
+    """Read a photo as `read_image` does, with notes on what was ignored or repaired; errors call it `name`."""
     if isinstance(source, Photo):
         return source
     notes: list[str] = []
-    name = name or _name_of(source)
+    name = f"'{name}'" if name else _name_of(source)
     with opened_picture(source, max_pixels, notes, name) as picture:
         image = np.array(_over_white(upright(picture, notes), name, notes))
     return Photo(image, tuple(dict.fromkeys(notes)))
 
 
 def _name_of(source: object) -> str:
-    """What errors call the source; TypeError when it is none at all."""
+    """Return the source's name in errors; TypeError if it is of a wrong type."""
     if isinstance(source, str | PathLike):
-        return str(source)
+        return f"'{source}'"
     if isinstance(source, bytes | pillow.Image | np.ndarray):
         return "source"
     raise TypeError(
@@ -66,7 +89,7 @@ def _over_white(picture: pillow.Image, name: str, notes: list[str]) -> pillow.Im
 
 
 def _narrow(picture: pillow.Image, name: str) -> pillow.Image:
-    """The picture in a mode of 8 bits, its levels scaled, its transparent level kept so."""
+    """Return the picture in 8 bits, with its levels scaled and its transparent level kept."""
     if picture.mode not in WIDE_MODES:
         return picture
     levels = levels_of(picture, name)
@@ -77,8 +100,8 @@ def _narrow(picture: pillow.Image, name: str) -> pillow.Image:
 
 
 def _without_alpha(picture: pillow.Image) -> tuple[pillow.Image, pillow.Image | None]:
-    """The colors in one of the modes L, RGB, CMYK and LAB, and the alpha where there is one."""
-    if picture.mode == "La":  # Premultiplied grey, which Pillow converts to nothing else.
+    """Return the colors in mode L, RGB, CMYK or LAB, and the alpha if there is one."""
+    if picture.mode == "La":  # Premultiplied grey: Pillow converts it to no other mode.
         picture = picture.convert("LA")
     if picture.has_transparency_data:
         full = picture.convert("LA" if picture.mode in ("1", "L", "LA") else "RGBA")
