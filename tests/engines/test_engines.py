@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from wsseg.engines.processes import in_processes
-from wsseg.engines.stream import DEATHS, WORTH, here, in_order, workers_for
+from wsseg.engines.stream import CRASHES, WORTH, here, in_order, workers_for
 
 
 def squares(items: Iterable[int | None]) -> Iterator[tuple[int, int]]:
@@ -70,7 +70,7 @@ def test_the_items_of_a_process_that_dies_are_done_by_another(tmp_path: Path) ->
 def test_an_item_that_no_process_outlives_is_lost_alone(workers: int) -> None:
     found = dict(in_processes(partial(by, partial(deadly, fatal=4)), range(9), lost=lost, workers=workers))
     assert found == {n: n**2 for n in range(9)} | {
-        4: "no process outlived it (SIGKILL); use fewer workers, or make it smaller"
+        4: "killed its worker 3 times (SIGKILL), probably out of memory; use fewer workers or make it smaller"
     }
 
 
@@ -91,7 +91,7 @@ def test_processes_that_cannot_start_are_not_started_for_ever() -> None:
     with pytest.raises(
         ChildProcessError, match="^workers must be able to start, got exit code 3; give them more memory"
     ):
-        list(in_processes(Stillborn(), range(DEATHS), lost=lost, workers=1))
+        list(in_processes(Stillborn(), range(CRASHES), lost=lost, workers=1))
 
 
 def test_no_process_outlives_it() -> None:

@@ -19,7 +19,7 @@ from test_engines import Stillborn, by, deadly, lost, squares
 from wsseg.classifier.categories import Target
 from wsseg.cli.app import main
 from wsseg.engines.cluster import BLOCK, on_ray
-from wsseg.engines.stream import DEATHS, here
+from wsseg.engines.stream import CRASHES, here
 from wsseg.files.encode import write_picture
 from wsseg.files.find import find_photos
 from wsseg.files.photos import Photo
@@ -115,7 +115,7 @@ def test_a_killed_actor_s_photos_are_done_by_another(photos: Path, tmp_path: Pat
 def test_an_item_that_no_actor_outlives_is_lost_alone() -> None:
     found = dict(on_ray(partial(by, partial(deadly, fatal=4)), range(2 * BLOCK), lost=lost, workers=2))
     assert found == {n: n**2 for n in range(2 * BLOCK)} | {
-        4: f"no process outlived it ({DEATHS} died); give it more memory, or make it smaller"
+        4: "killed its worker 3 times (by Ray), probably out of memory; give workers more memory or make it smaller"
     }
 
 
@@ -134,7 +134,7 @@ def test_what_the_stream_raises_is_raised_here() -> None:
 
 def test_actors_that_cannot_start_are_not_started_for_ever() -> None:
     with pytest.raises(ChildProcessError, match="^workers must be able to start, got"):
-        list(on_ray(Stillborn(), range(DEATHS), lost=lost, workers=1))
+        list(on_ray(Stillborn(), range(CRASHES), lost=lost, workers=1))
 
 
 def cat(folder: Path) -> Path:

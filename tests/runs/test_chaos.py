@@ -233,7 +233,7 @@ def test_a_photo_that_no_worker_outlives_is_named_and_the_rest_are_done(tmp_path
         outcomes = list(run(task, sources, journal, partial(in_processes, workers=2)))
     errors = {outcome.record.name: outcome.record.error for outcome in outcomes}
     assert errors == dict.fromkeys("0134", "") | {
-        "2": "no process outlived it (exit code 9); use fewer workers, or make it smaller"
+        "2": "killed its worker 3 times (exit code 9), probably out of memory; use fewer workers or make it smaller"
     }
     assert sorted(pictures_in(task.out)) == [f"saliency/{number}.png" for number in (0, 1, 3, 4)]
     assert json.loads((task.out / RUN).read_bytes())["counts"] == {"photos": 5, "done": 4, "failed": 1}

@@ -1,4 +1,4 @@
-"""Actors of a Ray cluster."""
+"""Workers on a Ray cluster: actors, restarted by Ray when they crash."""
 
 import logging
 import os
@@ -10,17 +10,17 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Final, TypeVar
 
-from wsseg.engines.stream import DEATHS, Lost, Stream, single_threaded
+from wsseg.engines.stream import CRASHES, Lost, Stream, lost_reason, single_threaded
 
 Result = TypeVar("Result")
 
 Item = TypeVar("Item")
 
 BLOCK: Final = 8
-"""Items that an actor of Ray is given at once."""
+"""Items that an actor gets at once."""
 
 WINDOW: Final = 64
-"""Blocks for each actor that Ray is given at once: few enough to be held, enough to be worth the actors' start."""
+"""Blocks for each actor that Ray gets at once: few enough to hold in memory, enough to justify starting actors."""
 
 
 def on_ray(
@@ -30,20 +30,29 @@ def on_ray(
     lost: Lost[Item, Result],
     workers: int | None = None,
 ) -> Iterator[Result]:
-    """The results, by so many actors of Ray Data at most, each with a copy of the stream and a CPU; by default by all.
+    """Yield the results, computed by actors of Ray Data, each with a copy of the stream and a CPU.
 
-    The cluster is the one that this program is in already, that of RAY_ADDRESS or of this machine; where there is none,
-    one is started on this machine until the end. `WINDOW` blocks an actor are taken from the items at once, and an item
-    that is None is passed over. The items of an actor that dies are done again one at a time; of one that takes its
-    actor along `DEATHS` times the result is what `lost` makes of it. What the stream raises is raised here. ValueError
-    when Ray is not installed, OSError when it does not start; ChildProcessError when actors die before they have begun.
+    `workers` is the largest number of actors, by default one for each CPU. The cluster is the one that this program has
+    joined, that of RAY_ADDRESS, or that of this machine; if there is none, one is started here until the end. Items are
+    taken `WINDOW` blocks an actor at once; items that are None are skipped. If an actor crashes, its items are tried
+    again one at a time. An item that crashes its actor `CRASHES` times gets the result of `lost`. Exceptions of the
+    stream are raised here.
+
+    Raises
+    ------
+    ValueError
+        If Ray is not installed.
+    OSError
+        If Ray does not start.
+    ChildProcessError
+        If actors crash before they have started.
     """
     with _ray() as ray:
         count = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
         ledger = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_Ledger).remote()
         given = ray.put(pickle.dumps((stream, lost))), ledger, count
-        coming = (item for item in items if item is not None)
-        blocks = enumerate(iter(lambda: tuple(islice(coming, BLOCK)), ()))
+        available = (item for item in items if item is not None)
+        blocks = enumerate(iter(lambda: tuple(islice(available, BLOCK)), ()))
         while window := [{"block": pickle.dumps(block)} for block in islice(blocks, WINDOW * count)]:
             rows = ray.data.from_items(window, override_num_blocks=len(window))
             size = min(count, len(window))
@@ -56,13 +65,13 @@ def on_ray(
 
 
 class _Ledger:
-    """What actors have begun and not ended, however many of them died of it."""
+    """Counts of blocks and items that actors have begun and not ended; they survive crashes of actors."""
 
     def __init__(self) -> None:
         self._begun = Counter[Hashable]()
 
     def begin(self, what: Hashable) -> int:
-        """How often that has been begun before, and not ended."""
+        """Return how often this was begun before and not ended."""
         self._begun[what] += 1
         return self._begun[what] - 1
 
@@ -71,15 +80,15 @@ class _Ledger:
 
 
 class _Actor:
-    """What an actor does all its life: the results of a block of items after the other."""
+    """An actor, which computes the results of one block of items after the other."""
 
-    def __init__(self, given: Any, ledger: Any, workers: int) -> None:
+    def __init__(self, pickled: Any, ledger: Any, workers: int) -> None:
         import ray
 
         self._ask, self._ledger = ray.get, ledger
-        if (begun := self._begin("start")) >= workers + DEATHS:
-            raise ChildProcessError(f"workers must be able to start, got {begun} deaths; give them more memory")
-        self._stream, self._lost = pickle.loads(ray.get(given))
+        if (begun := self._begin("start")) >= workers + CRASHES:
+            raise ChildProcessError(f"workers must be able to start, got {begun} crashes; give them more memory")
+        self._stream, self._lost = pickle.loads(ray.get(pickled))
         self._end("start")
 
     def __call__(self, row: dict[str, bytes]) -> dict[str, bytes]:
@@ -100,11 +109,9 @@ class _Actor:
         return results
 
     def _alone(self, key: Hashable, item: Any) -> Any:
-        """The result of an item whose block an actor died of."""
-        if self._begin(key) == DEATHS:
-            result = self._lost(
-                item, f"no process outlived it ({DEATHS} died); give it more memory, or make it smaller"
-            )
+        """Return the result of an item whose block crashed an actor."""
+        if self._begin(key) == CRASHES:
+            result = self._lost(item, lost_reason("by Ray", "give workers more memory"))
         else:
             (result,) = self._stream([item])
         self._end(key)
@@ -119,7 +126,7 @@ class _Actor:
 
 @contextmanager
 def _ray() -> Iterator[Any]:
-    """Ray, silent; joined to its cluster or, where there is none, started on this machine until the body ends."""
+    """Give Ray, silenced, joined to its cluster or, if there is none, started on this machine until the body ends."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
@@ -127,16 +134,16 @@ def _ray() -> Iterator[Any]:
         import ray.data
     except ImportError as error:
         raise ValueError(f"engine must be installed, got '{error}'; pip install 'wsseg[ray]'") from error
-    mine = not ray.is_initialized()
-    if mine:
+    own = not ray.is_initialized()
+    if own:
         _start(ray)
     context = ray.data.DataContext.get_current().copy()
     context.enable_progress_bars = context.print_on_execution_start = False
     try:
-        with ray.data.DataContext.current(context), _blamed(ray):
+        with ray.data.DataContext.current(context), _in_one_sentence(ray):
             yield ray
     finally:
-        if mine:
+        if own:
             ray.shutdown()
 
 
@@ -144,19 +151,21 @@ def _start(ray: Any) -> None:
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     try:
         ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    except Exception as error:  # Of a start that takes too long Ray raises no more than that.
-        raise OSError(f"Ray must start, or join RAY_ADDRESS, got '{_last_line(error)}'; mend that") from error
+    except Exception as error:  # Ray raises a plain Exception when its start takes too long.
+        raise OSError(
+            f"Ray must start, or join RAY_ADDRESS, got '{_last_line(error)}'; check that address, or unset it"
+        ) from error
 
 
 @contextmanager
-def _blamed(ray: Any) -> Iterator[None]:
-    """Without the pages that Ray says of an actor that cannot start."""
+def _in_one_sentence(ray: Any) -> Iterator[None]:
+    """Raise one sentence in place of the pages that Ray prints for an actor that cannot start."""
     try:
         yield
     except ray.exceptions.RayError as error:
         got = _last_line(error)
         raise ChildProcessError(
-            f"workers must be able to start, got '{got}'; install wsseg wherever Ray runs"
+            f"workers must be able to start, got '{got}'; install wsseg on every machine of the cluster"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Reading, working and writing at once: while one item is worked on, the next is read and the last one written."""
+"""A pipeline of three threads: while one item is worked on, the next is read and the previous one is written."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -15,10 +15,10 @@ Worked = TypeVar("Worked")
 Written = TypeVar("Written")
 
 _Inbox: TypeAlias = SimpleQueue[tuple[str, Any]]
-"""What the threads tell: that something is `read` or `written`, that one `failed`, that it is the `end`."""
+"""Messages of the threads: `read` or `written` with a value, `failed` with an exception, or `end`."""
 
 SETTLING: Final = 2.0
-"""Seconds that a reading under way has to end: the interpreter aborts if it ends while a thread is in C++."""
+"""Seconds that the reader has to finish: the interpreter aborts if it exits while a thread runs C++ code."""
 
 
 def read_work_write(
@@ -27,22 +27,22 @@ def read_work_write(
     work: Callable[[Read], Worked],
     write: Callable[[Worked], Written],
 ) -> Iterator[Written]:
-    """`write(work(read(item)))` of each item, in their order; an item that is None is passed over.
+    """Yield `write(work(read(item)))` for each item, in their order; items that are None are skipped.
 
-    `items` and `read` run in one thread, `write` in another, `work` in the caller's. One item is read ahead, and one
-    written behind. What any of them raises is raised here; what is being written then is written to its end.
+    `items` and `read` run in one thread, `write` in another, `work` in the caller's. One item is read ahead, and one is
+    written behind. An exception of any of them is raised here, after the current write has finished.
     """
     inbox: _Inbox = SimpleQueue()
-    room, over = threading.Semaphore(1), threading.Event()
-    # A daemon, since it may be waiting for an item that never comes.
-    reader = threading.Thread(target=_read_ahead, args=(items, read, inbox, room, over), daemon=True)
+    slots, stopped = threading.Semaphore(1), threading.Event()
+    # A daemon, since it may wait for an item that never comes.
+    reader = threading.Thread(target=_read_ahead, args=(items, read, inbox, slots, stopped), daemon=True)
     reader.start()
     with ThreadPoolExecutor(1) as writer:
         try:
-            yield from _worked(work, write, inbox, room, writer)
+            yield from _worked(work, write, inbox, slots, writer)
         finally:
-            over.set()
-            room.release()
+            stopped.set()
+            slots.release()
             reader.join(SETTLING)
 
 
@@ -50,25 +50,25 @@ def _worked(
     work: Callable[[Read], Worked],
     write: Callable[[Worked], Written],
     inbox: _Inbox,
-    room: threading.Semaphore,
+    slots: threading.Semaphore,
     writer: ThreadPoolExecutor,
 ) -> Iterator[Written]:
     reading, unwritten = True, 0
     last: Future[None] | None = None
     while reading or unwritten:
-        news, value = inbox.get()
-        if news == "failed":
+        kind, value = inbox.get()
+        if kind == "failed":
             raise value
-        if news == "end":
+        if kind == "end":
             reading = False
-        elif news == "written":
+        elif kind == "written":
             unwritten -= 1
             yield value
         else:
-            room.release()
+            slots.release()
             done = work(value)
             if last is not None:
-                last.result()  # However slow writing is, no more than one waits for it.
+                last.result()  # At most one result waits to be written.
             last = writer.submit(_write_behind, write, done, inbox)
             unwritten += 1
 
@@ -77,14 +77,14 @@ def _read_ahead(
     items: Iterable[Item | None],
     read: Callable[[Item], Read],
     inbox: _Inbox,
-    room: threading.Semaphore,
-    over: threading.Event,
+    slots: threading.Semaphore,
+    stopped: threading.Event,
 ) -> None:
     try:
         for item in items:
             if item is not None:
-                room.acquire()
-            if over.is_set():
+                slots.acquire()
+            if stopped.is_set():
                 return
             if item is not None:
                 inbox.put(("read", read(item)))

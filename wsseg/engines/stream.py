@@ -1,8 +1,8 @@
-"""Where a batch runs: here, in processes of this machine, or on a cluster by Ray.
+"""The contract of the engines, and the one that works in this process.
 
-Each engine takes a stream, which makes results of items in their order, and the items; and yields the results, in
-whatever order they come. What the stream does is the same everywhere, so results do not depend on the engine. An item
-that is None says that nothing is to be done as yet.
+An engine takes items and a stream, a function that turns an iterable of items into their results, in order. The engine
+yields the results in any order. The stream is the same everywhere, so results do not depend on the engine. An item that
+is `None` means that no item is available yet.
 """
 
 import os
@@ -21,33 +21,33 @@ Result = TypeVar("Result")
 Stream: TypeAlias = Callable[[Iterable[Item | None]], Iterator[Result]]
 
 Lost: TypeAlias = Callable[[Item, str], Result]
-"""The result of an item whose processes died, and a sentence on that."""
+"""Makes the result of an item that crashed its worker each time, from the item and the reason."""
 
-DEATHS: Final = 3
-"""Processes that may die of an item that they hold alone before it is given up."""
+CRASHES: Final = 3
+"""Crashes of a worker that holds one item alone, after which the item is given up."""
 
 POLL: Final = 0.2
-"""Seconds until it is asked again whether an item has come."""
+"""Polling interval for new items, in seconds."""
 
 WORTH: Final = 8
-"""Items that are worth another process, which takes as long to start as some of them to segment."""
+"""Items for which another process pays off: starting it takes as long as segmenting some of them."""
 
 
 def workers_for(items: int | None, worth: int = WORTH) -> int:
-    """As many processes as there are cores for this one, and items enough for; None is items without end."""
+    """Return the number of processes: one for each core, if there are items enough; None is items without end."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return cores if items is None else max(1, min(cores, items // worth))
 
 
 def here(stream: Stream[Item, Result], items: Iterable[Item | None], *, lost: Lost[Item, Result]) -> Iterator[Result]:
-    """The results, by this process; none is ever `lost`."""
+    """Yield the results, computed in this process; no item is ever `lost`."""
     with single_threaded():
         yield from stream(items)
 
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """Arithmetic by one thread: sums over several depend on their number, and processes would be in each other's way.
+    """Limit arithmetic to one thread: sums depend on the number of threads, and processes would compete for cores.
 
     Measured on two cores: two processes were 1.5 times as fast as one with two threads each, and 1.9 times with one.
     """
@@ -62,7 +62,7 @@ def single_threaded() -> Iterator[None]:
 
 @contextmanager
 def deferred(*signals: signal.Signals) -> Iterator[None]:
-    """While signals wait, where the system can do that; a process started meanwhile never heeds them."""
+    """Delay signals until the body ends, where the system can; a process started meanwhile blocks them for good."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -74,7 +74,7 @@ def deferred(*signals: signal.Signals) -> Iterator[None]:
 
 
 def in_order(results: Iterable[tuple[int, Result]]) -> Iterator[Result]:
-    """Results that come with their numbers, from 0, in the order of these."""
+    """Yield results in the order of the numbers, from 0, that they come with."""
     early: dict[int, Result] = {}
     due = 0
     for number, result in results:
@@ -82,3 +82,8 @@ def in_order(results: Iterable[tuple[int, Result]]) -> Iterator[Result]:
         while due in early:
             yield early.pop(due)
             due += 1
+
+
+def lost_reason(reason: str, remedy: str) -> str:
+    """Return why an item was given up."""
+    return f"killed its worker {CRASHES} times ({reason}), probably out of memory; {remedy} or make it smaller"
