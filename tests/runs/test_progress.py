@@ -1,4 +1,4 @@
-"""How far a long work is, as a terminal, a log and a program are told."""
+"""Progress of a long task, as a terminal, a log and a program see it."""
 
 import io
 import json
@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from wsseg.runs import progress as module
-from wsseg.runs.progress import Count, Kind, progress
+from wsseg.runs.progress import Kind, progress
 
 
 def told(kind: Kind, monkeypatch: pytest.MonkeyPatch, *, total: int | None = 4, terminal: bool = False) -> str:
@@ -85,11 +85,15 @@ def test_a_terminal_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told("bar", monkeypatch)  # Wherever it is asked for.
 
 
-def test_the_rate_is_of_the_last_minute() -> None:
-    count = Count("photos", 1000)
-    for second in range(100):
-        count.add(float(second), failed=False)
-    for second in range(100, 400, 10):
-        count.add(float(second), failed=False)
-    assert count.rate == pytest.approx(0.1)
-    assert count.left == pytest.approx((1000 - 130) / 0.1)
+def test_the_rate_is_of_the_last_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = [*range(100), *range(100, 400, 10)]
+    clock = iter([0, *times])
+    monkeypatch.setattr(module, "monotonic", lambda: float(next(clock)))
+    console = Console(file=(file := io.StringIO()), width=200)
+    with progress("photos", 1000, "json", console) as advance:
+        for _ in times:
+            advance()
+    last = json.loads(file.getvalue().splitlines()[-1])
+    assert last["done"] == 130
+    assert last["rate"] == pytest.approx(0.1, rel=0.2)
+    assert last["left"] == pytest.approx((1000 - 130) / 0.1, rel=0.2)

@@ -169,9 +169,7 @@ def _serve(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The first process handles Ctrl-C.
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        work: Stream[object, object] = pickle.loads(
-            connection.recv_bytes()
-        )  # Imports what is limited next.
+        work: Stream[object, object] = pickle.loads(connection.recv_bytes())  # Imports what is limited next.
         connection.send(_READY)
         with single_threaded():
             for result in work(iter(connection.recv, None)):

@@ -1,16 +1,14 @@
-"""How far a long work is: a bar on a terminal, lines in a log, JSON for a program."""
+"""Progress of a long task: a bar on a terminal, lines in a log, JSON for a program."""
 
 import json
 import sys
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import Lock, Timer
 from time import monotonic
 from types import MappingProxyType
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 from rich.console import Console
 from rich.progress import (
@@ -25,81 +23,32 @@ from rich.progress import (
 from rich.text import Text
 
 Kind: TypeAlias = Literal["auto", "bar", "lines", "json", "none"]
+"""How progress is shown."""
 
 EVERY: Final = {"lines": 10.0, "json": 1.0}
 """Seconds between two reports, at least."""
 
 WINDOW: Final = 60.0
-"""Seconds that the rate is taken over."""
+"""Seconds over which rich averages the rate."""
 
 
 class Advance(Protocol):
-    """To be called for each thing done."""
+    """A function to call for each finished item."""
 
     def __call__(self, *, failed: bool = False) -> None: ...
 
 
-@dataclass
-class Count:
-    """How many things are done of how many, and how fast they go."""
-
-    verb: str
-    total: int | None
-    done: int = 0
-    failed: int = 0
-    times: deque[tuple[float, int]] = field(default_factory=deque)
-    """When so many were done, of the last `WINDOW`."""
-
-    def add(self, now: float, *, failed: bool) -> None:
-        self.done += 1
-        self.failed += failed
-        self.times.append((now, self.done))
-        while now - self.times[0][0] > WINDOW:
-            self.times.popleft()
-
-    @property
-    def rate(self) -> float:
-        """Things a second; 0 as long as that is unknown."""
-        (since, before), (now, done) = self.times[0], self.times[-1]
-        return (done - before) / (now - since) if now > since else 0.0
-
-    @property
-    def left(self) -> float | None:
-        """Seconds left, if that is known."""
-        return (self.total - self.done) / self.rate if self.total is not None and self.rate else None
-
-    def as_line(self) -> str:
-        words = [f"{self.verb}: {self.done}" + (f" of {self.total}" if self.total is not None else "")]
-        words += [f"{self.failed} failed"] if self.failed else []
-        words += [f"{self.rate:.2g}/s"] if self.rate else []
-        words += [f"{timedelta(seconds=round(self.left))} left"] if self.left else []
-        return ", ".join(words)
-
-    def as_json(self) -> dict[str, Any]:
-        """What a program may read: counts, things a second, seconds left (null while unknown)."""
-        counts = {"done": self.done, "total": self.total, "failed": self.failed}
-        return {"what": self.verb, **counts, "rate": self.rate, "left": self.left}
-
-
-SPELLED: Final[Mapping[Kind, Callable[[Count], str]]] = MappingProxyType(
-    {
-        "lines": Count.as_line,
-        "json": lambda count: json.dumps(count.as_json()),
-    }
-)
-
-
 @contextmanager
 def progress(verb: str, total: int | None, kind: Kind, console: Console) -> Iterator[Advance]:
-    """What to call for each thing done; meanwhile it is shown how far the work is.
+    """Show the progress of a task, and give the function to call for each finished item.
 
-    `total` is None when nobody knows. `auto` is a bar on a terminal, and lines elsewhere.
+    `total` is None if it is unknown. `auto` shows a bar on a terminal, and lines elsewhere.
     """
     if kind == "bar" or (kind == "auto" and console.is_terminal):
         with _bar(verb, total, console) as advance:
             yield advance
     else:
-        reports = _Reports(Count(verb, total), "lines" if kind == "auto" else kind, console)
+        reports = _Reports(verb, total, "lines" if kind == "auto" else kind, console)
         try:
             yield reports.advance
         finally:
@@ -122,53 +71,76 @@ def _bar(verb: str, total: int | None, console: Console) -> Iterator[Advance]:
 
 
 class _Reports:
-    """Spells the count from time to time; what comes too soon after a report is told once it is time."""
+    """Prints the state of a task from time to time; a report that is not due yet follows when it is."""
 
-    def __init__(self, count: Count, kind: Kind, console: Console) -> None:
-        self._count, self._kind, self._console = count, kind, console
+    def __init__(self, verb: str, total: int | None, kind: Kind, console: Console) -> None:
+        self._kind, self._console = kind, console
+        # Never shown: rich counts, and estimates the rate and the time left.
+        self._progress = Progress(console=console, speed_estimate_period=WINDOW, get_time=lambda: self._now)
+        self._now = self._last = monotonic()
+        self._id = self._progress.add_task(verb, total=total)
+        self._failed = 0
         self._reporting = Lock()
-        self._last = monotonic()
         self._later: Timer | None = None
-        """Runs while something is yet to be told."""
+        """Runs while a report is due later."""
 
     def advance(self, *, failed: bool = False) -> None:
         with self._reporting:
-            now = monotonic()
-            self._count.add(now, failed=failed)
+            self._now = monotonic()
+            self._failed += failed
+            self._progress.advance(self._id)
             if self._kind == "none":
                 return
-            if (left := self._last + EVERY[self._kind] - now) <= 0:
-                self._tell(now)
+            if (wait := self._last + EVERY[self._kind] - self._now) <= 0:
+                self._report()
             elif self._later is None:
-                self._later = Timer(left, self._tell_late)
+                self._later = Timer(wait, self._report_late)
                 self._later.daemon = True
                 self._later.start()
 
     def end(self) -> None:
-        """Tells a program the last of it; a person is told otherwise."""
+        """Print the last report for a program; a person sees the end otherwise."""
         with self._reporting:
             if self._later and self._kind == "json":
-                self._tell(monotonic())
-            self._forget()
+                self._report()
+            self._cancel()
 
-    def _tell_late(self) -> None:
+    def _report_late(self) -> None:
         with self._reporting:
             if self._later:
-                self._tell(monotonic())
+                self._now = monotonic()
+                self._report()
 
-    def _tell(self, now: float) -> None:
-        self._forget()
-        self._last = now
-        self._console.print(SPELLED[self._kind](self._count), soft_wrap=True, markup=False)
+    def _report(self) -> None:
+        self._cancel()
+        self._last = self._now
+        self._console.print(FORMS[self._kind](self._progress.tasks[0], self._failed), soft_wrap=True, markup=False)
 
-    def _forget(self) -> None:
+    def _cancel(self) -> None:
         if self._later:
             self._later.cancel()
             self._later = None
 
 
+def _as_line(task: Task, failed: int) -> str:
+    words = [f"{task.description}: {task.completed:.0f}" + (f" of {task.total:.0f}" if task.total is not None else "")]
+    words += [f"{failed} failed"] if failed else []
+    words += [f"{task.speed:.2g}/s"] if task.speed else []
+    words += [f"{timedelta(seconds=round(task.time_remaining))} left"] if task.time_remaining else []
+    return ", ".join(words)
+
+
+def _as_json(task: Task, failed: int) -> str:
+    counts = {"done": int(task.completed), "total": task.total, "failed": failed}
+    return json.dumps({"what": task.description, **counts, "rate": task.speed or 0.0, "left": task.time_remaining})
+
+
+FORMS: Final[Mapping[Kind, Callable[[Task, int], str]]] = MappingProxyType({"lines": _as_line, "json": _as_json})
+"""The text of a report: counts, items per second, and seconds left, which JSON gives as null while unknown."""
+
+
 class _Rate(ProgressColumn):
-    """Things a second, as rich estimates it."""
+    """Items per second, as rich estimates them."""
 
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:.1f}/s" if task.speed else "")
