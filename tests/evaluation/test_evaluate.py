@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -90,14 +89,14 @@ def test_every_problem_is_listed_and_there_is_no_mean(folders: tuple[Path, Path]
     assert list(evaluation.photos) == ["a", "sub/b"]
     assert evaluation.mean is None
     broken, extra, missing, size, value = evaluation.problems
-    assert broken.startswith(f"broken: {masks / 'broken.png'} must")
+    assert broken.startswith(f"broken: '{masks / 'broken.png'}' must")
     assert extra == "extra: truth must be one file, got none; add the truth, or remove the mask"
     assert missing == (
         "missing: mask must be one file, got none; segment the photo, or set missing to zero (--missing zero) "
         "to score it as an empty mask"
     )
     assert size.startswith("size: mask and truth must have one height and width, got (3, 2) and (2, 3)")
-    assert value.startswith(f"value: {truths / 'value.png'} must")
+    assert value.startswith(f"value: '{truths / 'value.png'}' must")
     assert "127" in value
 
 
@@ -206,7 +205,7 @@ def test_a_folder_must_be_one_and_hold_pictures(folders: tuple[Path, Path], side
             compared(pair)
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(ValueError, match=f"{empty} must .* got none"):
+    with pytest.raises(ValueError, match=f"'{empty}' must .* got none"):
         compared((empty, folders[1]) if side == 0 else (folders[0], empty), missing="zero")
 
 

@@ -110,11 +110,10 @@ def test_an_overlay_stands_in_for_a_mask_that_was_not_written(made: Made) -> Non
 
 
 def test_numbers_that_json_cannot_hold_are_left_out(made: Made) -> None:
-    given = {"probability": float("nan"), "confidence": float("-inf"), "reasons": (1, None)}
-    made.add("a", made.found("a", **given), seconds={"read": float("nan"), "write": 10**400, "see": "long"})
+    given = {"probability": float("nan"), "confidence": float("-inf")}
+    made.add("a", made.found("a", **given), seconds={"read": float("nan"), "write": 1.0})
     row = made.written()["rows"][0]
     assert not {"probability", "confidence"} & set(row)
-    assert row["reasons"] == ["1", "None"]
 
 
 @pytest.mark.parametrize(

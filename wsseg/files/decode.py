@@ -221,7 +221,8 @@ def _refusal(name: str, error: Exception, max_pixels: int) -> ReadError:
             return _too_large(name, str(error).partition(" exceeds")[0].lower(), max_pixels)
         case UnidentifiedImageError():
             return ReadError(
-                f"{name} must be a picture, got nothing that Pillow reads; convert it to PNG, or copy it again if cut"
+                f"{name} must be a picture, got nothing that Pillow reads; convert it to PNG, or re-copy it if it is "
+                "truncated"
             )
         case OSError(errno=int()):
             return ReadError(f"{name} must be readable, got '{error.strerror}'; check the path and its permissions")
