@@ -23,7 +23,8 @@ from wsseg.files.photos import Photo
 from wsseg.graphcut.hints import Hints
 from wsseg.runs.batch import run
 from wsseg.runs.journal import opened
-from wsseg.runs.names import check_target_names, shard_of, target_names_of, without_run_outputs
+from wsseg.runs.names import check_target_names, target_names_of
+from wsseg.runs.photos import photos_of_shard, without_run_outputs
 from wsseg.runs.record import Record, read_run
 from wsseg.runs.task import Outcome, Task, name_of
 from wsseg.runs.watch import arriving
@@ -354,7 +355,7 @@ class TestBesideOutputs:
             sources = [source(str(tmp_path / path)) for path in ("a.png", photo)]
             with pytest.raises(ValueError, match="^out must not put pictures among photos, got ") as caught:
                 without_run_outputs(sources, out)
-            assert str(caught.value).endswith(f"{out} with {tmp_path / photo}; name another folder")
+            assert str(caught.value).endswith(f"'{out}' with '{tmp_path / photo}'; choose another folder")
 
     def test_nor_are_those_of_a_report(self, tmp_path: Path) -> None:
         paths = (f"report_files/wsseg-report-{'0a' * 16}/000001.webp", "report_files/a.png", "wsseg-report-1/a.png")
@@ -375,18 +376,18 @@ class TestShards:
     @pytest.mark.parametrize("count", [1, 3, 16])
     def test_each_photo_is_of_one(self, count: int) -> None:
         sources = [source(f"{number}.jpg") for number in range(100)]
-        shards = [shard_of(sources, index, count) for index in range(1, count + 1)]
+        shards = [photos_of_shard(sources, (index, count)) for index in range(1, count + 1)]
         assert sorted(one for shard in shards for one in shard) == sorted(sources)
         assert max(map(len, shards)) < 2 * 100 / count + 8
 
     def test_which_one_depends_on_its_name_alone(self) -> None:
         sources = [source(f"{number}.jpg") for number in range(50)]
-        assert set(shard_of(sources[::2], 2, 5)) == set(shard_of(sources, 2, 5)) & set(sources[::2])
+        assert set(photos_of_shard(sources[::2], (2, 5))) == set(photos_of_shard(sources, (2, 5))) & set(sources[::2])
 
     @pytest.mark.parametrize("index", [0, 4, -1])
     def test_others_are_refused(self, index: int) -> None:
         with pytest.raises(ValueError, match="^shard must be I/N with I from 1 to N, got"):
-            shard_of([], index, 3)
+            photos_of_shard([], (index, 3))
 
 
 class TestFilesOfOneName:

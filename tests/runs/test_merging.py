@@ -19,7 +19,7 @@ from wsseg.graphcut.hints import Hints
 from wsseg.runs.batch import run
 from wsseg.runs.journal import opened
 from wsseg.runs.merge import Merging, merge_runs
-from wsseg.runs.names import shard_of
+from wsseg.runs.photos import photos_of_shard
 from wsseg.runs.record import read_run
 from wsseg.runs.task import Outcome, Task
 from wsseg.segmenting.results import SaliencyResult
@@ -66,7 +66,7 @@ def shards(photos: Path, tmp_path: Path) -> list[Path]:
     """Three runs, of a shard each."""
     folders = [tmp_path / f"shard{index}" for index in (1, 2, 3)]
     for index, folder in enumerate(folders, 1):
-        done(folder, shard_of(sources_in(photos), index, 3))
+        done(folder, photos_of_shard(sources_in(photos), (index, 3)))
     return folders
 
 
@@ -201,7 +201,9 @@ class TestRefused:
         with pytest.raises(ValueError, match=r"^runs must have the same settings, got recipe.smoothness 40.0 against"):
             merge_runs([tmp_path / "a", tmp_path / "b"], tmp_path / "out")
         (tmp_path / "b/run.json").unlink()
-        with pytest.raises(ValueError, match=f"got digest s1 against s2 in {tmp_path}/a and {tmp_path}/b; do one"):
+        with pytest.raises(
+            ValueError, match=f"got digest s1 against s2 in '{tmp_path}/a' and '{tmp_path}/b'; redo one"
+        ):
             merge_runs([tmp_path / "a", tmp_path / "b"], tmp_path / "out")
         assert not (tmp_path / "out").exists()
 

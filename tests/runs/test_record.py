@@ -186,7 +186,7 @@ class TestOpened:
         put(tmp_path / LINES, A.as_line() + b"{}\n" + B.as_line())
         for read in (read_run, lambda out: opened(out, {}).__enter__()):
             with pytest.raises(
-                ValueError, match=r"run\.jsonl, line 2 must be a record of a run, but .*; delete that line"
+                ValueError, match=r"run\.jsonl', line 2 must be a record of a run, but .*; delete that line"
             ):
                 read(tmp_path)
 

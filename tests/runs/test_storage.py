@@ -31,7 +31,7 @@ from wsseg.runs import lines
 from wsseg.runs.batch import Engine, run
 from wsseg.runs.journal import Journal, opened
 from wsseg.runs.merge import merge_runs
-from wsseg.runs.names import without_run_outputs
+from wsseg.runs.photos import without_run_outputs
 from wsseg.runs.record import read_run
 from wsseg.runs.task import Outcome, Task, name_of
 from wsseg.runs.watch import arriving

@@ -813,7 +813,7 @@ def _task(job: Job, recipe: Recipe, ask: Ask) -> "tuple[Task, dict[str, Any]]":
 def _photos(job: Job) -> "list[Source]":
     """The photos of the job, each under the name that an earlier run gave it."""
     from wsseg.files.find import find_photos, unsupported_photos
-    from wsseg.runs.names import without_run_outputs
+    from wsseg.runs.photos import without_run_outputs
 
     sources = without_run_outputs(find_photos(job.paths, named=_names_in(job.out)), job.out)
     if not sources:
@@ -828,7 +828,7 @@ def _arriving(job: Job) -> "Iterator[Source | None]":
     """The photos of the folders as they arrive; for ever."""
     from wsseg.files.find import find_photos
     from wsseg.files.store import store_of
-    from wsseg.runs.names import without_run_outputs
+    from wsseg.runs.photos import without_run_outputs
     from wsseg.runs.record import is_run
     from wsseg.runs.watch import arriving
 
@@ -846,14 +846,14 @@ def _arriving(job: Job) -> "Iterator[Source | None]":
 
 
 def _of_shard(job: Job, sources: "list[Source]") -> "list[Source]":
-    from wsseg.runs.names import shard_of
+    from wsseg.runs.photos import photos_of_shard
 
     if job.shard is None:
         return sources
     index, _, count = job.shard.partition("/")
     if not (index.isdecimal() and count.isdecimal()):
         raise ValueError(f"shard must be I/N, two whole numbers, got {job.shard!r}; 3/16 is the third of sixteen")
-    return shard_of(sources, int(index), int(count))
+    return photos_of_shard(sources, (int(index), int(count)))
 
 
 def _names_in(out: Path) -> dict[str, str]:

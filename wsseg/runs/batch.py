@@ -1,7 +1,7 @@
-"""A folder at a time: one bad photo never stops the rest, and is never hidden.
+"""The loop over the photos of a run: one bad photo never stops the rest, and is never hidden.
 
-What is done with a photo is a `Task`, the same in every engine: read, see, write. It writes the photo's pictures and
-returns its `Record`, which the run writes down; record.py says what becomes of a run that is killed.
+A `Task` does the work on a photo, the same in every engine: read, see, write. It writes the photo's pictures and
+returns its `Record`, which the loop adds to the journal; record.py describes how a killed run resumes.
 """
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -17,7 +17,7 @@ from wsseg.runs.task import Outcome, PhotoInput, Task, name_of
 
 
 class Engine(Protocol):
-    """Where a run runs; see engines.py."""
+    """An engine, with what it must do for a run; see `wsseg.engines`."""
 
     def __call__(
         self,
@@ -37,11 +37,11 @@ def run(
     hints: Mapping[Path, Path] = MappingProxyType({}),
     again: bool = False,
 ) -> Generator[Outcome, None, None]:
-    """What becomes of each photo, as it is written down in the journal.
+    """Yield the outcome of each photo, once the journal has it.
 
-    Only what is missing or changed is done, unless all is to be done `again`; `hints` are the files of those photos
-    that have one. A source that is None says that there is none as yet. What ends a run, as a full disk does, is
-    raised.
+    Only photos that are new, changed or incomplete are done, unless `again` is set. `hints` are the files of photos
+    that have one. A source that is `None` means that no photo is available yet. Errors that end a run, such as a full
+    disk, are raised.
     """
 
     def input_of(source: Source) -> PhotoInput:
@@ -57,7 +57,7 @@ def run(
     under_way = set[str]()
     photos = (None if source is None else input_of(source) for source in _one_at_a_time(sources, under_way))
     for outcome in engine(task.stream, photos, lost=task.lost):
-        if outcome.fresh or outcome.record != journal.earlier(outcome.record.name):  # Of a photo that was moved.
+        if outcome.fresh or outcome.record != journal.earlier(outcome.record.name):  # A photo may have moved.
             journal.append(outcome.record)
         else:
             journal.keep(outcome.record)
@@ -66,7 +66,7 @@ def run(
 
 
 def _one_at_a_time(sources: Iterable[Source | None], under_way: set[str]) -> Iterator[Source | None]:
-    """The sources, of which one waits while another of its name is under way, lest the older one ends last."""
+    """Yield the sources; never two of one name at once, so that the newer is written last."""
     waiting: dict[str, Source] = {}
 
     def first() -> Source | None:

@@ -1,8 +1,7 @@
 """A folder of photos, segmented in one call; a bad photo never stops the rest."""
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -10,16 +9,12 @@ from typing import TYPE_CHECKING, TypeAlias
 from wsseg.arrays import Box
 from wsseg.classifier.categories import Target
 from wsseg.classifier.head import Head, read_head
-from wsseg.files.names import Source
 from wsseg.files.store import path_of
 from wsseg.pictures.style import PLAIN, Style
 from wsseg.recipe import EMBEDDED, MAX_PIXELS, Recipe, recipe_named
-from wsseg.runs.batch import Engine, run
-from wsseg.runs.faults import with_faults_reported
-from wsseg.runs.journal import check_claimable, opened
-from wsseg.runs.load import library_versions, recipe_for_head, segmenter_of, settings_of, task_of
-from wsseg.runs.photos import Notice, arriving_photos, hint_files, photos_of, photos_of_shard
-from wsseg.runs.record import digest_of
+from wsseg.runs.execute import execute
+from wsseg.runs.load import recipe_for_head
+from wsseg.runs.photos import Notice
 from wsseg.runs.request import EngineName, Request, box_of
 from wsseg.runs.result import FolderRun, PhotoDone
 
@@ -126,7 +121,7 @@ def segment_folder(
     if pictures is None:
         pictures = ("labels",) if together else ("mask",)
     recipe, head = _recipe_and_head(recipe, head, notice or _warn)
-    return _run(
+    return execute(
         Request(
             kind="labels" if together else "masks",
             sources=_as_list(sources),
@@ -192,7 +187,7 @@ def saliency_folder(
         As in `segment_folder`.
     """
     recipe, head = _recipe_and_head(recipe, head, notice or _warn)
-    return _run(
+    return execute(
         Request(
             kind="saliency",
             sources=_as_list(sources),
@@ -214,49 +209,6 @@ def saliency_folder(
             notice=notice or _warn,
         )
     )
-
-
-def _run(request: Request) -> FolderRun:
-    """Do the photos of the request, after all checks that need no network."""
-    sources, total, hints, engine = _photos(request)
-    check_claimable(request.out, force=request.force)
-    segmenter = segmenter_of(request)
-    targets = segmenter.resolve(request.targets, top=request.top)
-    settings = settings_of(request, segmenter, targets)
-    task = task_of(request, segmenter, targets, digest_of(settings))
-    hints_folder = str(request.hints) if request.hints else None
-    made_by = {**settings, "hints": hints_folder, "settings": task.settings, "versions": library_versions()}
-    done, kept, failures, names = 0, 0, dict[str, str](), set[str]()
-    with (
-        opened(request.out, made_by, force=request.force) as journal,
-        closing(run(task, sources, journal, engine, hints=hints, again=request.force)) as outcomes,
-    ):
-        for record, fresh in with_faults_reported(outcomes, request.notice):
-            names.add(record.name)
-            if record.error:
-                failures[record.input] = record.error
-            else:
-                done, kept = done + 1, kept + (not fresh)
-            if request.progress:
-                request.progress(PhotoDone(record, fresh, done, len(failures), total))
-    return FolderRun(
-        out=request.out, pictures=request.pictures, done=done, kept=kept, failures=failures, names=frozenset(names)
-    )
-
-
-def _photos(request: Request) -> tuple[Iterable[Source | None], int | None, Mapping[Path, Path], Engine]:
-    """Return the photos, their number if it is known, their files of hints, and the engine for so many."""
-    given, out, notice = request.sources, request.out, request.notice
-    if request.watch:
-        return arriving_photos(given, out, notice, request.shard), None, {}, request.engine_for(None)
-    every = photos_of(given, out, notice)
-    hints = hint_files(every, request.hints) if request.hints else {}
-    if request.hints:
-        notice(f"{len(hints)} of {len(every)} photos have hints")
-    found = photos_of_shard(every, request.shard)
-    if request.box is not None and len(found) > 1:
-        raise ValueError(f"box must be of one photo, got {len(found)}; put hints into a folder (--hints)")
-    return found, len(found), hints, request.engine_for(len(found))
 
 
 def _recipe_and_head(

@@ -1,11 +1,12 @@
-"""Several runs into one: the shards that machines did, each in a folder of its own."""
+"""Several runs merged into one, such as the shards that several machines did."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from wsseg.files.store import is_same_file, replacing, store_of
+from wsseg.files.store import is_same_file, path_of, replacing, store_of
 from wsseg.files.text import folded
 from wsseg.runs.journal import opened
 from wsseg.runs.record import DIRTY, WORKING, Record, Run, is_run, read_run
@@ -13,39 +14,64 @@ from wsseg.runs.record import DIRTY, WORKING, Record, Run, is_run, read_run
 _Entry: TypeAlias = tuple[Run, Record]
 
 _OWN: Final = {"state", "counts", "settings", "hints", "versions", "merged"}
-"""What `run.json` says of the run alone; the rest are its settings."""
+"""Fields of `run.json` that are no settings."""
 
-_SHOWN: Final = 3
-"""Differences that an error tells."""
+_LISTED: Final = 3
+"""Number of differences that an error lists."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Merging:
-    """What became of the photos of the runs."""
+    """The counts of a merged run."""
 
     photos: int
+    """Number of photos in the merged run."""
     failed: int
+    """Number of these that failed."""
     lacking: int
-    """Photos left out, since a picture of theirs is gone, or may be of other settings: they are to be done again."""
+    """Number of photos left out because a picture is missing or may have other settings; do them again."""
     unfinished: tuple[Path, ...]
-    """The runs that did not end by themselves, which may lack photos."""
+    """Runs that did not finish and may be missing photos."""
 
 
 def merge_runs(
-    runs: Sequence[Path], out: Path, *, track: Callable[[Sequence[_Entry]], Iterable[_Entry]] = iter
+    runs: Sequence[str | PathLike[str]],
+    out: str | PathLike[str],
+    *,
+    track: Callable[[Sequence[_Entry]], Iterable[_Entry]] = iter,
 ) -> Merging:
-    """Joins the runs into one in `out`, which is new, empty or a run that is joined with them.
+    """Merge runs into one in `out`, which can be evaluated, exported and resumed like any run.
 
-    Pictures are copied, each whole or not at all, and runs stay as they are; a merging that was broken off is gone on
-    with. A photo of several runs is taken once: done rather than failed, and with the most pictures. `track` goes
-    through the photos, and may show how far it is. ValueError when the runs' settings differ, when different photos
-    have one name, and when `out` is one of the runs.
+    Pictures are copied, each whole or not at all, and the runs stay as they are. A merge that was interrupted resumes.
+    A photo of several runs is taken once: done rather than failed, and with the most pictures.
+
+    Parameters
+    ----------
+    runs
+        Folders of runs, `s3://...` too.
+    out
+        Folder of the merged run: new, empty, or a run that the others are added to.
+    track
+        Iterates over the photos, and may show the progress.
+
+    Returns
+    -------
+    Merging
+        Counts of photos, and the runs that did not finish.
+
+    Raises
+    ------
+    ValueError
+        If the settings of the runs differ, if different photos have one name, or if `out` is one of the runs.
+    FileExistsError
+        If `out` holds files of another origin, or if a run is at work there.
     """
-    _check_apart(runs, out)
-    parts = [read_run(folder) for folder in (*([out] if is_run(out) else []), *runs)]
-    _check_settings(parts)
-    chosen, names = _chosen(parts)
-    with opened(out, _made_by(parts, out)) as journal:
+    folders, out = [path_of(run) for run in runs], path_of(out)
+    _check_apart(folders, out)
+    members = [read_run(folder) for folder in (*([out] if is_run(out) else []), *folders)]
+    _check_settings(members)
+    chosen, names = _chosen(members)
+    with opened(out, _made_by(members, out)) as journal:
         for run, record in track(chosen):
             if run.folder == out:
                 journal.keep(record)
@@ -53,7 +79,7 @@ def merge_runs(
                 _copy(run.folder, out, record.files)
                 journal.append(record)
     failed = sum(bool(record.error) for _, record in chosen)
-    unfinished = tuple(run.folder for run in parts if run.folder != out and run.made_by.get("state") != "done")
+    unfinished = tuple(run.folder for run in members if run.folder != out and run.made_by.get("state") != "done")
     return Merging(photos=len(chosen), failed=failed, lacking=len(names) - len(chosen), unfinished=unfinished)
 
 
@@ -67,11 +93,11 @@ def _copy(source: Path, out: Path, files: Iterable[str]) -> None:
 def _check_apart(runs: Sequence[Path], out: Path) -> None:
     for run in runs:
         if run == out or is_same_file(run, out):
-            raise ValueError(f"out must be none of the runs, got {out}; name another folder")
+            raise ValueError(f"out must be none of the runs, got '{out}'; choose another folder")
 
 
 def _chosen(runs: Sequence[Run]) -> tuple[list[_Entry], set[str]]:
-    """What is taken of each photo that has all its pictures without doubt, and the names of all photos."""
+    """Return the best entry of each photo that has all its pictures, and the names of all photos."""
     chosen: dict[str, _Entry] = {}
     names = set[str]()
     for run in runs:
@@ -89,14 +115,15 @@ def _better(first: _Entry | None, second: _Entry) -> _Entry:
         return second
     if not _is_same(first[1], second[1]):
         raise ValueError(
-            f"runs must give photos different names, got {first[1].input} in {first[0].folder} and {second[1].input} "
-            f"in {second[0].folder} for {second[1].name}; leave out one of the runs, or segment from a folder of both"
+            f"runs must give photos different names, got '{first[1].input}' in '{first[0].folder}' and "
+            f"'{second[1].input}' in '{second[0].folder}' for '{second[1].name}'; leave out one of the runs, or "
+            "segment from a folder of both"
         )
     return max(first, second, key=_worth)
 
 
 def _is_same(first: Record, second: Record) -> bool:
-    """Whether two records of one name, as file systems compare them, are of one photo under the same hints."""
+    """Return whether two records of one name belong to the same photo with the same hints."""
     if first.name != second.name or first.hints != second.hints:
         return False
     # A photo that could not be read has no hash.
@@ -108,7 +135,7 @@ def _worth(entry: _Entry) -> tuple[bool, int]:
 
 
 def _made_by(runs: Sequence[Run], out: Path) -> dict[str, Any]:
-    """What `run.json` is to say: what the first that says anything does, and which runs these are."""
+    """Return the content of `run.json`: the first run's that has any, and the folders of all runs."""
     told = next((run.made_by for run in runs if run.made_by), {"settings": _first_digest(runs)})
     folders = [folder for run in runs for folder in run.made_by.get("merged", [str(run.folder)])]
     return {**told, "merged": [folder for folder in dict.fromkeys(folders) if folder != str(out)]}
@@ -119,7 +146,7 @@ def _first_digest(runs: Sequence[Run]) -> str | None:
 
 
 def _digests(run: Run) -> list[str]:
-    """The digests of the settings of a run: one, unless it was gone on with under others."""
+    """Return the digests of a run's settings: one, unless it was resumed with other settings."""
     said = [run.made_by["settings"]] if "settings" in run.made_by else []
     held = (record.settings for record in run.records if record.settings != DIRTY)
     return list(dict.fromkeys([*said, *held]))
@@ -131,15 +158,15 @@ def _check_settings(runs: Sequence[Run]) -> None:
         first, other = found[0]
         if digest != first:
             told = list(_differences(other.made_by, run.made_by)) if other.made_by and run.made_by else []
-            got = f"{', '.join(told[:_SHOWN])} and more" if len(told) > _SHOWN else ", ".join(told)
+            got = f"{', '.join(told[:_LISTED])} and more" if len(told) > _LISTED else ", ".join(told)
             raise ValueError(
-                f"runs must have the same settings, got {got or f'digest {first} against {digest}'} in {other.folder} "
-                f"and {run.folder}; do one of them again with those of the other"
+                f"runs must have the same settings, got {got or f'digest {first} against {digest}'} in "
+                f"'{other.folder}' and '{run.folder}'; redo one of them with those of the other"
             )
 
 
 def _differences(first: Mapping[str, Any], second: Mapping[str, Any], above: str = "") -> Iterator[str]:
-    """Each setting that two runs differ in: `recipe.smoothness 40.0 against 20.0`."""
+    """Yield each setting in which two runs differ: `recipe.smoothness 40.0 against 20.0`."""
     for name in [name for name in {**first, **second} if above or name not in _OWN]:
         one, other = first.get(name), second.get(name)
         if isinstance(one, dict) and isinstance(other, dict):

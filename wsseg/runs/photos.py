@@ -1,6 +1,9 @@
 """The photos of a run: those in folders now or those that arrive, one shard of them, and their hints."""
 
+import os
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from os import PathLike
 from pathlib import Path
 from typing import TypeAlias
@@ -8,9 +11,10 @@ from typing import TypeAlias
 from wsseg.files.find import find_photos, unsupported_photos
 from wsseg.files.names import Source
 from wsseg.files.store import path_of, store_of
-from wsseg.runs.names import shard_of, without_run_outputs
-from wsseg.runs.record import is_run, read_run
+from wsseg.runs.record import REPORTED, is_run, read_run
+from wsseg.runs.task import name_of
 from wsseg.runs.watch import arriving
+from wsseg.segmenting.results import PICTURES
 
 Given: TypeAlias = Sequence[str | PathLike[str]]
 """Photos, folders, patterns and lists, as a user gives them."""
@@ -46,8 +50,46 @@ def arriving_photos(given: Given, out: Path, notice: Notice, shard: tuple[int, i
 
 
 def photos_of_shard(sources: Iterable[Source], shard: tuple[int, int] | None) -> list[Source]:
-    """Return the photos of one shard, or all of them if there is none."""
-    return list(sources) if shard is None else shard_of(sources, *shard)
+    """Return the photos of shard (i, n), or all of them for `None`; a photo's shard depends on its name alone."""
+    if shard is None:
+        return list(sources)
+    index, count = check_shard(shard)
+    return [source for source in sources if zlib.crc32(os.fsencode(name_of(source))) % count == index - 1]
+
+
+def check_shard(shard: tuple[int, int]) -> tuple[int, int]:
+    """Return the shard itself; ValueError unless it is (i, n) with 1 <= i <= n."""
+    if len(shard) != 2 or not 1 <= shard[0] <= shard[1]:
+        got = "/".join(map(str, shard))
+        raise ValueError(f"shard must be I/N with I from 1 to N, got {got}; 3/16 is the third of sixteen")
+    return shard
+
+
+def without_run_outputs(sources: Iterable[Source], out: Path) -> list[Source]:
+    """Return the sources without pictures of runs and of their reports, in `out` or elsewhere among them.
+
+    Raises
+    ------
+    ValueError
+        If `out` is not a run yet and a photo lies where its pictures will go, since they could not be told apart.
+    """
+    folders = {picture.folder for picture in PICTURES.values()}
+    is_known_run = cache(is_run)
+
+    def is_output(folder: Path) -> bool:
+        return (folder.name in folders and is_known_run(folder.parent)) or bool(REPORTED.fullmatch(folder.name))
+
+    def parents(source: Source) -> Sequence[Path]:
+        return store_of(source.path).real(source.path).parents
+
+    found = [source for source in sources if not any(map(is_output, parents(source)))]
+    taken = {store_of(out).real(out) / folder for folder in folders}
+    for source in found:
+        if not taken.isdisjoint(parents(source)):
+            raise ValueError(
+                f"out must not put pictures among photos, got '{out}' with '{source.path}'; choose another folder"
+            )
+    return found
 
 
 def hint_files(sources: Sequence[Source], folder: Path) -> dict[Path, Path]:

@@ -1,7 +1,7 @@
-"""What a run did: a line in `run.jsonl` for each photo as it is done, and `run.json` when the run ends.
+"""The records of a run: a line in `run.jsonl` for each photo as it is done, and `run.json` when the run ends.
 
-A run's folder is on a disk or in an object store (`s3://bucket/out`). The run can be killed at any moment: a picture is
-there whole or not at all, a photo without a line is done again, and what was half written lies in the folder `.wsseg`,
+A run's folder is on a disk or in an object store (`s3://bucket/out`). The run can be killed at any moment: a picture
+exists whole or not at all, a photo without a line is done again, and half-written files lie in the folder `.wsseg`,
 which the next run empties.
 """
 
@@ -18,19 +18,19 @@ import msgspec
 from wsseg.files.store import store_of
 
 RUN: Final = "run.json"
-"""The file of a run that has ended: what made it, and how many photos it came to."""
+"""The file of a run that has ended: its settings, versions and counts."""
 
 LINES: Final = "run.jsonl"
-"""The file of its records, one JSON object a line."""
+"""The file of the records, one JSON object a line."""
 
 WORKING: Final = ".wsseg"
-"""The folder that is there while a run works, for its lock and for what is half written."""
+"""The folder that exists while a run works, for its lock and for half-written files."""
 
 REPORTED: Final = re.compile("wsseg-report-[0-9a-f]{32}")
-"""What a folder is called that holds the pictures of a report."""
+"""The name of a folder that holds the pictures of a report."""
 
 DIRTY: Final = "unsure"
-"""Settings of a record whose pictures may have been replaced by a run that was broken off."""
+"""The settings of a record whose pictures an interrupted run may have replaced."""
 
 Outputs: TypeAlias = Mapping[str, str]
 """Files by picture, relative to the run's folder: `{"mask": "masks/sub/a.png"}`."""
@@ -143,36 +143,37 @@ def _is_below(path: str) -> bool:
 
 
 def digest_of(settings: Mapping[str, Any]) -> str:
-    """A short digest of what decides a run's pictures; equal settings have equal ones."""
+    """Return a short digest of the settings that decide a run's pictures; equal settings have equal digests."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A run as it lies in its folder."""
+    """A run, read from its folder."""
 
     folder: Path
     made_by: Mapping[str, Any]
-    """What `run.json` says; empty when the run was killed."""
+    """The content of `run.json`; empty if the run was killed."""
     records: tuple[Record, ...]
-    """By input."""
+    """Sorted by input."""
 
 
 def read_run(folder: Path) -> Run:
-    """The run in the folder, whether or not it has ended; ValueError when there is none, or a record is broken."""
+    """Return the run in the folder, ended or not; ValueError if there is none or a record is broken."""
     if not is_run(folder):
-        raise ValueError(f"run must be a folder that wsseg segment wrote, got {folder}; name one")
+        raise ValueError(f"run must be a folder that wsseg segment wrote, got '{folder}'; check its path")
     records = [record_of(line) for line in lines_by_name(folder).values()]
     return Run(folder=folder, made_by=_made_by(folder), records=tuple(sorted(records, key=record_order)))
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a run made the folder, or is about to."""
+    """Return whether the folder is a run, also one that has just started."""
     with store_of(folder).answering(folder):
         return (folder / WORKING).is_dir() or (folder / LINES).is_file() or "wsseg" in _made_by(folder)
 
 
 def record_order(record: Record) -> tuple[str, str]:
+    """Return the key that sorts records."""
     return record.input, record.name
 
 
@@ -185,13 +186,13 @@ def _made_by(folder: Path) -> dict[str, Any]:
 
 
 def lines_by_name(folder: Path) -> dict[str, bytes]:
-    """The last line of each photo; one that was broken off at the end is none."""
+    """Return the last line of each photo, by its name; a truncated line at the end is ignored."""
     lines = {}
     for file in [folder / LINES, *chunk_files(folder)]:
         text = file.read_bytes() if file.is_file() else b""
         for number, line in enumerate(text.splitlines(keepends=True), 1):
             if line.endswith(b"\n"):
-                lines[_name_in(line, f"{file}, line {number}")] = line
+                lines[_name_in(line, f"'{file}', line {number}")] = line
     return lines
 
 
@@ -203,5 +204,6 @@ def _name_in(line: bytes, place: str) -> str:
 
 
 def chunk_files(folder: Path) -> list[Path]:
+    """Return the files of records in the working folder, in the order in which they were written."""
     working = folder / WORKING
     return sorted(working.glob("*.jsonl")) if working.is_dir() else []

@@ -1,4 +1,4 @@
-"""What is asked of a run, checked before a network is loaded."""
+"""The request for a run, checked before a network is loaded."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +14,7 @@ from wsseg.engines.stream import here, workers_for
 from wsseg.pictures.style import PLAIN, Style
 from wsseg.recipe import Recipe
 from wsseg.runs.batch import Engine
-from wsseg.runs.photos import Notice
+from wsseg.runs.photos import Notice, check_shard
 from wsseg.runs.result import PhotoDone
 from wsseg.segmenting.results import LabelMap, Segmentation, check_style, pictures_of
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from wsseg.classifier.classifier import Classifier
 
 Kind: TypeAlias = Literal["saliency", "masks", "labels"]
-"""What a run makes of each photo."""
+"""The result that a run makes of each photo."""
 
 EngineName: TypeAlias = Literal["local", "ray"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Request:
-    """All that `segment_folder` and `saliency_folder` are asked for; ValueError and TypeError name what is wrong."""
+    """The arguments of `segment_folder` or `saliency_folder`; ValueError and TypeError name what is wrong."""
 
     kind: Kind
     sources: Sequence[str | PathLike[str]]
@@ -103,13 +103,6 @@ def box_of(box: Box | Sequence[int] | None) -> Box | None:
     if isinstance(box, str) or len(box) != 4 or not all(isinstance(each, int) for each in box):
         raise ValueError(f"box must be four whole numbers x0, y0, x1, y1, got {box!r}; give all four in pixels")
     return Box(*box)
-
-
-def check_shard(shard: tuple[int, int]) -> None:
-    """Raise ValueError unless the shard is (index, count) with 1 <= index <= count."""
-    if len(shard) != 2 or not 1 <= shard[0] <= shard[1]:
-        got = "/".join(map(str, shard))
-        raise ValueError(f"shard must be I/N with I from 1 to N, got {got}; 3/16 is the third of sixteen")
 
 
 def _check_pictures(request: Request) -> None:

@@ -11,7 +11,7 @@ from wsseg.files.store import store_of
 from wsseg.runs.task import name_of
 
 STILL: Final = 2.0
-"""Seconds that a file must have stood still before it counts, where photos arrive."""
+"""Seconds that a file must stay unchanged before it is processed."""
 
 
 def arriving(
@@ -20,10 +20,11 @@ def arriving(
     notice: Callable[[str], None],
     still: float = STILL,
 ) -> Iterator[Source | None]:
-    """Each photo as it arrives or changes, once it has stood still for so many seconds, and None in between; for ever.
+    """Yield photos forever as they arrive or change, once they stay unchanged for `still` seconds, and None in between.
 
-    `find` tells the photos that there are, given the names that some have already, by their paths; of what it raises
-    once there were some, as where names clash or a folder is away, `notice` is told once, until that is over.
+    `find` returns the existing photos, given the names that some have already, by their paths. If it fails after it
+    once succeeded, for example because names clash or a folder is not mounted, `notice` gets one sentence on that, and
+    no photos are taken until `find` succeeds again.
     """
     find = _patient(find, notice)
     names: dict[str, str] = {}
@@ -48,20 +49,20 @@ def arriving(
 def _patient(
     find: Callable[[Mapping[str, str]], Iterable[Source]], notice: Callable[[str], None]
 ) -> Callable[[Mapping[str, str]], Iterable[Source]]:
-    """`find`, which finds nothing while it fails, unless it never did otherwise."""
-    said: list[str | None] = []
+    """Return `find`, changed to return nothing while it fails, unless it never succeeded."""
+    troubles: list[str | None] = []
 
     def found(names: Mapping[str, str]) -> Iterable[Source]:
         trouble, sources = None, list[Source]()
         try:
             sources = list(find(names))
         except (ValueError, OSError) as error:
-            if not said:
+            if not troubles:
                 raise
             trouble = str(error)
-        if trouble and trouble != said[-1]:
-            notice(f"{trouble}; until then no photos are taken")
-        said[:] = [trouble]
+        if trouble and trouble != troubles[-1]:
+            notice(f"{trouble}; until this is fixed, no photos are processed")
+        troubles[:] = [trouble]
         return sources
 
     return found

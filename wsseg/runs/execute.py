@@ -1,0 +1,58 @@
+"""A request executed: the photos found, the network loaded, each photo done and recorded."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
+
+from wsseg.files.names import Source
+from wsseg.runs.batch import Engine, run
+from wsseg.runs.faults import with_faults_reported
+from wsseg.runs.journal import check_claimable, opened
+from wsseg.runs.load import library_versions, segmenter_of, settings_of, task_of
+from wsseg.runs.photos import arriving_photos, hint_files, photos_of, photos_of_shard
+from wsseg.runs.record import digest_of
+from wsseg.runs.request import Request
+from wsseg.runs.result import FolderRun, PhotoDone
+
+
+def execute(request: Request) -> FolderRun:
+    """Do the photos of the request, after all checks that need no network, and return the result."""
+    sources, total, hints, engine = _photos(request)
+    check_claimable(request.out, force=request.force)
+    segmenter = segmenter_of(request)
+    targets = segmenter.resolve(request.targets, top=request.top)
+    settings = settings_of(request, segmenter, targets)
+    task = task_of(request, segmenter, targets, digest_of(settings))
+    hints_folder = str(request.hints) if request.hints else None
+    made_by = {**settings, "hints": hints_folder, "settings": task.settings, "versions": library_versions()}
+    done, kept, failures, names = 0, 0, dict[str, str](), set[str]()
+    with (
+        opened(request.out, made_by, force=request.force) as journal,
+        closing(run(task, sources, journal, engine, hints=hints, again=request.force)) as outcomes,
+    ):
+        for record, fresh in with_faults_reported(outcomes, request.notice):
+            names.add(record.name)
+            if record.error:
+                failures[record.input] = record.error
+            else:
+                done, kept = done + 1, kept + (not fresh)
+            if request.progress:
+                request.progress(PhotoDone(record, fresh, done, len(failures), total))
+    return FolderRun(
+        out=request.out, pictures=request.pictures, done=done, kept=kept, failures=failures, names=frozenset(names)
+    )
+
+
+def _photos(request: Request) -> tuple[Iterable[Source | None], int | None, Mapping[Path, Path], Engine]:
+    """Return the photos, their number if it is known, their files of hints, and the engine for so many."""
+    given, out, notice = request.sources, request.out, request.notice
+    if request.watch:
+        return arriving_photos(given, out, notice, request.shard), None, {}, request.engine_for(None)
+    every = photos_of(given, out, notice)
+    hints = hint_files(every, request.hints) if request.hints else {}
+    if request.hints:
+        notice(f"{len(hints)} of {len(every)} photos have hints")
+    found = photos_of_shard(every, request.shard)
+    if request.box is not None and len(found) > 1:
+        raise ValueError(f"box must be of one photo, got {len(found)}; put hints into a folder (--hints)")
+    return found, len(found), hints, request.engine_for(len(found))
