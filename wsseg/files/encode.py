@@ -53,9 +53,9 @@ def write_mask(path: str | PathLike[str], mask: Mask) -> None:
 
     Parameters
     ----------
-    path
+    path : path
         File to write, `.png`.
-    mask
+    mask : Mask
         bool array (H, W), True on the object.
 
     Raises
@@ -67,10 +67,9 @@ def write_mask(path: str | PathLike[str], mask: Mask) -> None:
 
     Examples
     --------
-    >>> import pathlib, tempfile, numpy, wsseg
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "mask.png"
-    >>> wsseg.write_mask(path, numpy.eye(3, dtype=bool))
-    >>> wsseg.read_mask(path).sum()
+    >>> import numpy as np
+    >>> wsseg.write_mask("mask.png", np.eye(3, dtype=bool))
+    >>> wsseg.read_mask("mask.png").sum()
     np.int64(3)
     """
     write_picture(path, check_mask(mask) * np.uint8(255))
@@ -83,9 +82,9 @@ def write_picture(path: str | PathLike[str], picture: NDArray[np.uint8]) -> None
 
     Parameters
     ----------
-    path
+    path : path
         File to write, `.png`.
-    picture
+    picture : array
         uint8 array (H, W), (H, W, 3) or (H, W, 4).
 
     Raises
@@ -105,9 +104,9 @@ def write_labels(path: str | PathLike[str], labels: Labels) -> None:
 
     Parameters
     ----------
-    path
+    path : path
         File to write, `.png`.
-    labels
+    labels : Labels
         uint8 array (H, W): each pixel's label, 0 on the background.
 
     Raises
@@ -119,10 +118,9 @@ def write_labels(path: str | PathLike[str], labels: Labels) -> None:
 
     Examples
     --------
-    >>> import pathlib, tempfile, numpy, wsseg
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "labels.png"
-    >>> wsseg.write_labels(path, numpy.array([[0, 1, 2]], numpy.uint8))
-    >>> wsseg.read_labels(path)
+    >>> import numpy as np
+    >>> wsseg.write_labels("labels.png", np.array([[0, 1, 2]], np.uint8))
+    >>> wsseg.read_labels("labels.png")
     array([[0, 1, 2]], dtype=uint8)
     """
     _write_png(Path(path), encoded_labels(labels))

@@ -23,14 +23,14 @@ def find_photos(
 
     Parameters
     ----------
-    paths
+    paths : list of paths
         Each is a photo; a folder, which is searched recursively, without hidden entries, linked folders and links that
         lead out of it; a glob pattern, which skips hidden entries; or a list file (`.txt`) of one photo a line,
         relative to the list, or `s3://...`, with blank lines and `#` comments.
-    named
+    named : mapping of str to str
         Names without suffix that photos have already, by their paths. These photos keep them, and no other photo gets
         one while its owner exists.
-    empty_ok
+    empty_ok : bool
         Whether a folder may hold no photo.
 
     Returns
@@ -45,12 +45,11 @@ def find_photos(
 
     Examples
     --------
-    >>> import pathlib, tempfile, wsseg
-    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> from pathlib import Path
+    >>> Path("photos/sub").mkdir(parents=True)
     >>> for name in ("a.jpg", "sub/b.png", "notes.txt"):
-    ...     (folder / name).parent.mkdir(exist_ok=True)
-    ...     (folder / name).touch()
-    >>> [str(source.name) for source in wsseg.find_photos([folder])]
+    ...     Path("photos", name).touch()
+    >>> [str(source.name) for source in wsseg.find_photos(["photos"])]
     ['a.png', 'sub/b.png']
     """
     found: dict[Path, Source] = {}

@@ -33,9 +33,9 @@ def read_mask(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Mas
 
     Parameters
     ----------
-    path
+    path : path
         A picture of one channel, or of three equal ones.
-    max_pixels
+    max_pixels : int
         Larger pictures are refused.
 
     Returns
@@ -50,10 +50,9 @@ def read_mask(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Mas
 
     Examples
     --------
-    >>> import pathlib, tempfile, numpy, wsseg
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "mask.png"
-    >>> wsseg.write_mask(path, numpy.array([[True, False]]))
-    >>> wsseg.read_mask(path)
+    >>> import numpy as np
+    >>> wsseg.write_mask("mask.png", np.array([[True, False]]))
+    >>> wsseg.read_mask("mask.png")
     array([[ True, False]])
     """
     return np.asarray(read_truth(path, void=None, max_pixels=max_pixels) == FOREGROUND)
@@ -67,11 +66,11 @@ def read_truth(path: str | PathLike[str], *, void: int | None, max_pixels: int =
 
     Parameters
     ----------
-    path
+    path : path
         A picture of one channel, or of three equal ones.
-    void
+    void : int or None
         The value of pixels that never count; `None` if there are none.
-    max_pixels
+    max_pixels : int
         Larger pictures are refused.
 
     Returns
@@ -86,10 +85,9 @@ def read_truth(path: str | PathLike[str], *, void: int | None, max_pixels: int =
 
     Examples
     --------
-    >>> import pathlib, tempfile, numpy, wsseg
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "truth.png"
-    >>> wsseg.write_picture(path, numpy.array([[0, 128, 255]], numpy.uint8))
-    >>> wsseg.read_truth(path, void=128)
+    >>> import numpy as np
+    >>> wsseg.write_picture("truth.png", np.array([[0, 128, 255]], np.uint8))
+    >>> wsseg.read_truth("truth.png", void=128)
     array([[  0, 255,   1]], dtype=uint8)
     """
     levels = _read_levels(path, max_pixels)
@@ -110,9 +108,9 @@ def read_labels(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -> L
 
     Parameters
     ----------
-    path
+    path : path
         A picture of one channel, or of three equal ones.
-    max_pixels
+    max_pixels : int
         Larger pictures are refused.
 
     Returns
@@ -127,10 +125,9 @@ def read_labels(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -> L
 
     Examples
     --------
-    >>> import pathlib, tempfile, numpy, wsseg
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "labels.png"
-    >>> wsseg.write_labels(path, numpy.array([[0, 7, 255]], numpy.uint8))
-    >>> wsseg.read_labels(path)
+    >>> import numpy as np
+    >>> wsseg.write_labels("labels.png", np.array([[0, 7, 255]], np.uint8))
+    >>> wsseg.read_labels("labels.png")
     array([[  0,   7, 255]], dtype=uint8)
     """
     levels = _read_levels(path, max_pixels)

@@ -32,10 +32,10 @@ def read_image(source: PhotoSource, *, max_pixels: int = MAX_PIXELS) -> Image:
 
     Parameters
     ----------
-    source
+    source : path, bytes, PIL image, array or Photo
         A path or the bytes of a file, a PIL image (at its current frame), or an array: bool, uint8, uint16 or a float
         in [0, 1] of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4). A Photo is used as it is.
-    max_pixels
+    max_pixels : int
         Larger photos are refused before they are decoded.
 
     Returns
@@ -53,7 +53,6 @@ def read_image(source: PhotoSource, *, max_pixels: int = MAX_PIXELS) -> Image:
     Examples
     --------
     >>> from importlib import resources
-    >>> import wsseg
     >>> wsseg.read_image(resources.files("skimage") / "data" / "chelsea.png").shape
     (300, 451, 3)
     """

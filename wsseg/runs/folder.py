@@ -54,50 +54,50 @@ def segment_folder(
 
     Parameters
     ----------
-    sources
+    sources : path or list of paths
         Photos, folders, patterns and lists, as in `find_photos`; `s3://...` too.
-    out
+    out : path
         Folder of the run: new, empty, or of an earlier run.
-    classifier
+    classifier : Classifier, str or path
         A Classifier, or a name or file that `load_classifier` takes.
-    recipe
+    recipe : Recipe, str or path
         A Recipe, or the name or `.toml` file of one.
-    head
+    head : Head or path, optional
         A head that was learned on the classifier (`wsseg.adapt`), or its file. If the recipe gives the head no share,
         the share of the recipe `adapted` is used.
-    targets
+    targets : list of int, str or Target, optional
         Class indices, wnids or names; each photo gets a picture of each. By default the classifier chooses one.
-    top
+    top : int, optional
         Number of likeliest classes of each photo to make a picture of each for, in place of `targets`.
-    together
+    together : bool
         Whether all targets go into one map, in which a pixel belongs to one of them or to none.
-    box
+    box : Box or four int, optional
         Box around the object of the one photo, (x0, y0, x1, y1) in pixels of the upright photo; x1 and y1 are
         exclusive.
-    hints
+    hints : path, optional
         Folder of PNGs named like the photos: 0 background, 128 unknown, 255 object.
-    pictures
+    pictures : list of str, optional
         Some of mask, cutout, overlay, seeds, saliency and strip; with `together` of labels, instances and overlay. By
         default the first of them.
-    style
+    style : Style, optional
         How cut-outs and other pictures are drawn.
-    device
+    device : str
         Where the network runs: cpu, cuda, cuda:1 or mps. A Classifier stays on its own device.
-    workers
+    workers : int or None
         Number of processes; masks do not depend on it. `None` takes one for each core if there are photos enough.
-    engine
+    engine : {"local", "ray"}
         `local` for this machine, or `ray` for a Ray cluster.
-    shard
+    shard : (int, int), optional
         (i, n) takes only the i-th of n shards of the photos, counted from 1; see `merge_runs`.
-    watch
+    watch : bool
         Whether to watch the folders and process new photos, until an exception such as KeyboardInterrupt ends it.
-    force
+    force : bool
         Redo everything, even in a folder that wsseg did not create.
-    max_pixels
+    max_pixels : int
         Photos of more pixels fail.
-    progress
+    progress : callable, optional
         Called in this process after each photo is recorded.
-    notice
+    notice : callable, optional
         Called with sentences that are not failures, such as that files were skipped. By default they are warnings.
 
     Returns
@@ -117,6 +117,18 @@ def segment_folder(
         If workers cannot start.
     InternalError
         If ten photos in a row fail by a fault of wsseg, not of theirs.
+
+    Examples
+    --------
+    >>> from importlib import resources
+    >>> photo = resources.files("skimage") / "data" / "chelsea.png"
+    >>> run = wsseg.segment_folder(photo, "run", recipe="fast", pictures=["mask", "overlay"])
+    >>> run
+    <FolderRun: 1 of 1 photos done: run/masks, run/overlays>
+    >>> [mask.name for mask in run.masks]
+    ['chelsea.png']
+    >>> run.records[0].findings[0].category
+    'Egyptian cat'
     """
     if pictures is None:
         pictures = ("labels",) if together else ("mask",)
@@ -171,10 +183,10 @@ def saliency_folder(
 
     Parameters
     ----------
-    sources, out, classifier, recipe, head, targets, top
-        As in `segment_folder`.
-    device, workers, engine, shard, watch, force, max_pixels, progress, notice
-        As in `segment_folder`.
+    sources, out, classifier, recipe, head, targets, top : see `segment_folder`
+        Photos, folder of the run, and what to look for in them.
+    device, workers, engine, shard, watch, force, max_pixels, progress, notice : see `segment_folder`
+        How the run works, and what it reports.
 
     Returns
     -------

@@ -47,11 +47,11 @@ def merge_runs(
 
     Parameters
     ----------
-    runs
+    runs : list of paths
         Folders of runs, `s3://...` too.
-    out
+    out : path
         Folder of the merged run: new, empty, or a run that the others are added to.
-    track
+    track : callable
         Iterates over the photos, and may show the progress.
 
     Returns

@@ -71,7 +71,7 @@ class FolderRun:
 
         Parameters
         ----------
-        picture
+        picture : str
             Name of a picture, such as `overlay`.
 
         Returns
