@@ -245,6 +245,36 @@ class TestHolds:
                 assert journal.holds(A) == held
 
 
+class TestStale:
+    """A picture of an earlier record, `a.b.png` of `a`, that another photo, `a.b`, writes meanwhile."""
+
+    TARGET = replace(A, findings=(Finding(category="cat", probability=0.5, outputs={"mask": "masks/a.b.png"}),))
+    OTHER = replace(TARGET, input="photos/a.b.jpg", name="a.b")
+
+    @pytest.mark.parametrize(("outcome", "exists"), [(OTHER, True), (replace(B, name="a.b"), False)])
+    def test_it_stays_while_the_other_may_have_written_it(self, tmp_path: Path, outcome: Record, exists: bool) -> None:
+        with opened(tmp_path, {"wsseg": "1"}) as journal:
+            journal.append(self.TARGET)
+        file = put(tmp_path / "masks/a.b.png")
+        with opened(tmp_path, {"wsseg": "1"}) as journal:
+            journal.start("a")
+            journal.start("a.b")
+            journal.append(A)
+            assert file.exists()
+            journal.append(outcome)
+            assert file.exists() is exists
+
+    def test_it_is_removed_when_the_other_has_no_outcome(self, tmp_path: Path) -> None:
+        with opened(tmp_path, {"wsseg": "1"}) as journal:
+            journal.append(self.TARGET)
+        file = put(tmp_path / "masks/a.b.png")
+        with pytest.raises(KeyboardInterrupt), opened(tmp_path, {"wsseg": "1"}) as journal:
+            journal.start("a.b")
+            journal.append(A)
+            raise KeyboardInterrupt
+        assert not file.exists()
+
+
 class TestReadRun:
     def test_a_run_is_told_by_its_files(self, tmp_path: Path) -> None:
         assert not is_run(tmp_path) and not is_run(tmp_path / "missing")

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image as pillow
 
+import wsseg
 from wsseg.classifier.categories import Target
-from wsseg.cli.app import main
 from wsseg.engines.cluster import on_ray
 from wsseg.engines.processes import in_processes
 from wsseg.engines.stream import here
@@ -49,7 +49,7 @@ pytestmark = [
     ),
 ]
 
-QUICK = ("--samples", "1", "--no-mirror", "--exact-side", "64")
+QUICK = wsseg.Recipe(samples=1, mirror=False, exact_side=64)
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +189,7 @@ class TestRuns:
         assert [source.path for source in seen] == [source.path for source in find_photos([photos])]
 
     def test_what_another_made_is_refused(self, photos: Path, local: Path) -> None:
-        with pytest.raises(FileExistsError, match="^out must be new, empty or of an earlier run, got s3://"):
+        with pytest.raises(FileExistsError, match="^out must be new, empty or of an earlier run, got 's3://"):
             done(local, photos)
 
     def test_runs_of_shards_are_joined(self, photos: Path, bucket: Path, tmp_path: Path) -> None:
@@ -298,49 +298,36 @@ class TestPhotos:
 
 
 class TestErrors:
-    def ended(
-        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object
-    ) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["wsseg", "segment", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), capsys.readouterr().err
+    def error(self, sources: Path | str, out: Path | str) -> str:
+        """The one sentence that ends a run."""
+        with pytest.raises((OSError, ValueError)) as ended:
+            wsseg.segment_folder(sources, out, recipe=QUICK)
+        assert "\n" not in str(ended.value)
+        return str(ended.value)
 
     @pytest.mark.parametrize("given", [("none/photos", "out"), ("photos", "none/out")])
-    def test_no_such_bucket(
-        self, photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], given: tuple[str, str]
-    ) -> None:
+    def test_no_such_bucket(self, photos: Path, given: tuple[str, str]) -> None:
         source, out = (f"s3://{name}" if name.startswith("none") else photos.parent / name for name in given)
-        code, told = self.ended(monkeypatch, capsys, source, "-o", out, *QUICK)
-        assert code == 2 and told.startswith("error: s3://none/") and told.count("\n") == 1, told
+        assert self.error(source, out).startswith("'s3://none/")
 
     @pytest.mark.parametrize("at", ["store", "disk"])
-    def test_no_keys(
-        self, photos: Path, local: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], at: str
-    ) -> None:
+    def test_no_keys(self, photos: Path, local: Path, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
         forget_keys(monkeypatch)
-        given = (photos, "-o", local / "out") if at == "store" else (local, "-o", photos)
-        code, told = self.ended(monkeypatch, capsys, *given, *QUICK)
-        assert code == 2 and told.count("\n") == 1
-        assert "must be in a store that answers, got 'NoCredentialsError: Unable to locate credentials'" in told
+        given = (str(photos), local / "out") if at == "store" else (local, str(photos))
+        reason = "must be in a store that answers, got 'NoCredentialsError: Unable to locate credentials'"
+        assert reason in self.error(*given)
 
-    def test_nobody_answers(
-        self, photos: Path, local: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_nobody_answers(self, photos: Path, local: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         import s3fs
 
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
         s3fs.S3FileSystem.clear_instance_cache()
-        code, told = self.ended(monkeypatch, capsys, path_of(str(photos)), "-o", local / "out", *QUICK)
-        assert code == 2 and told.count("\n") == 1
-        assert "must be in a store that answers, got 'EndpointConnectionError" in told
+        reason = "must be in a store that answers, got 'EndpointConnectionError"
+        assert reason in self.error(path_of(str(photos)), local / "out")
 
-    def test_a_kind_that_nobody_knows(
-        self, local: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        code, told = self.ended(monkeypatch, capsys, "nosuch://a/b", "-o", local / "out")
-        assert code == 2 and told.count("\n") == 1
-        assert "error: nosuch://a/b must be a path that can be opened, got" in told
+    def test_a_kind_that_nobody_knows(self, local: Path) -> None:
+        reason = "'nosuch://a/b' must be a path that can be opened, got"
+        assert self.error("nosuch://a/b", local / "out").startswith(reason)
 
 
 def forget_keys(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -351,9 +338,7 @@ def forget_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     s3fs.S3FileSystem.clear_instance_cache()
 
 
-def test_the_command_from_store_to_store(
-    bucket: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_run_from_store_to_store(bucket: Path, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     for name in ("chelsea", "coffee"):
         with resources.as_file(resources.files("skimage") / "data" / f"{name}.png") as path:
@@ -361,10 +346,6 @@ def test_the_command_from_store_to_store(
         (bucket / "photos" / f"{name}.png").write_bytes((tmp_path / "photos" / f"{name}.png").read_bytes())
     for at, to, workers in ((tmp_path, tmp_path, 1), (bucket, bucket, 1), (bucket, bucket, 2), (tmp_path, bucket, 1)):
         out = to / f"out-{workers}-{at == to}"
-        words = ("segment", at / "photos", "-o", out, "--workers", workers, *QUICK)
-        monkeypatch.setattr(sys, "argv", ["wsseg", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert not ended.value.code
-        assert f"2 of 2 photos done: {out}/masks" in capsys.readouterr().err
+        run = wsseg.segment_folder(at / "photos", out, recipe=QUICK, workers=workers)
+        assert run.done == 2 and [path.name for path in run.masks] == ["chelsea.png", "coffee.png"]
         assert files_in(out) == files_in(tmp_path / "out-1-True")

@@ -45,6 +45,7 @@ def run(
     """
 
     def input_of(source: Source) -> PhotoInput:
+        journal.start(name_of(source))
         job = PhotoInput(source=source, hints=hints.get(source.path))
         earlier = journal.earlier(name_of(source))
         complete = not again and earlier is not None and task.is_complete(earlier) and journal.holds(earlier)

@@ -34,6 +34,10 @@ class Journal:
         """Names of photos by the stems of their files, with and without the target's name; some files may be gone."""
         self._met: set[str] = set()
         """Names of this run's photos."""
+        self._under_way: set[str] = set()
+        """Names of the photos that were handed out and have no outcome yet."""
+        self._stale: set[str] = set()
+        """Files to remove, unless a photo that is under way turns out to have written them."""
         self._lines = lines_in(out)
         self._writing: Final = Lock()
         """Photos are handed out in one thread and recorded in another."""
@@ -61,25 +65,27 @@ class Journal:
             if other and other.settings not in (settings, DIRTY) and folded(name) in _stems(other, labelled)
         ]
 
+    def start(self, name: str) -> None:
+        """Note that the photo of that name is under way, until `append` or `keep`."""
+        self._under_way.add(name)
+
     def append(self, record: Record) -> None:
         """Write a photo's record in place of an earlier one.
 
         Pictures of the earlier record that are not among the new ones are removed because they are stale, unless
         another photo's record lists them too.
         """
-        self._met.add(record.name)
+        self._end(record)
         earlier = self.earlier(record.name)
-        with self._store.answering(self._out):
-            for file in set(earlier.files if earlier else ()) - set(record.files):
-                if not self._belongs_to_another(file, record.name):
-                    (self._out / file).unlink(missing_ok=True)
-                    self._sizes.discard(file)
+        self._stale.update(earlier.files if earlier else ())
+        self._stale.difference_update(record.files)
+        self._remove_stale(record.name)
         self._sizes.add(record.files)
         self._write(record)
 
     def keep(self, record: Record) -> None:
         """Count a photo whose earlier record holds."""
-        self._met.add(record.name)
+        self._end(record)
 
     def mark_dirty(self, record: Record) -> None:
         """Record that the photo's pictures are about to be replaced, before the new ones are known."""
@@ -91,6 +97,8 @@ class Journal:
         Its counts are of this run's photos. The `others` have lines of earlier runs: their photos were not in this
         run's input, and their pictures stay.
         """
+        self._under_way.clear()
+        self._remove_stale()
         self._rewrite()
         records = [record_of(line) for line in self._latest.values()]
         counts = Counter(
@@ -105,7 +113,26 @@ class Journal:
             for stem in _stems(record, labelled):
                 self._names_by_stem.setdefault(stem, set()).add(record.name)
 
+    def _end(self, record: Record) -> None:
+        self._met.add(record.name)
+        self._under_way.discard(record.name)
+
+    def _remove_stale(self, name: str = "") -> None:
+        """Remove the stale files, but for those that a photo other than `name` has, or may be writing."""
+        with self._store.answering(self._out):
+            for file in [file for file in self._stale if not self._may_be_written(file)]:
+                self._stale.remove(file)
+                if not self._belongs_to_another(file, name):
+                    (self._out / file).unlink(missing_ok=True)
+                    self._sizes.discard(file)
+
+    def _may_be_written(self, file: str) -> bool:
+        """Return whether a photo that is under way may write the file, with or without a target's name."""
+        stem = _stem(file)
+        return any(folded(name) in (stem, stem.rpartition(".")[0]) for name in tuple(self._under_way))
+
     def _belongs_to_another(self, file: str, name: str) -> bool:
+        """Return whether the record of a photo other than `name` lists the file."""
         others = (self.earlier(other) for other in self._names_by_stem.get(_stem(file), set()) - {name})
         return any(other and folded(file) in map(folded, other.files) for other in others)
 
