@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from wsseg.files.decode import UNSUPPORTED, has_photo_suffix
@@ -106,10 +106,6 @@ def unsupported_photos(paths: Sequence[Path]) -> list[Path]:
     return [path for path in files if path.suffix.lower() in UNSUPPORTED and not path.name.startswith(".")]
 
 
-def _is_hidden(name: PurePath) -> bool:
-    return any(part.startswith(".") for part in name.parts)
-
-
 def _is_pattern(part: str) -> bool:
     return any(sign in part for sign in "*?[")
 
@@ -119,7 +115,7 @@ def _matching(pattern: Path) -> list[Source]:
     root, rest = pattern.parents[len(pattern.parts) - fixed - 1], "/".join(pattern.parts[fixed:])
     paths = [path for path in sorted(root.glob(rest)) if has_photo_suffix(path) and path.is_file()]
     sources = [Source(path, _name_under(root, path)) for path in paths]
-    seen = [source for source in sources if not _is_hidden(source.name)]
+    seen = [source for source in sources if not any(part.startswith(".") for part in source.name.parts)]
     return _some(seen, pattern, "check the pattern")
 
 

@@ -44,10 +44,12 @@ def _place(path: str, real: Callable[[str], str]) -> str:
 
 
 def _short(name: PurePosixPath) -> PurePosixPath:
+    """Return the name with `.png` in place of its suffix."""
     return name.with_suffix(".png")
 
 
 def _whole(name: PurePosixPath) -> PurePosixPath:
+    """Return the name with `.png` after its suffix."""
     return name.with_name(f"{name.name}.png")
 
 

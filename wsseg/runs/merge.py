@@ -111,6 +111,7 @@ def _chosen(runs: Sequence[Run]) -> tuple[list[_Entry], set[str]]:
 
 
 def _better(first: _Entry | None, second: _Entry) -> _Entry:
+    """Return the entry of one photo that did not fail, and with the most pictures."""
     if first is None:
         return second
     if not _is_same(first[1], second[1]):
@@ -119,7 +120,7 @@ def _better(first: _Entry | None, second: _Entry) -> _Entry:
             f"'{second[1].input}' in '{second[0].folder}' for '{second[1].name}'; leave out one of the runs, or "
             "segment from a folder of both"
         )
-    return max(first, second, key=_worth)
+    return max(first, second, key=lambda entry: (not entry[1].error, len(entry[1].pictures)))
 
 
 def _is_same(first: Record, second: Record) -> bool:
@@ -130,19 +131,12 @@ def _is_same(first: Record, second: Record) -> bool:
     return first.hash == second.hash if first.hash and second.hash else first.input == second.input
 
 
-def _worth(entry: _Entry) -> tuple[bool, int]:
-    return not entry[1].error, len(entry[1].pictures)
-
-
 def _made_by(runs: Sequence[Run], out: Path) -> dict[str, Any]:
     """Return the content of `run.json`: the first run's that has any, and the folders of all runs."""
-    told = next((run.made_by for run in runs if run.made_by), {"settings": _first_digest(runs)})
+    digest = next((digest for run in runs for digest in _digests(run)), None)
+    told = next((run.made_by for run in runs if run.made_by), {"settings": digest})
     folders = [folder for run in runs for folder in run.made_by.get("merged", [str(run.folder)])]
     return {**told, "merged": [folder for folder in dict.fromkeys(folders) if folder != str(out)]}
-
-
-def _first_digest(runs: Sequence[Run]) -> str | None:
-    return next((digest for run in runs for digest in _digests(run)), None)
 
 
 def _digests(run: Run) -> list[str]:

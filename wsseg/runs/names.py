@@ -21,6 +21,7 @@ def target_names_of(categories: Categories) -> Callable[[Target], str]:
 
 
 def _target_name(alike: Collection[int], target: Target) -> str:
+    """Return the target's name in files, with the indices of classes whose names are `alike`."""
     return "-".join([_plain(target.category), *(str(index) for index in target.indices if index in alike)])
 
 

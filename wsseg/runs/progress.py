@@ -123,6 +123,7 @@ class _Reports:
 
 
 def _as_line(task: Task, failed: int) -> str:
+    """Return a line such as `photos: 2 of 4, 1 failed, 0.33/s, 0:00:06 left`."""
     words = [f"{task.description}: {task.completed:.0f}" + (f" of {task.total:.0f}" if task.total is not None else "")]
     words += [f"{failed} failed"] if failed else []
     words += [f"{task.speed:.2g}/s"] if task.speed else []
@@ -131,12 +132,13 @@ def _as_line(task: Task, failed: int) -> str:
 
 
 def _as_json(task: Task, failed: int) -> str:
+    """Return counts, items per second, and seconds left, null while unknown."""
     counts = {"done": int(task.completed), "total": task.total, "failed": failed}
     return json.dumps({"what": task.description, **counts, "rate": task.speed or 0.0, "left": task.time_remaining})
 
 
 FORMS: Final[Mapping[Kind, Callable[[Task, int], str]]] = MappingProxyType({"lines": _as_line, "json": _as_json})
-"""The text of a report: counts, items per second, and seconds left, which JSON gives as null while unknown."""
+"""The text of a report, by its kind."""
 
 
 class _Rate(ProgressColumn):

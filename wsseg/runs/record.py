@@ -138,6 +138,7 @@ def _with_findings(flat: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_below(path: str) -> bool:
+    """Return whether a relative path stays below its folder, on any system."""
     parts = PurePosixPath(path).parts
     return bool(parts) and not path.startswith("/") and not {"..", "\\", "\0"} & {*parts, *path}
 

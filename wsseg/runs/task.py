@@ -129,13 +129,16 @@ class Task:
         return Record(input=str(path), base=base, name=name_of(photo.source), settings=self.settings)
 
     def _read(self, photo: PhotoInput) -> _Decoded | _Ended:
+        """Return the decoded photo, or the end if it failed or its earlier record holds."""
         fetched = _tried("read", self._fetched, _Step(given=photo, record=self._blank(photo)))
         return _tried("read", self._decoded, fetched)
 
     def _see(self, read: _Decoded | _Ended) -> _Seen | _Ended:
+        """Return what is seen in the photo, or the end."""
         return _tried("segment", self._seen, read)
 
     def _write(self, seen: _Seen | _Ended) -> Outcome:
+        """Return the outcome, once the pictures are written."""
         ended = _tried("write", self._written, seen)
         return Outcome(ended.record, fresh=not ended.kept)
 
@@ -157,6 +160,7 @@ class Task:
         return _Decoded(given=step.given, record=step.record, photo=photo, hints=hints)
 
     def _seen(self, step: _Decoded) -> _Seen:
+        """Return the results of the photo."""
         return _Seen(given=step.given, record=step.record, results=self.see(step.photo, step.hints))
 
     def _written(self, step: _Seen) -> _Ended:
