@@ -344,7 +344,8 @@ def test_a_folder_that_cannot_be_written_is_named_at_once(photos: Path, disk: Pa
     mounted(disk, "-o", "remount,ro")
     assert finished(photos, disk / "out") == (
         2,
-        f"error: {disk / 'out'} must be writable, got 'Read-only file system'; name another folder",
+        f"error: '{disk / 'out'}' must be writable, got 'Read-only file system'; "
+        "change its permissions or choose another",
     )
 
 
@@ -354,7 +355,7 @@ def test_a_file_in_the_way_of_pictures_is_named(photos: Path, tmp_path: Path) ->
     (out / "saliency").write_text("mine")
     code, told = finished(photos, out)
     assert (code, told.count("\n")) == (2, 0)
-    assert f"error: {out}/saliency/" in told and "must be writable, got 'File exists'" in told
+    assert f"error: '{out}/saliency/" in told and "must be writable, got 'File exists'" in told
     assert (out / "saliency").read_text() == "mine"
     assert json.loads((out / RUN).read_bytes())["state"] == "interrupted"
 
