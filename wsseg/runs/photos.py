@@ -14,7 +14,7 @@ from wsseg.files.store import path_of, store_of
 from wsseg.runs.record import REPORTED, is_run, read_run
 from wsseg.runs.task import name_of
 from wsseg.runs.watch import arriving
-from wsseg.segmenting.results import PICTURES
+from wsseg.segmenting.outputs import PICTURES
 
 Given: TypeAlias = Sequence[str | PathLike[str]]
 """Photos, folders, patterns and lists, as a user gives them."""

@@ -16,7 +16,8 @@ from wsseg.recipe import Recipe
 from wsseg.runs.batch import Engine
 from wsseg.runs.photos import Notice, check_shard
 from wsseg.runs.result import PhotoDone
-from wsseg.segmenting.results import LabelMap, Segmentation, check_style, pictures_of
+from wsseg.segmenting.outputs import check_style, pictures_of
+from wsseg.segmenting.results import LabelMap, Segmentation
 
 if TYPE_CHECKING:
     from wsseg.classifier.classifier import Classifier

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wsseg.runs.record import Record, read_run
-from wsseg.segmenting.results import PICTURES
+from wsseg.segmenting.outputs import PICTURES
 
 
 class PhotoDone(NamedTuple):
