@@ -1,7 +1,7 @@
-"""What of the site is made from the code, so that it cannot drift: a hook of mkdocs, see mkdocs.yml.
+"""Make the parts of the site that come from the code, so that both stay the same; mkdocs.yml loads this file as a hook.
 
-A comment on a line of its own, as `<!-- protocols -->`, is replaced by what the function of `MADE` says. Formulas
-become MathML, which browsers draw by themselves.
+A comment on a line of its own, such as `<!-- protocols -->`, is replaced by the result of its function in `MADE`.
+Formulas become MathML, which browsers draw without a script.
 """
 
 import ast
@@ -29,28 +29,30 @@ from wsseg.recipe import RECIPES, Recipe
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 STUB = Path(wsseg.__file__).with_suffix(".pyi")
+FIRST = ("segmenting", "runs", "arrays", "recipe", "classifier", "saliency", "graphcut")
+"""Rooms at the top of the reference; the others follow by name."""
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
-    """The page with what its comments ask for."""
+    """Return the page with its comments replaced."""
     return re.sub(r"^<!-- (\w+) -->$", lambda found: _made(found[1]), markdown, flags=re.MULTILINE)
 
 
 def on_page_content(content: str, **_: object) -> str:
-    """The page with its formulas drawn."""
+    """Return the page with its formulas as MathML."""
     content = re.sub(r'<span class="arithmatex">\\\((.*?)\\\)</span>', _formula("inline"), content, flags=re.DOTALL)
     return re.sub(r'<div class="arithmatex">\s*\\\[(.*?)\\\]\s*</div>', _formula("block"), content, flags=re.DOTALL)
 
 
 def on_post_page(output: str, page: Page, **_: object) -> None:
-    """Nothing on a page may be fetched from elsewhere."""
+    """Raise PluginError if the page fetches anything from another site."""
     if found := re.search(r'<(?:script|link|img|iframe)\b[^>]*(?:src|href)="?(?:https?:)?//[^>]*', output):
-        raise PluginError(f"{page.file.src_uri} must fetch nothing, got {found[0]}; keep a copy in docs/vendor")
+        raise PluginError(f"{page.file.src_uri} must fetch nothing, got {found[0]}; put a copy into docs/vendor")
 
 
 def _made(name: str) -> str:
     if name not in MADE:
-        raise PluginError(f"a comment of a page must be one of {', '.join(MADE)}, got {name}; mend it")
+        raise PluginError(f"a comment of a page must be one of {', '.join(MADE)}, got '{name}'; correct the page")
     return MADE[name]()
 
 
@@ -72,14 +74,14 @@ def pages() -> str:
 
 
 def of_readme(head: str) -> str:
-    """The table whose first column is called so, where it is written."""
+    """Return the README's table whose first column has this heading."""
     (found,) = (part for part in README.read_text().split("\n\n") if part.startswith(f"| {head} |"))
     return found
 
 
 def codings() -> str:
     rows = [(f"`{name}`", coding.meaning) for name, coding in CODINGS.items()]
-    return table("`--coding`", "what the truths' files hold", rows=rows)
+    return table("`--coding`", "values in the truths' files", rows=rows)
 
 
 def protocols() -> str:
@@ -90,7 +92,7 @@ def protocols() -> str:
 
 
 def scores_of(protocol: Protocol[Any]) -> list[str]:
-    """The names that its tables have."""
+    """Return the names of the scores in the protocol's tables."""
     if protocol.sequences:
         return [*(f"{name}_{what}" for name in protocol.scores for what in ("mean", "recall", "decay")), "jf_mean"]
     return [*protocol.scores, *protocol.pooled]
@@ -98,7 +100,7 @@ def scores_of(protocol: Protocol[Any]) -> list[str]:
 
 def scores() -> str:
     rows = [(f"`{name}`", "lower" if name in LOWER_IS_BETTER else "", meaning) for name, meaning in MEANINGS.items()]
-    return table("score", "better", "is", rows=rows)
+    return table("score", "better", "meaning", rows=rows)
 
 
 def layouts() -> str:
@@ -110,9 +112,9 @@ def layouts() -> str:
 
 
 def numbers() -> str:
-    """A table for each stage."""
+    """Return a table of numbers for each stage."""
     stages = groupby(fields(Recipe), key=lambda item: item.metadata["stage"])
-    heads = ("number", "`default`", "elsewhere", "range", "is")
+    heads = ("number", "`default`", "elsewhere", "range", "meaning")
     return "\n\n".join(
         f"## {stage.capitalize()}\n\n" + table(*heads, rows=[_number_row(item) for item in items])
         for stage, items in stages
@@ -145,21 +147,40 @@ def commands() -> str:
 
 
 def python() -> str:
-    """Each public name below its module, and those of the packages that are public themselves."""
-    parts = [_section("arrays", public_of("arrays"))]
-    for module, names in groupby(_exported(), key=lambda pair: pair[0]):
-        parts.append(_section(module, [name for _, name in names if name not in ("Box", "Point")]))
-    return "\n\n".join(part for part in [*parts, _section("saliency", wsseg.saliency.__all__)] if part)
+    """Return a section for each room: its caption and the docstrings of its public names."""
+    names: dict[str, list[str]] = {"arrays": [f"arrays.{name}" for name in public_of("arrays")]}
+    for module, name in _exported():
+        names.setdefault(module.partition(".")[0], []).append(_home(module, name))
+    for package in _public_packages():
+        names.setdefault(package, []).extend(_home(package, name) for name in import_module(f"wsseg.{package}").__all__)
+    return "\n\n".join(_section(room, names[room]) for room in sorted(names, key=_rank))
+
+
+def _rank(room: str) -> tuple[int, str]:
+    return FIRST.index(room) if room in FIRST else len(FIRST), room
+
+
+def _section(room: str, homes: Iterable[str]) -> str:
+    places = [f"::: wsseg.{home}" for home in dict.fromkeys(homes)]
+    return "\n\n".join([f"## {room}", str(import_module(f"wsseg.{room}").__doc__), *places])
 
 
 def _exported() -> list[tuple[str, str]]:
-    """Module and name of all that the stub takes from modules."""
-    found = [node for node in ast.parse(STUB.read_text()).body if isinstance(node, ast.ImportFrom) and node.module]
-    return [(str(node.module), alias.name) for node in found for alias in node.names if node.module != "arrays"]
+    """Return module and name of everything that the stub imports from modules; `public_of` has the names of arrays."""
+    found = [node for node in _imports() if node.module and node.module != "arrays"]
+    return [(str(node.module), alias.name) for node in found for alias in node.names]
+
+
+def _public_packages() -> list[str]:
+    return [alias.name for node in _imports() if not node.module for alias in node.names]
+
+
+def _imports() -> list[ast.ImportFrom]:
+    return [node for node in ast.parse(STUB.read_text()).body if isinstance(node, ast.ImportFrom)]
 
 
 def public_of(module: str) -> list[str]:
-    """The values, types and classes that a module defines, if their names have no underscore."""
+    """Return the names of the values, types and classes that a module defines, without those that begin with _."""
     source = Path(str(import_module(f"wsseg.{module}").__file__))
     names = [_defined(node) for node in ast.parse(source.read_text()).body]
     return [name for name in names if name and not name.startswith("_")]
@@ -173,19 +194,11 @@ def _defined(node: ast.stmt) -> str:
     return node.targets[0].id if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) else ""
 
 
-def _section(module: str, names: Sequence[str]) -> str:
-    if not names:
-        return ""
-    caption = str(import_module(f"wsseg.{module}").__doc__)
-    places = [f"::: {_home(module, name)}" for name in names]
-    return f"## {module}\n\n{caption}\n\n" + "\n\n".join(places)
-
-
 def _home(module: str, name: str) -> str:
-    """Where a name is defined: a package takes its own from its modules."""
+    """Return the path of a name below wsseg: where it is defined, or where it is imported from if it is a value."""
     found = getattr(import_module(f"wsseg.{module}"), name)
-    inner = getattr(found, "__module__", "")
-    return f"{inner if str(inner).startswith('wsseg.') else f'wsseg.{module}'}.{name}"
+    inner = str(getattr(found, "__module__", ""))
+    return f"{inner.removeprefix('wsseg.') if inner.startswith('wsseg.') else module}.{name}"
 
 
 def _codes(names: Iterable[str]) -> str:
