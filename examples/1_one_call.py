@@ -1,4 +1,4 @@
-"""One call: from a photo to its mask. Usage: python examples/1_one_call.py PHOTO [MASK.png]"""
+"""One call: from a photo to its mask. Usage: 1_one_call.py [PHOTO [MASK.png]]"""
 
 import sys
 from importlib import resources
@@ -12,4 +12,4 @@ result = wsseg.segment(photo)
 result.save(mask_file)
 
 print(f"{result.category}, probability {result.probability:.2f}, status {result.status}")
-print(f"{result.mask.mean():.0%} of the photo, in the box {tuple(result.box or ())}: see {mask_file}")
+print(f"{result.mask.mean():.0%} of the photo, in the box {tuple(result.box or ())}; see {mask_file}")

@@ -10,23 +10,24 @@ import wsseg
 photo = sys.argv[1] if len(sys.argv) > 1 else (resources.files("skimage") / "data" / "chelsea.png").read_bytes()
 strip_file = sys.argv[2] if len(sys.argv) > 2 else "stages.png"
 
-recipe = wsseg.RECIPES["default"]  # Its saliency; that of "simonyan2013" is the paper's, with a worse mask here.
+# This recipe sets only the saliency; "simonyan2013" has that of the paper, but its mask is worse here.
+recipe = wsseg.RECIPES["default"]
 classifier = wsseg.load_classifier()
 image = wsseg.read_image(photo)
 
-# What is in the photo, and roughly where.
+# The classifier finds what is in the photo, and its saliency shows roughly where.
 target = classifier.target(image)
 saliency = wsseg.saliency.saliency_from_classifier(classifier, image, target, recipe)
 
-# The most salient pixels are object, the least salient ones background, and the rest is not known yet.
+# The most salient pixels are object, the least salient pixels are background, and the rest are still unknown.
 seeds = wsseg.seeds_from_saliency(saliency, foreground_quantile=0.95, background_quantile=0.30)
 
-# What object and background look like, and so which of them the color of each pixel speaks for.
+# Two mixtures describe the colors of object and background; each pixel's color is evidence for one of them.
 background, foreground = wsseg.mixtures_from_seeds(image, seeds, components=5, color_samples=2000, random_state=0)
 unary = wsseg.unary_from_mixtures(wsseg.palette_of(image), background, foreground, color_limit=12.0)
 odds = unary[..., wsseg.BACKGROUND] - unary[..., wsseg.FOREGROUND]
 
-# The cheapest labeling: true to colors and seeds, and with its outline where the photo has edges.
+# The cheapest labeling fits the colors, keeps the seeds, and puts its outline on the edges of the photo.
 pairwise = wsseg.pairwise_from_contrast(image, smoothness=40.0)
 cut = wsseg.min_cut(wsseg.clamp_to_seeds(unary, pairwise, seeds), pairwise)
 mask = wsseg.largest_component(cut.mask)

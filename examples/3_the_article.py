@@ -1,4 +1,4 @@
-"""The article: where VGG-19 looks in photos, and when not to believe it. Usage: 3_the_article.py [PHOTO...]"""
+"""The article: where VGG-19 looks in photos, and when not to trust it. Usage: 3_the_article.py [PHOTO...]"""
 
 import sys
 from importlib import resources
@@ -10,9 +10,9 @@ SHIPPED = [resources.files("skimage") / "data" / name for name in ("chelsea.png"
 photos = {Path(name).stem: Path(name).read_bytes() for name in map(str, sys.argv[1:] or SHIPPED)}
 
 try:
-    classifier = wsseg.load_classifier("vgg19")  # Its parameters are frozen whenever it is asked.
+    classifier = wsseg.load_classifier("vgg19")  # wsseg freezes its parameters during each call.
 except ConnectionError as error:
-    print(f"{error}\nuntil then, with the network that came along:\n")
+    print(f"{error}\nuntil then, this example uses the embedded network:\n")
     classifier = wsseg.load_classifier()
 
 article = wsseg.Recipe(method="gradient", mirror=False, crops=False, blur=0.0)
@@ -22,15 +22,15 @@ doubtful = []
 for name, photo in photos.items():
     image = wsseg.read_image(photo)
 
-    # The photo as the network gets it, resized and normalized, and back.
+    # Resize and normalize the photo for the network, and turn that back into a picture.
     seen = classifier.deprocess(classifier.preprocess(image))
 
-    # The class with the highest score, and how strongly each pixel moves that: the maximum over the color channels.
+    # Find the class with the highest score, and how strongly each pixel changes it (the maximum over color channels).
     target = classifier.target(image)
     saliency = wsseg.saliency.saliency_from_classifier(classifier, seen, target, article)
     wsseg.write_picture(f"article/{name}.png", wsseg.strip(seen, wsseg.heatmap(saliency)))
 
-    # The article takes a diffuse heatmap for a warning, as of a fountain that is told from trees.
+    # The article reads a diffuse heat map as a warning, for example of a fountain that is recognized by its trees.
     diffuse = wsseg.saliency.diffuseness(saliency)
     mask = segmenter.segment(seen, target=target).mask
     inside = saliency[mask].sum() / saliency.sum()
@@ -42,5 +42,5 @@ for name, photo in photos.items():
     if inside <= mask.mean():
         doubtful.append(name)
 
-print(f"\nno more salient on the object than beside it, so not to be relied on: {', '.join(doubtful) or 'none'}")
+print(f"\nno more salient on the object than around it, so do not trust: {', '.join(doubtful) or 'none'}")
 print("see article/")

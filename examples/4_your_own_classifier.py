@@ -1,4 +1,4 @@
-"""Your own classifier: learned here from drawn shapes and their names, it makes masks that nobody drew for it."""
+"""Your own classifier: it learns the names of drawn shapes and then makes masks of them. It never sees a mask."""
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ random = np.random.default_rng(0)
 
 
 def draw(shape: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A picture of a shape in a color of its own on a noisy ground, and where it is."""
+    """Return a picture of a shape in one color on a noisy background, and its true mask."""
     truth = np.zeros((SIDE, SIDE), np.uint8)
     radius = int(random.integers(10, 17))
     x, y = random.integers(radius + 3, SIDE - radius - 3, 2).tolist()
@@ -29,9 +29,9 @@ def draw(shape: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     return image.clip(0, 255).astype(np.uint8), truth
 
 
-# Any network will do that returns a score for each class. This one asks what speaks most for a shape, wherever it is.
+# Any network works that returns a score for each class. This one takes the strongest evidence at any place.
 torch.manual_seed(0)
-torch.set_num_threads(1)  # More are no faster with so small a network.
+torch.set_num_threads(1)  # More threads are no faster for such a small network.
 layers: list[nn.Module] = []
 for inner, outer, stride, dilation in ((3, 16, 2, 1), (16, 32, 2, 1), (32, 32, 1, 2), (32, 64, 1, 2)):
     layers += [nn.Conv2d(inner, outer, 3, stride, dilation, dilation), nn.BatchNorm2d(outer), nn.ReLU()]
@@ -39,7 +39,7 @@ network = nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linea
 preprocessing = wsseg.Preprocessing((SIDE, SIDE), (0.5,) * 3, (0.25,) * 3)
 classifier = wsseg.load_classifier(network, categories=SHAPES, preprocessing=preprocessing)
 
-# It learns the names of shapes; of where they are it is told nothing.
+# It learns the names of the shapes. It never learns where they are.
 pictures = torch.cat([classifier.preprocess(draw(shape)[0]) for shape in SHAPES * 250])
 names = torch.arange(len(pictures)) % len(SHAPES)
 optimizer = torch.optim.Adam(network.parameters(), 3e-3)
@@ -58,5 +58,7 @@ for shape in SHAPES * 6:
     strips.append(result.strip())
 
 wsseg.write_picture("shapes.png", np.vstack(strips[:6]))
-print(f"{right} of {len(ious)} shapes told right; mean IoU of their masks with the drawn truth {np.mean(ious):.3f}")
-print("photo, saliency, seeds and mask of some: see shapes.png")
+print(
+    f"{right} of {len(ious)} shapes named correctly; mean IoU of their masks with the drawn truth {np.mean(ious):.3f}"
+)
+print("shapes.png shows photo, saliency, seeds and mask of some shapes")

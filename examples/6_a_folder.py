@@ -1,6 +1,5 @@
-"""A folder: segmented, evaluated, reported. Usage: 6_a_folder.py [PHOTOS TRUTHS]"""
+"""A folder: segment it, evaluate the masks and write a report. Usage: 6_a_folder.py [PHOTOS TRUTHS]"""
 
-import subprocess
 import sys
 from importlib import resources
 from pathlib import Path
@@ -10,7 +9,7 @@ import wsseg
 if len(sys.argv) > 2:
     photos, truths = map(Path, sys.argv[1:3])
 else:
-    # Two photos, and, for want of masks by hand, what another recipe makes of them.
+    # Without arguments, take two photos, and use the masks of another recipe as truths.
     photos, truths = Path("few/photos"), Path("few/truths")
     photos.mkdir(parents=True, exist_ok=True)
     careful = wsseg.Segmenter(recipe="adapted")
@@ -19,15 +18,16 @@ else:
         wsseg.write_picture(photos / f"{name}.png", image)
         wsseg.write_mask(truths / f"{name}.png", careful.segment(image).mask)
 
-# The command goes on where it was broken off, and names a bad photo without stopping.
-command = [sys.executable, "-m", "wsseg", "segment", photos, "-o", "run"]
-subprocess.run([*command, "--write", "mask,overlay,saliency", "--recipe", "fast"], check=True)
+# A second call resumes an interrupted run. A bad photo is reported and does not stop the run.
+run = wsseg.segment_folder(photos, "run", recipe="fast", pictures=["mask", "overlay", "saliency"])
+for photo, reason in run.failures.items():
+    print(f"{photo} failed: {reason}")
 
-evaluation = wsseg.evaluate("run", truths)
+evaluation = wsseg.evaluate(run.out, truths)
 for name, scores in evaluation.worst(3):
     print(f"{name}: IoU {scores['iou']:.3f}, boundary F {scores['boundary_f']:.3f}")
 for one in evaluation.statistics[:3]:
     print(f"{one.name} {one.value:.3f}, 95 % interval: {one.interval}")
 
-report = wsseg.write_report("run", "report.html", truths=truths)
+report = wsseg.write_report(run.out, "report.html", truths=truths)
 print(f"{report.photos} photos: see report.html")

@@ -66,7 +66,7 @@ MADE = {
     "1_one_call": ("Egyptian cat", "mask.png"),
     "2_the_stages": ("Egyptian cat", "stages.png"),
     "3_the_article": ("rocket: ", "article/rocket.png"),
-    "4_your_own_classifier": ("shapes told right", "shapes.png"),
+    "4_your_own_classifier": ("shapes named correctly", "shapes.png"),
     "5_hints": ("a box: ", "hints.png"),
     "6_a_folder": ("2 photos: see report.html", "report.html"),
     "7_an_adversary": ("Egyptian cat", "adversary.png"),
