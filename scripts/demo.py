@@ -1,4 +1,4 @@
-"""Segments photos that scikit-image ships and shows what came out; started by `scripts/demo`."""
+"""Segment photos that ship with scikit-image and show the results; `scripts/demo` runs this file."""
 
 import time
 from importlib import resources
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def row_of(segmenter: wsseg.Segmenter, name: str) -> tuple[str, ...]:
-    """The photo's row in the table, its pictures saved."""
+    """Segment the photo, save its pictures and return its row of the table."""
     with resources.as_file(resources.files("skimage") / "data" / name) as path:
         start = time.perf_counter()
         result = segmenter.segment(path)

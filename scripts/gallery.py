@@ -1,4 +1,4 @@
-"""Photo, saliency, seeds and mask of a few photos: the README's, and those that fail; started by `scripts/gallery`."""
+"""Draw strips of the README's photos and of photos that fail; `scripts/gallery` runs this file."""
 
 from importlib import resources
 from pathlib import Path
@@ -14,7 +14,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "docs"
 SHOWN = ("chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png")
 FAILED = ("astronaut.png", "camera.png", "rocket.jpg", "coins.png", "hubble_deep_field.jpg")
 WIDTH = 1000
-"""Of a picture, in pixels."""
+"""Width of a picture, in pixels."""
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def row(segmenter: wsseg.Segmenter, name: str) -> Image:
-    """The photo's strip, at the common width."""
+    """Return the photo's strip, `WIDTH` pixels wide."""
     result = segmenter.segment((resources.files("skimage") / "data" / name).read_bytes())
     print(f"{name}: {result.category} {result.probability:.2f}, {result.status} {result.confidence:.2f}")
     return shrunk(result.strip(), WIDTH)

@@ -1,7 +1,7 @@
-"""Breaks a copy of the code by hand-made mutations, one at a time, and sees whether its module's tests fail.
+"""Break a copy of the code by hand-made mutations, one at a time, and check that the tests of its module fail.
 
-The mutations are those of scripts/mutations.toml. A test that finds one must pass on the code as it is. The exit code
-is 1 when one survives, and 2 when the table or the unbroken code is at fault.
+scripts/mutations.toml lists the mutations. A test that finds one must pass on the unchanged code. The exit code is 1 if
+a mutation survives, and 2 if the table is wrong or a test fails on the unchanged code.
 """
 
 import argparse
@@ -25,13 +25,13 @@ ROOT = Path(__file__).resolve().parents[1]
 COPIED = ("wsseg", "tests", "examples", "scripts", "README.md", "pyproject.toml")
 OPTIONS = ("-x", "-q", "-rf", "-p", "no:cacheprovider", "-m", "not slow", "--hypothesis-profile", "unshrunk")
 LONGEST = 600
-"""Seconds after which tests hang, by the mutation or else."""
+"""Seconds after which tests count as hanging."""
 
 FAILED = re.compile(r"^FAILED (tests/.+?)(?: - .*)?$", re.MULTILINE)
 
 
 class Mutation(NamedTuple):
-    """A fault, by its name."""
+    """A fault: the `old` text of a file, the `new` text that replaces it, and the tests that must find it."""
 
     name: str
     file: str
@@ -45,24 +45,26 @@ class Mutation(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What the tests made of it."""
+    """Whether the tests caught a mutation."""
 
     verdict: str
     by: str
-    """The test that failed first; empty where they hang."""
+    """The test that failed first; empty if the tests hang."""
     seconds: float
     output: str
 
 
 def main() -> int:
     options = _options()
-    mutations = [Mutation(name, **told) for name, told in tomllib.loads(_table().read_text()).items()]
+    mutations = [Mutation(name, **row) for name, row in tomllib.loads(_table().read_text()).items()]
     if wrong := [problem for mutation in mutations if (problem := _problem(mutation))]:
         print(*wrong, sep="\n", file=sys.stderr)
         return 2
     chosen = [mutation for mutation in mutations if not options.only or mutation.name in options.only]
     if strange := set(options.only) - {mutation.name for mutation in mutations}:
-        print(f"only must name mutations of {_table()}, got {', '.join(sorted(strange))}", file=sys.stderr)
+        print(
+            f"only must name mutations of '{_table()}', got {', '.join(sorted(strange))}; see --help", file=sys.stderr
+        )
         return 2
     started = time.monotonic()
     with ThreadPoolExecutor(options.jobs) as pool:
@@ -81,9 +83,13 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/mutate", description=__doc__)
-    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this mutation; may be repeated")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="tests at a time")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="page of the results, as benchmarks/mutations.md")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="try only this mutation; may be repeated"
+    )
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="mutations tried at a time")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="write a page of the results, such as benchmarks/mutations.md"
+    )
     return parser.parse_args()
 
 
@@ -95,7 +101,9 @@ def _problem(mutation: Mutation) -> str | None:
     times = (ROOT / "wsseg" / mutation.file).read_text().count(mutation.old)
     if times == 1:
         return None
-    return f"{mutation.name}: old must be in wsseg/{mutation.file} exactly once, got {times} times; mend the table"
+    return (
+        f"{mutation.name}: old must occur exactly once in 'wsseg/{mutation.file}', got {times} times; correct the table"
+    )
 
 
 def _tried(mutation: Mutation) -> Outcome:
@@ -108,7 +116,7 @@ def _file_of(name: str) -> str:
 
 
 def _run_on_copy(mutation: Mutation | None, tests: Sequence[str]) -> Outcome:
-    """The fast ones of the tests in a copy of the tree, broken if there is a mutation."""
+    """Run the fast tests in a copy of the tree, which the mutation breaks if there is one."""
     with tempfile.TemporaryDirectory(prefix="wsseg-mutate-") as folder:
         tree = Path(folder)
         for name in COPIED:
@@ -134,7 +142,7 @@ def _run(tree: Path, files: Sequence[str]) -> Outcome:
     except subprocess.TimeoutExpired:
         return Outcome("caught", "", LONGEST, "")
     failed = FAILED.search(run.stdout)
-    # A mutation that keeps tests from being found at all, as by a syntax error, says nothing of them.
+    # If a mutation keeps pytest from finding the tests, for example by a syntax error, it shows nothing about them.
     verdict = "survived" if run.returncode == 0 else "caught" if run.returncode == 1 and failed else "broken"
     return Outcome(verdict, failed[1] if failed else "", time.monotonic() - started, run.stdout + run.stderr)
 
@@ -154,7 +162,7 @@ def _page(mutations: Sequence[Mutation], outcomes: Sequence[Outcome], minutes: f
     ]
     head = (
         "# Mutations\n\n"
-        "Faults made by hand, and the first test that finds each. Made by\n"
+        "Hand-made faults, and the first test that finds each. This page was made by\n"
         f"`scripts/mutate --jobs {jobs} --out benchmarks/mutations.md` on {date.today()}, in {minutes:.0f} minutes on\n"
         f"{os.cpu_count()} cores shared with other work; Python {platform.python_version()}, {versions}.\n\n"
         f"{caught} of {len(mutations)} are caught.\n\n"
@@ -166,7 +174,7 @@ def _page(mutations: Sequence[Mutation], outcomes: Sequence[Outcome], minutes: f
 def _by(outcome: Outcome) -> str:
     if outcome.verdict != "caught":
         return outcome.verdict
-    return _code(outcome.by.removeprefix("tests/")) if outcome.by else f"hanging for {LONGEST} s"
+    return _code(outcome.by.removeprefix("tests/")) if outcome.by else f"tests hang for {LONGEST} s"
 
 
 def _code(text: str) -> str:
