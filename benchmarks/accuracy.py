@@ -1,11 +1,11 @@
-"""Mean IoU over folders of photos with masks, at the photos' own size, of a recipe, of its parts and of peers.
+"""Measure the mean IoU of a recipe, its parts and peers, on folders of photos with masks, at the photos' own size.
 
     python benchmarks/accuracy.py --data DIR --recipe default --limit 20
     python benchmarks/accuracy.py --data DIR --ablate
 
-DIR holds `images/NAME.jpg` and `masks/NAME.png`, or folders that do, a set each. The table ends with the mean over the
-sets. With `--targets` a photo's target is what `classes.json` in its set says, `{NAME: {"imagenet": {WNID: ...}}}`; a
-photo may have none. `wsseg segment --help` lists the numbers of a recipe, each of which is a flag here too.
+DIR holds `images/NAME.jpg` and `masks/NAME.png`, or one such folder for each set. The table ends with the mean over the
+sets. With `--targets`, the target of a photo comes from `classes.json` in its set, `{NAME: {"imagenet": {WNID: ...}}}`;
+a photo may have none. Each number of the recipe is a flag, as in `wsseg segment --help-recipe`.
 """
 
 import json
@@ -35,17 +35,17 @@ from wsseg.metrics import scores
 from wsseg.recipe import Recipe
 
 VOID = {"grabcut": 128}
-"""The value of the truths that never counts, by set."""
+"""The void value of the truths, by set."""
 
 Data = Annotated[Path, typer.Option(help="Folder of sets, or one set.")]
 
 WORKER: list[tuple[wsseg.Classifier, dict[str, Variant]]] = []
-"""A worker process's own network, and what it does with each photo."""
+"""The network of a worker process, and the variants that it tries on each photo."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A photo and its truth."""
+    """A photo, its truth and the target to look for."""
 
     collection: str
     photo: Path
@@ -55,22 +55,24 @@ class Sample:
 
 @dataclass(frozen=True)
 class Score:
-    """What one photo came to, by variant."""
+    """The scores of one photo, by variant."""
 
     collection: str
     ious: dict[str, float]
     seconds: dict[str, float]
-    """Without the map, where an earlier variant has made it."""
+    """Seconds of each variant, without the saliency if an earlier variant has made it."""
 
 
 def main(
     *,
     data: Data,
-    limit: Annotated[int | None, typer.Option(min=1, help="Photos of each set at most, evenly spread.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of photos of each set, evenly spaced.")
+    ] = None,
     classifier: Annotated[str, typer.Option(help="As in wsseg segment.")] = wsseg.classifier.weights.EMBEDDED,
-    workers: Annotated[int, typer.Option(min=1, help="Processes; the figures do not depend on them.")] = 1,
-    targets: Annotated[bool, typer.Option("--targets", help="Give each photo the classes of its set's list.")] = False,
-    ablate: Annotated[bool, typer.Option("--ablate", help="Also leave out each part, and run peers.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Number of processes; it does not change the scores.")] = 1,
+    targets: Annotated[bool, typer.Option("--targets", help="Use the classes in classes.json as targets.")] = False,
+    ablate: Annotated[bool, typer.Option("--ablate", help="Also leave out each part, and run the peers.")] = False,
     recipe: Recipe,
 ) -> None:
     """Print the mean IoU of each set, and the mean over the sets last."""
@@ -83,10 +85,12 @@ def main(
 
 
 def samples_of(data: Path, limit: int | None, targets: bool = False) -> Iterator[Sample]:
-    """Every photo that has a truth, or `limit` of each set."""
+    """Yield the photos of each set, at most `limit` of them."""
     folders = sorted(folder for folder in (data, *data.iterdir()) if (folder / "masks").is_dir())
     if not folders:
-        raise ValueError(f"data must hold images and masks, or folders that do, got {data}; name the folder above them")
+        raise ValueError(
+            f"data must hold images and masks, or folders that do, got '{data}'; give the folder that holds them"
+        )
     for folder in folders:
         photos = sorted((folder / "images").iterdir())
         listed = targets and (folder / "classes.json").is_file()
@@ -99,12 +103,12 @@ def samples_of(data: Path, limit: int | None, targets: bool = False) -> Iterator
 
 
 def truth_of(sample: Sample) -> Seeds:
-    """What the photo shows."""
+    """Return the truth of a photo."""
     return wsseg.read_truth(sample.truth, void=VOID.get(sample.collection))
 
 
 def start_worker(classifier: str, recipe: Recipe, ablate: bool) -> None:
-    """Loads the network once in each process, each on one core."""
+    """Load the network once in each process, on one core."""
     cv2.setNumThreads(1)
     network, plain = wsseg.load_classifier(classifier), {"IoU": cut(recipe), "IoU of Otsu": otsu(recipe)}
     variants = variants_of(recipe, with_head=network.head is not None) if ablate else plain
@@ -112,7 +116,7 @@ def start_worker(classifier: str, recipe: Recipe, ablate: bool) -> None:
 
 
 def score(sample: Sample) -> Score:
-    """The photo segmented and compared with its truth."""
+    """Segment a photo by each variant and compare the masks with its truth."""
     truth = truth_of(sample)
     classifier, variants = WORKER[0]
     looker = Looker(classifier, read_photo(sample.photo).image, sample.target)
@@ -125,7 +129,7 @@ def score(sample: Sample) -> Score:
 
 
 def table_of(results: list[Score]) -> Table:
-    """A row for each variant: its mean IoU over each set and over the sets, and the median of its seconds."""
+    """Return a row for each variant: the mean IoU of each set and of the sets, and the median seconds."""
     sets = {result.collection: [one for one in results if one.collection == result.collection] for result in results}
     table = Table("", *(f"{name} ({len(scored)})" for name, scored in sets.items()), "mean", "median seconds")
     for variant in results[0].ious:

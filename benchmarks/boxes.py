@@ -1,8 +1,9 @@
-"""Mean IoU from the truth's own box as the only hint, beside cv2.grabCut with 5 iterations from the same box.
+"""Measure the mean IoU from the truth's box as the only hint, and that of cv2.grabCut from the same box.
 
     python benchmarks/boxes.py --data DIR
 
-DIR is as in accuracy.py. The box is the tightest around the object, and then 5 % larger on each side, within the photo.
+DIR is as in accuracy.py. The first box is the tightest around the object; the second is 5 % larger on each side, within
+the photo. cv2.grabCut runs 5 iterations.
 """
 
 from functools import partial
@@ -30,17 +31,17 @@ from wsseg.recipe import Recipe
 MARGINS = (0.0, 0.05)
 
 Scores = dict[str, tuple[float, float]]
-"""IoU and seconds by way."""
+"""IoU and seconds of each method."""
 
 
 def main(
     *,
     data: Data,
-    limit: Annotated[int | None, typer.Option(min=1, help="Photos of each set.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of photos of each set.")] = None,
     workers: Workers = 1,
     recipe: Recipe,
 ) -> None:
-    """Print the mean IoU of each set, and the median seconds after the map."""
+    """Print the mean IoU of each set, and the median seconds after the saliency."""
     samples = list(samples_of(data, limit))
     results = each(samples, scored, recipe, workers)
     print(provenance())
@@ -51,7 +52,7 @@ def main(
 
 
 def scored(sample: Sample) -> Scores:
-    """Both ways from each box."""
+    """Score both methods from each box."""
     truth = truth_of(sample)
     image, found = wsseg.read_image(sample.photo), {}
     with segmenter().open(image) as session:
@@ -67,20 +68,20 @@ def scored(sample: Sample) -> Scores:
 
 
 def box_of(truth: Seeds) -> Box:
-    """The tightest around what is certainly the object."""
+    """Return the tightest box around the certain pixels of the object."""
     rows, columns = (np.flatnonzero((truth == FOREGROUND).any(axis=axis)) for axis in (1, 0))
     return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
 def enclosed(truth: Seeds, box: Box) -> np.ndarray:
-    """The box in cv2.grabCut's words. Where it is the whole photo, it is all there is to say."""
+    """Return the box as labels for cv2.grabCut: background outside, probably object inside."""
     labels = np.full(truth.shape, cv2.GC_BGD, np.uint8)
     labels[box.y0 : box.y1, box.x0 : box.x1] = cv2.GC_PR_FGD
     return labels
 
 
 def table_of(sets: dict[str, list[Scores]]) -> Table:
-    """A row for each way and box."""
+    """Return a row for each method and box."""
     table = Table("", *(f"{name} ({len(found)})" for name, found in sets.items()), "median seconds")
     everything = [one for found in sets.values() for one in found]
     for way in everything[0]:

@@ -1,14 +1,14 @@
-"""Clicks that a simulated annotator needs until a mask is good, with the classifier's help and by graph cut alone.
+"""Count the clicks that a simulated annotator needs until a mask is good, with wsseg and with graph cut alone.
 
     python benchmarks/clicks.py --data DIR/grabcut
 
-DIR is as in accuracy.py. The protocol is the usual one (Xu, Price, Cohen, Yang, Huang 2016): each click is the pixel
-deepest within the largest region that is wrong, and says what it is; twenty at most, which is also what is counted
-where they do not suffice. wsseg starts from its automatic mask and may need no click; the others start from nothing.
+DIR is as in accuracy.py. The protocol is that of Xu, Price, Cohen, Yang and Huang (2016): each click is on the deepest
+pixel of the largest wrong region and gives its true label. There are at most twenty clicks; a mask that never gets good
+counts as twenty. wsseg starts from its automatic mask and may need no click; the others start from an empty mask.
 
-Graph cut alone is Boykov and Jolly's of 2001: the clicks are hard seeds and all there is to learn the colors from; the
-border stands for the background until there is a click on it. The refitted one is GrabCut's of 2004, and knows besides
-that the border is background.
+Graph cut alone is that of Boykov and Jolly (2001): the clicks are hard seeds, and the colors are learned from them
+only; the border counts as background until a click is on the background. The refitted version is that of GrabCut
+(2004), which also knows that the border is background.
 """
 
 from collections.abc import Callable, Iterator
@@ -40,24 +40,24 @@ Annotate = Callable[[Hints], Mask]
 
 
 class Run(NamedTuple):
-    """One photo annotated in one way: the IoU before each click and at the end, and the seconds of each mask."""
+    """One photo annotated by one method: the IoU before each click and at the end, and the seconds of each mask."""
 
     ious: list[float]
     seconds: list[float]
 
     def clicks(self, goal: float) -> int:
-        """Those until the goal."""
+        """Return the number of clicks until the goal."""
         return next((number for number, iou in enumerate(self.ious) if iou >= goal), MOST)
 
 
 def main(
     *,
     data: Data,
-    limit: Annotated[int | None, typer.Option(min=1, help="Photos of each set.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of photos of each set.")] = None,
     recipe: Annotated[str, typer.Option(help="As in wsseg segment.")] = "default",
     workers: Workers = 1,
 ) -> None:
-    """Print clicks to each goal, and seconds of a mask after a click."""
+    """Print the clicks to each goal, and the seconds of a mask after a click."""
     samples = list(samples_of(data, limit))
     runs = each(samples, annotated, recipe, workers)
     print(provenance())
@@ -65,7 +65,7 @@ def main(
 
 
 def annotated(sample: Sample) -> dict[str, Run]:
-    """The photo annotated in each way."""
+    """Annotate the photo by each method."""
     truth = truth_of(sample)
     image = wsseg.read_image(sample.photo)
     with segmenter().open(image) as session:
@@ -81,7 +81,7 @@ def annotated(sample: Sample) -> dict[str, Run]:
 
 
 def run_of(annotate: Annotate, mask: Mask, truth: Seeds) -> Run:
-    """Clicks one after the other."""
+    """Click until the best goal is reached or `MOST` clicks are made."""
     ious, seconds = [scores(mask, truth)["iou"]], []
     clicks: dict[int, list[Point]] = {BACKGROUND: [], FOREGROUND: []}
     while len(seconds) < MOST and ious[-1] < max(GOALS):
@@ -95,7 +95,7 @@ def run_of(annotate: Annotate, mask: Mask, truth: Seeds) -> Run:
 
 
 def next_click(mask: Mask, truth: Seeds) -> tuple[int, Point]:
-    """What is wrong in the largest region, and its deepest pixel."""
+    """Return the true label of the largest wrong region, and its deepest pixel."""
     regions = [(side, *region) for side in (BACKGROUND, FOREGROUND) for region in wrong(mask, truth, side)]
     side, _, region = max(regions, key=lambda one: one[1])
     depth = cv2.distanceTransform(np.pad(region, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
@@ -104,7 +104,7 @@ def next_click(mask: Mask, truth: Seeds) -> tuple[int, Point]:
 
 
 def wrong(mask: Mask, truth: Seeds, side: int) -> Iterator[tuple[int, Mask]]:
-    """The largest region that is of that side and not said to be, with its area."""
+    """Yield the area and the pixels of the largest region of that label that the mask misses, if there is one."""
     missed = (truth == side) & (mask != (side == FOREGROUND))
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(missed.astype(np.uint8), connectivity=8)
     if count > 1:
@@ -113,7 +113,7 @@ def wrong(mask: Mask, truth: Seeds, side: int) -> Iterator[tuple[int, Mask]]:
 
 
 def graph_cut(image: Image, refits: int) -> Annotate:
-    """Interactive graph cut with the same energy and without any map."""
+    """Return interactive graph cut with the same energy and without saliency."""
     palette = wsseg.palette_of(image)
     pairwise = wsseg.pairwise_from_contrast(image, smoothness=ALONE.smoothness_at(max(image.shape)))
     border = wsseg.border_seeds(np.full(image.shape[:2], UNKNOWN, np.uint8), border=ALONE.border)
@@ -142,14 +142,14 @@ def graph_cut(image: Image, refits: int) -> Annotate:
 
 
 def table_of(runs: list[dict[str, Run]]) -> Table:
-    """A row for each way."""
+    """Return a row for each method."""
     columns = [f"clicks to {goal:.2f}" for goal in GOALS]
     table = Table("", "IoU at first", *columns, "never", "median seconds", title=f"{len(runs)} photos")
     for name in runs[0]:
         found = [run[name] for run in runs]
         clicks = [f"{fmean(run.clicks(goal) for run in found):.2f}" for goal in GOALS]
         never = sum(run.ious[-1] < max(GOALS) for run in found)
-        # The first mask after a click learns the mixtures.
+        # The first mask after a click also learns the mixtures, so it is not counted.
         seconds = [second for run in found for second in run.seconds[1:]]
         first = f"{fmean(run.ious[0] for run in found):.3f}"
         table.add_row(name, first, *clicks, str(never), f"{median(seconds):.3f}" if seconds else "")

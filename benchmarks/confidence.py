@@ -1,10 +1,10 @@
-"""How well a mask's confidence foretells its IoU, each set of photos by what was fitted on the others.
+"""Measure how well the confidence of a mask predicts its IoU, on each set with a fit to the other sets.
 
     python benchmarks/confidence.py --data DIR --recipe default
 
-DIR is as in accuracy.py and holds three sets or more. The fit is wsseg's own: a weighted sum of the signs, no weight
-negative, to the IoU, by least squares with a small penalty on standardized signs, each set counting alike. The last
-lines are the fit on all sets, for confidence.py.
+DIR is as in accuracy.py and holds three sets or more. The fit is wsseg's own: a weighted sum of the signs, with no
+negative weight, fitted to the IoU by least squares with a small penalty on the standardized signs. All sets have the
+same weight. The last line is the fit to all sets, for wsseg/graphcut/confidence.py.
 """
 
 from collections.abc import Sequence
@@ -29,11 +29,11 @@ from wsseg.recipe import Recipe
 COVERAGES = (0.25, 0.5, 0.75, 1.0)
 
 PENALTY = 1.0
-"""Measured on these sets: .02 and 10 differ by .02 at most within a set."""
+"""Measured on these sets: with .02 and 10, the correlations within a set differ by at most .02."""
 
 
 class Case(NamedTuple):
-    """One mask."""
+    """One mask, with its signs and its IoU."""
 
     collection: str
     signs: tuple[float, ...]
@@ -45,31 +45,31 @@ class Case(NamedTuple):
 def main(
     *,
     data: Data,
-    limit: Annotated[int | None, typer.Option(min=1, help="Photos of each set.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of photos of each set.")] = None,
     workers: Workers = 1,
     recipe: Recipe,
 ) -> None:
-    """Print rank correlations, the mean IoU of the surest masks, and the fit."""
+    """Print rank correlations, the mean IoU of the most confident masks, and the fit."""
     samples = list(samples_of(data, limit))
     cases = each(samples, case_of, recipe, workers)
     print(provenance())
     collections, ious = np.array([case.collection for case in cases]), np.array([case.iou for case in cases])
     signs = np.array([case.signs for case in cases])
-    foretold = {
+    predicted = {
         "fitted on the other sets": left_out(signs, ious, collections),
         "as it ships": np.array([case.confidence for case in cases]),
         **dict(zip(WEIGHTS, signs.T, strict=True)),
         "class probability": np.array([case.probability for case in cases]),
     }
     console = Console(width=120)
-    console.print(ranks(foretold, ious, collections))
-    console.print(coverage(foretold["fitted on the other sets"], ious, collections))
+    console.print(ranks(predicted, ious, collections))
+    console.print(coverage(predicted["fitted on the other sets"], ious, collections))
     weights, offset = fitted(signs, ious, collections)
     print("weights", dict(zip(WEIGHTS, weights.round(3).tolist(), strict=True)), "offset", round(offset, 3))
 
 
 def case_of(sample: Sample) -> Case:
-    """The photo's mask, its signs and what it is worth."""
+    """Return the mask of a photo, with its signs and its IoU."""
     result = segmenter().saliency(sample.photo)
     found = wsseg.mask_from_saliency(result.image, result.saliency, segmenter().recipe)
     signs = tuple(found.signs.get(name, 0.0) for name in WEIGHTS)
@@ -78,17 +78,17 @@ def case_of(sample: Sample) -> Case:
 
 
 def left_out(signs: np.ndarray, ious: np.ndarray, collections: np.ndarray) -> np.ndarray:
-    """What the fit on all other sets foretells for each."""
-    foretold = np.zeros_like(ious)
+    """Return the confidence of each mask by the fit to all other sets."""
+    predicted = np.zeros_like(ious)
     for name in np.unique(collections):
         own = collections == name
         weights, offset = fitted(signs[~own], ious[~own], collections[~own])
-        foretold[own] = (signs[own] @ weights + offset).clip(0, 1)
-    return foretold
+        predicted[own] = (signs[own] @ weights + offset).clip(0, 1)
+    return predicted
 
 
 def fitted(signs: np.ndarray, ious: np.ndarray, collections: np.ndarray) -> tuple[np.ndarray, float]:
-    """Weights and offset: first the signs' proportions under the penalty, then the one slope that is left."""
+    """Fit weights and offset: first the proportions of the signs under the penalty, then one common slope."""
     shares = np.array([1 / (collections == name).sum() for name in collections])
     shares /= shares.sum()
     center, spread = np.average(signs, axis=0, weights=shares), signs.std(axis=0)
@@ -102,11 +102,11 @@ def fitted(signs: np.ndarray, ious: np.ndarray, collections: np.ndarray) -> tupl
     return weights, float(height - center @ weights)
 
 
-def ranks(foretold: dict[str, np.ndarray], ious: np.ndarray, collections: np.ndarray) -> Table:
-    """Spearman's correlation with the IoU."""
+def ranks(predicted: dict[str, np.ndarray], ious: np.ndarray, collections: np.ndarray) -> Table:
+    """Return Spearman's correlation with the IoU, for each way to predict it."""
     names = np.unique(collections)
     table = Table("Spearman with IoU", "pooled", *names, "mean error")
-    for way, values in foretold.items():
+    for way, values in predicted.items():
         cells = [
             spearmanr(values, ious)[0],
             *(spearmanr(values[collections == n], ious[collections == n])[0] for n in names),
@@ -115,19 +115,19 @@ def ranks(foretold: dict[str, np.ndarray], ious: np.ndarray, collections: np.nda
     return table
 
 
-def coverage(foretold: np.ndarray, ious: np.ndarray, collections: np.ndarray) -> Table:
-    """The mean IoU of the surest share of the photos."""
+def coverage(predicted: np.ndarray, ious: np.ndarray, collections: np.ndarray) -> Table:
+    """Return the mean IoU of the most confident masks, for each share of `COVERAGES`."""
     table = Table("mean IoU of the surest", *(f"{share:.0%}" for share in COVERAGES))
     for name in ("all", *np.unique(collections)):
         own = np.isin(collections, [name]) | (name == "all")
-        table.add_row(name, *(f"{mean:.3f}" for mean in surest(foretold[own], ious[own])))
+        table.add_row(name, *(f"{mean:.3f}" for mean in surest(predicted[own], ious[own])))
     table.add_row("all, sorted by their IoU", *(f"{mean:.3f}" for mean in surest(ious, ious)))
     return table
 
 
-def surest(foretold: np.ndarray, ious: np.ndarray) -> Sequence[float]:
-    """The mean at each coverage."""
-    ordered = ious[np.argsort(-foretold, kind="stable")]
+def surest(predicted: np.ndarray, ious: np.ndarray) -> Sequence[float]:
+    """Return the mean IoU at each coverage."""
+    ordered = ious[np.argsort(-predicted, kind="stable")]
     return [float(ordered[: max(1, round(share * len(ordered)))].mean()) for share in COVERAGES]
 
 

@@ -1,10 +1,11 @@
-"""Seconds of the cut, beside cv2.grabCut with 5 iterations, from the same seeds and on one core.
+"""Measure the seconds of the cut and of cv2.grabCut with 5 iterations, from the same seeds and on one core.
 
     python benchmarks/cut_speed.py --data DIR --limit 10
 
-The cut is all that follows the map: mixtures, refits, graphs and solving. DIR is as in accuracy.py. Each photo is
-brought to 0.2 and to 1 megapixel; masks are compared with the truth at that size. cv2.grabCut starts from the recipe's
-own seeds, which may change, and from the border, which may not; what neither says is on the side that the map leans to.
+The cut is everything after the saliency: mixtures, refits, graphs and solving. DIR is as in accuracy.py. Each photo is
+resized to 0.2 and to 1 megapixel; masks are compared with the truth at that size. cv2.grabCut starts from the recipe's
+seeds, which may change, and from the border, which may not. All other pixels start on the side that the saliency
+favors.
 """
 
 from functools import partial
@@ -32,7 +33,7 @@ MEGAPIXELS = (0.2, 1.0)
 
 
 class Row(NamedTuple):
-    """What one photo came to at one size, ours and cv2.grabCut's."""
+    """The result of one photo at one size: that of wsseg, then that of cv2.grabCut."""
 
     seconds: tuple[float, float]
     ious: tuple[float, float]
@@ -42,10 +43,10 @@ class Row(NamedTuple):
 def main(
     *,
     data: Data,
-    limit: Annotated[int | None, typer.Option(min=1, help="Photos of each set.")] = 10,
+    limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of photos of each set.")] = 10,
     recipe: Recipe,
 ) -> None:
-    """Print seconds and IoU of both, and the median of each photo's ratio last."""
+    """Print seconds and IoU of both, and the median ratio of the seconds."""
     cv2.setNumThreads(1)
     segmenter = wsseg.Segmenter(recipe=recipe)
     rows: dict[float, list[Row]] = {size: [] for size in MEGAPIXELS}
@@ -60,7 +61,7 @@ def main(
 
 
 def at_size(sample: Sample, result: wsseg.SaliencyResult, megapixels: float) -> tuple[Image, Saliency, Seeds]:
-    """Photo, map and truth of that many megapixels."""
+    """Return photo, saliency and truth, resized to that many megapixels."""
     truth = truth_of(sample)
     scale = (megapixels * 1e6 / truth.size) ** 0.5
     size = round(truth.shape[1] * scale), round(truth.shape[0] * scale)
@@ -71,7 +72,7 @@ def at_size(sample: Sample, result: wsseg.SaliencyResult, megapixels: float) -> 
 
 
 def row_of(image: Image, saliency: Saliency, truth: Seeds, recipe: Recipe) -> Row:
-    """Both on one photo, one after the other."""
+    """Run both on one photo, one after the other."""
     ours, labeling = seconds_of(partial(wsseg.mask_from_saliency, image, saliency, recipe))
     start = start_of(saliency, recipe)
     theirs, mask = seconds_of(partial(grabcut, image, start))
@@ -80,7 +81,7 @@ def row_of(image: Image, saliency: Saliency, truth: Seeds, recipe: Recipe) -> Ro
 
 
 def start_of(saliency: Saliency, recipe: Recipe) -> np.ndarray:
-    """The recipe's seeds in cv2.grabCut's words."""
+    """Return the recipe's seeds as labels for cv2.grabCut."""
     seeds = wsseg.seeds_from_saliency(
         saliency,
         foreground_quantile=recipe.foreground_quantile,
@@ -93,12 +94,12 @@ def start_of(saliency: Saliency, recipe: Recipe) -> np.ndarray:
 
 
 def ratio_of(rows: list[Row]) -> float:
-    """The median of each photo's."""
+    """Return the median ratio of the seconds of cv2.grabCut to those of wsseg."""
     return median(theirs / ours for (ours, theirs), _, _ in rows)
 
 
 def table_of(rows: dict[float, list[Row]], recipe: Recipe) -> Table:
-    """A row for each size and side."""
+    """Return a row for each size and method."""
     table = Table("", "refits", "result", "mean IoU", "median seconds", title=f"{len(rows[MEGAPIXELS[0]])} photos")
     for size, found in rows.items():
         exact = sum(row.exact for row in found)

@@ -1,4 +1,4 @@
-"""How fast `wsseg evaluate` is: pairs of 500 x 375 made in a temporary folder, read and scored.
+"""Measure the speed of `wsseg evaluate`: make pairs of 500 x 375 in a temporary folder, read and score them.
 
 python benchmarks/evaluation.py --pairs 10000 --workers 2
 """
@@ -18,16 +18,16 @@ from wsseg.evaluation.evaluate import evaluate
 
 HEIGHT, WIDTH = 375, 500
 KINDS = 50
-"""Different pairs, each of which is copied as often as need be."""
+"""Number of different pairs; the others are copies of them."""
 
 
 def main(
     pairs: Annotated[int, typer.Option(min=1)] = 1000,
     workers: Annotated[int, typer.Option(min=1)] = 2,
     protocol: str = "default",
-    soft: Annotated[bool, typer.Option("--soft", help="Masks of grey values, whose files are larger.")] = False,
+    soft: Annotated[bool, typer.Option("--soft", help="Use masks of grey values, whose files are larger.")] = False,
 ) -> None:
-    """Writes the seconds, and the pairs in each."""
+    """Print the seconds, and the pairs a second."""
     print(provenance())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -41,6 +41,7 @@ def main(
 
 
 def make(folder: Path, pairs: int, soft: bool) -> None:
+    """Write masks and truths into the folder."""
     rng = np.random.default_rng(0)
     for side in ("masks", "truths"):
         (folder / side).mkdir()
@@ -57,7 +58,7 @@ def make(folder: Path, pairs: int, soft: bool) -> None:
 
 
 def blobs(rng: np.random.Generator) -> np.ndarray:
-    """Some ragged blobs, 0 and 255."""
+    """Return some ragged blobs, 0 and 255."""
     noise = cv2.GaussianBlur(rng.random((HEIGHT, WIDTH)), (0, 0), 8)
     y, x = np.ogrid[:HEIGHT, :WIDTH]
     (cy, cx), (ry, rx) = rng.uniform(0.3, 0.7, 2) * (HEIGHT, WIDTH), rng.uniform(60, 180, 2)

@@ -1,12 +1,12 @@
-"""A folder of photos by one process and by two, its memory, and what is left of a run that is killed again and again.
+"""Measure a folder run in one process and in two, its memory, and the result of a run that is killed repeatedly.
 
     python benchmarks/folder.py speed --data DIR --limit 100
     python benchmarks/folder.py memory --data DIR
     python benchmarks/folder.py kills --data DIR
 
-`DIR/photos` holds photos. Start-up is the time until the first photo is done, less that photo's own seconds; a rate is
-that of the photos after the first. Overhead is what is left of the wall's time without start-up and without the seconds
-of reading, segmenting and writing; since these overlap, it may be negative.
+`DIR/photos` holds photos. Start-up is the time until the first photo is done, minus the seconds of that photo; the rate
+counts the photos after the first. Overhead is the wall time minus start-up and minus the seconds of reading, segmenting
+and writing. It may be negative, because these overlap.
 """
 
 import hashlib
@@ -43,29 +43,29 @@ from wsseg.runs.journal import opened
 from wsseg.runs.record import read_run
 from wsseg.runs.task import Outcome, Task, see_masks
 
-Data = Annotated[Path, typer.Option(help="Folder with a folder `photos`.")]
+Data = Annotated[Path, typer.Option(help="Folder that holds a folder `photos`.")]
 Recipe = Annotated[str, typer.Option(help="As in wsseg segment.")]
 
 SIDE = 128
 """Long side of a small photo, in pixels."""
 
 EARLY = 50
-"""Photos after which the memory is what it will be."""
+"""Number of photos after which the memory should stay constant."""
 
 app = typer.Typer()
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How a run went."""
+    """Speed of a run."""
 
     startup: float
     rate: float
     """Photos a second, after the first."""
     wall: float
-    """Seconds, without start-up."""
+    """Wall time in seconds, without start-up."""
     spent: float
-    """Seconds of reading, segmenting and writing, together."""
+    """Total seconds of reading, segmenting and writing."""
 
     @property
     def overhead(self) -> float:
@@ -74,7 +74,7 @@ class Pace:
 
 @app.command()
 def speed(data: Data, limit: Annotated[int, typer.Option(min=2)] = 100, recipe: Recipe = "default") -> None:
-    """Print photos a second by one process, in this and in another, and by two."""
+    """Print photos a second in this process, in one other process and in two."""
     sources = find_photos([data / "photos"])[:limit]
     engines: dict[str, Engine] = {
         "in this process": here,
@@ -93,7 +93,7 @@ def speed(data: Data, limit: Annotated[int, typer.Option(min=2)] = 100, recipe: 
 
 @app.command()
 def memory(data: Data, photos: Annotated[int, typer.Option(min=EARLY + 1)] = 1000, recipe: Recipe = "fast") -> None:
-    """Print this process's resident memory as it does one small photo after another."""
+    """Print the resident memory of this process while it segments small photos one by one."""
     with small_photos(data, photos) as folder, outcomes_of(find_photos([folder]), here, recipe) as outcomes:
         sizes = []
         for _ in track(outcomes, total=photos, console=Console(stderr=True)):
@@ -108,11 +108,11 @@ def memory(data: Data, photos: Annotated[int, typer.Option(min=EARLY + 1)] = 100
 def kills(
     data: Data,
     kills: Annotated[int, typer.Option(min=1)] = 20,
-    photos: Annotated[int, typer.Option(min=1, help="So many that the run does not end before the kills.")] = 200,
+    photos: Annotated[int, typer.Option(min=1, help="Enough photos that the run does not end before the kills.")] = 200,
     recipe: Recipe = "fast",
     seed: int = 0,
 ) -> None:
-    """Kill a run of two processes, now the first one and now another, and compare it with one that nobody disturbed."""
+    """Kill a run of two processes at random, the first process or another, and compare it with an undisturbed run."""
     chance = random.Random(seed)
     with small_photos(data, photos, side=400) as folder, tempfile.TemporaryDirectory() as place:
         undisturbed, disturbed = Path(place, "undisturbed"), Path(place, "disturbed")
@@ -132,7 +132,7 @@ def kills(
 
 
 def pace(sources: Sequence[Source], engine: Engine, recipe: str) -> Pace:
-    """How a run of these photos goes, in a folder of its own."""
+    """Run these photos in a folder of their own and return the speed."""
     start = perf_counter()
     times, seconds = [], []
     with outcomes_of(sources, engine, recipe) as outcomes:
@@ -146,7 +146,7 @@ def pace(sources: Sequence[Source], engine: Engine, recipe: str) -> Pace:
 
 @contextmanager
 def outcomes_of(sources: Sequence[Source], engine: Engine, recipe: str) -> Iterator[Iterator[Outcome]]:
-    """The outcomes of a run in a folder that is gone afterwards; as `wsseg segment` runs it."""
+    """Yield the outcomes of a run in a temporary folder, run as `wsseg segment` does."""
     segmenter = wsseg.Segmenter(recipe=recipe)
     with tempfile.TemporaryDirectory() as out, opened(Path(out), {"wsseg": wsseg.__version__}) as journal:
         see = partial(see_masks, segmenter=segmenter, targets=None, top=None)
@@ -156,7 +156,7 @@ def outcomes_of(sources: Sequence[Source], engine: Engine, recipe: str) -> Itera
 
 @contextmanager
 def small_photos(data: Path, count: int, side: int = SIDE) -> Iterator[Path]:
-    """A folder of so many photos, made smaller, each as often as it takes."""
+    """Yield a temporary folder of `count` photos, resized, with copies if there are too few."""
     sources = find_photos([data / "photos"])
     with tempfile.TemporaryDirectory() as folder:
         for number in range(count):
@@ -168,18 +168,18 @@ def small_photos(data: Path, count: int, side: int = SIDE) -> Iterator[Path]:
 
 
 def resident() -> int:
-    """Bytes of this process that are in memory."""
+    """Return the resident memory of this process, in bytes."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * 4096
 
 
 def program(*words: str) -> list[str]:
-    """The command line of wsseg by this Python."""
-    return [sys.executable, "-c", "from wsseg.cli import main; main()", *words]
+    """Return a command line of wsseg for this Python."""
+    return [sys.executable, "-m", "wsseg", *words]
 
 
 def kill_again_and_again(command: list[str], kills: int, chance: random.Random) -> dict[str, int]:
-    """Starts the command, kills one of its processes at random times, and starts it again when it is dead."""
+    """Start the command, kill its processes at random times, and restart it whenever the first one is dead."""
     killed = {"first": 0, "other": 0}
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while sum(killed.values()) < kills and running.poll() is None:
@@ -199,13 +199,13 @@ def kill_again_and_again(command: list[str], kills: int, chance: random.Random) 
 
 
 def worker_of(parent: int, chance: random.Random) -> int | None:
-    """One of the processes that it started."""
+    """Return a random child of the process."""
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     return int(chance.choice(children)) if children else None
 
 
 def digests_of(out: Path) -> dict[str, str]:
-    """What each picture's bytes come to."""
+    """Return a digest of each picture."""
     paths = sorted(path for path in out.rglob("*.png"))
     return {str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 

@@ -1,10 +1,10 @@
-"""Seconds and memory of the cut on photos of 0.2 to 24 megapixels, and how far the band is from the exact cut.
+"""Measure seconds and memory of the cut on photos of 0.2 to 24 megapixels, and compare the band with the exact cut.
 
     python benchmarks/large_photos.py --data DIR --limit 2
 
-The cut is all that follows the map. DIR is as in accuracy.py; its photos are enlarged. The memory is the most that the
-process ever held during the call, above what it held before, by Linux's count. For the agreement, every photo that the
-recipe cuts in a band at its own size is also cut exactly, and the two masks are compared.
+The cut is everything after the saliency. DIR is as in accuracy.py; its photos are enlarged. The memory is the peak
+during the call minus the memory before it, as Linux reports it. For the comparison, every photo that the recipe cuts in
+a band at its own size is also cut exactly.
 """
 
 from collections.abc import Callable
@@ -34,17 +34,17 @@ from wsseg.recipe import Recipe
 MEGAPIXELS = (0.2, 1.0, 4.0, 12.0, 24.0)
 
 ENDLESS = 100_000
-"""A long side that no photo exceeds."""
+"""A long side, in pixels, that no photo exceeds."""
 
 
 def main(
     *,
     data: Data,
-    limit: Annotated[int, typer.Option(min=1, help="Photos of each set to enlarge.")] = 2,
-    compared: Annotated[int, typer.Option(min=1, help="Photos of each set to cut exactly as well.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Number of photos of each set to enlarge.")] = 2,
+    compared: Annotated[int, typer.Option(min=1, help="Number of photos of each set to cut exactly as well.")] = 20,
     recipe: Recipe,
 ) -> None:
-    """Print the medians for each size, and the agreement."""
+    """Print the medians for each size, and the IoU of band and exact cut."""
     cv2.setNumThreads(1)
     segmenter = wsseg.Segmenter(recipe=recipe)
     enlarged, same = list(samples_of(data, limit)), list(samples_of(data, compared))
@@ -63,32 +63,32 @@ def main(
 
 
 def alone(measure: Callable[..., tuple[float, float]], *given: Any) -> tuple[float, float]:
-    """What is measured in a process of its own, which has no memory to use again."""
+    """Measure in a process of its own, which has no freed memory to reuse."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         return pool.submit(measure, *given).result()
 
 
 def cost_of(image: Image, saliency: Saliency, megapixels: float, recipe: Recipe) -> tuple[float, float]:
-    """Seconds, and MiB above what was held before, on the photo enlarged."""
+    """Return the seconds, and the MiB above the memory before the call, for the enlarged photo."""
     cv2.setNumThreads(1)
-    wsseg.mask_from_saliency(image, saliency, recipe)  # Libraries load at first use.
+    wsseg.mask_from_saliency(image, saliency, recipe)  # Libraries load at their first use.
     scale = (megapixels * 1e6 / saliency.size) ** 0.5
     image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     saliency = cv2.resize(saliency, image.shape[1::-1], interpolation=cv2.INTER_LINEAR).clip(0, 1)
-    Path("/proc/self/clear_refs").write_text("5")  # The peak begins anew.
+    Path("/proc/self/clear_refs").write_text("5")  # Resets the peak.
     before = held("VmRSS")
     seconds, _ = seconds_of(partial(wsseg.mask_from_saliency, image, saliency, recipe))
     return seconds, held("VmHWM") - before
 
 
 def held(field: str) -> float:
-    """MiB by the kernel's own count."""
+    """Return the MiB that the kernel reports in this field."""
     [line] = [one for one in Path("/proc/self/status").read_text().splitlines() if one.startswith(field)]
     return int(line.split()[1]) / 1024
 
 
 def agreement(result: wsseg.SaliencyResult, recipe: Recipe) -> float | None:
-    """The IoU of the two masks, where there are two."""
+    """Return the IoU of banded and exact mask, or None if the photo is not cut in a band."""
     banded = wsseg.mask_from_saliency(result.image, result.saliency, recipe)
     if banded.exact:
         return None
@@ -97,7 +97,7 @@ def agreement(result: wsseg.SaliencyResult, recipe: Recipe) -> float | None:
 
 
 def table_of(rows: dict[float, list[tuple[float, float]]]) -> Table:
-    """A row for each size."""
+    """Return a row for each size."""
     table = Table("megapixels", "median seconds", "longest", "median MiB", "most", "MiB per megapixel")
     for size, found in rows.items():
         seconds, memory = ([one[place] for one in found] for place in (0, 1))

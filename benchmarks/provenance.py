@@ -1,4 +1,4 @@
-"""What a figure needs beside it to be believed: the command, the versions, the machine and the day."""
+"""Describe how a figure was measured: the command, the versions, the machine and the day."""
 
 import platform
 import shlex
@@ -11,14 +11,14 @@ PACKAGES = ("wsseg", "torch", "timm", "numpy", "opencv-python-headless", "PyMaxf
 
 
 def provenance() -> str:
-    """Three lines to stand above a table of figures."""
+    """Return three lines to print above a table of figures."""
     command = shlex.join(["python", *sys.argv])
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return f"{command}\nPython {platform.python_version()}, {versions}\n{processor()}, {datetime.now(UTC):%Y-%m-%d}"
 
 
 def processor() -> str:
-    """The processor's name, where the system tells it."""
+    """Return the processor's name if the system reports it."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

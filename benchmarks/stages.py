@@ -1,9 +1,9 @@
-"""Seconds of each stage on photos of 500 x 375, on one core, beside cv2.grabCut on the same photos in the same run.
+"""Measure the seconds of each stage on photos of 500 x 375, on one core, and those of cv2.grabCut in the same run.
 
     python benchmarks/stages.py --data DIR --recipe default --limit 20
 
-DIR as for accuracy.py. `labeling` is all that is not the network: seeds, mixtures, graph, cuts and tidying. The peer
-runs five iterations from a rectangle.
+DIR is as in accuracy.py. `labeling` is everything after the network: seeds, mixtures, graph, cuts and the choice of
+components. cv2.grabCut runs five iterations from a rectangle.
 """
 
 from collections.abc import Callable
@@ -30,16 +30,16 @@ Result = TypeVar("Result")
 
 SIZE = (500, 375)
 RECTANGLE = (25, 19, 450, 337)
-"""5 % inside the photo: x, y, width, height."""
+"""A rectangle 5 % inside the photo: x, y, width, height."""
 
 
 def main(
     *,
     data: Data,
-    limit: Annotated[int, typer.Option(min=1, help="Photos of each set.")] = 10,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of photos of each set.")] = 10,
     recipe: Recipe,
 ) -> None:
-    """Print the median seconds of each stage, and the median of each photo's ratio to cv2.grabCut."""
+    """Print the median seconds of each stage, and their median ratio to cv2.grabCut."""
     cv2.setNumThreads(1)
     segmenter = wsseg.Segmenter(recipe=recipe)
     rows = []
@@ -57,14 +57,14 @@ def main(
 
 
 def seconds_of(stage: Callable[[], Result]) -> tuple[float, Result]:
-    """How long one call takes, and what comes of it."""
+    """Return the seconds of one call, and its result."""
     start = perf_counter()
     result = stage()
     return perf_counter() - start, result
 
 
 def table_of(rows: np.ndarray) -> Table:
-    """A row for each stage."""
+    """Return a row for each stage."""
     table = Table("stage", "median seconds", "per cv2.grabCut x5", title=f"{len(rows)} photos")
     for name, column in zip(("network and saliency", "labeling", "cv2.grabCut x5"), rows.T, strict=True):
         table.add_row(name, f"{median(column):.3f}", f"{median(column / rows[:, -1]):.3f}")

@@ -1,4 +1,4 @@
-"""What a benchmark may do with a photo: a recipe with a stage left out, or what others do with the same network."""
+"""Segment a photo in other ways: with a stage of the recipe left out, or as peers do with the same network."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
@@ -14,10 +14,10 @@ from wsseg.recipe import RECIPES, Recipe
 from wsseg.segmenting.segmenter import Segmenter
 
 INSET: Final = 0.05
-"""Width of the frame outside the rectangle that cv2.grabCut starts from, per side of the photo."""
+"""Width of the frame outside the start rectangle of cv2.grabCut, per side of the photo."""
 
 CERTAIN: Final = (0.7, 0.1)
-"""Grad-CAM above which cv2.grabCut starts with object, and below which it starts with background."""
+"""Values of Grad-CAM above which cv2.grabCut starts with object, and below which it starts with background."""
 
 ITERATIONS: Final = 5
 
@@ -25,14 +25,14 @@ Variant = Callable[["Looker"], Mask]
 
 
 class Looker:
-    """A photo, and the network's maps of it, each made once whatever number of variants asks for it."""
+    """A photo and its saliency maps; each map is made once, for all variants that need it."""
 
     def __init__(self, classifier: Classifier, image: Image, target: str | None) -> None:
         self.classifier, self.image, self.target = classifier, image, target
         self._maps: dict[tuple[Any, ...], Saliency] = {}
 
     def saliency(self, recipe: Recipe) -> Saliency:
-        """The recipe's map."""
+        """Return the recipe's saliency."""
         numbers = tuple(getattr(recipe, item.name) for item in fields(recipe) if item.metadata["stage"] == "saliency")
         if numbers not in self._maps:
             self._maps[numbers] = Segmenter(self.classifier, recipe).saliency(self.image, self.target).saliency
@@ -40,7 +40,7 @@ class Looker:
 
 
 def cut(recipe: Recipe) -> Variant:
-    """The recipe's mask."""
+    """Return a variant that gives the recipe's mask."""
 
     def variant(looker: Looker) -> Mask:
         return mask_from_saliency(looker.image, looker.saliency(recipe), recipe, given=looker.target is not None).mask
@@ -49,18 +49,18 @@ def cut(recipe: Recipe) -> Variant:
 
 
 def otsu(recipe: Recipe) -> Variant:
-    """The recipe's map, thresholded by Otsu's method."""
+    """Return a variant that thresholds the recipe's saliency by Otsu's method."""
     return lambda looker: otsu_of(looker.saliency(recipe))
 
 
 def otsu_of(saliency: Saliency) -> Mask:
-    """The map above its threshold by Otsu's method (1979)."""
+    """Return the pixels above the threshold of Otsu's method (1979)."""
     levels = (saliency * 255).astype(np.uint8)
     return cv2.threshold(levels, 0, 1, cv2.THRESH_OTSU)[1].astype(bool)
 
 
 def grabcut_from_map(recipe: Recipe) -> Variant:
-    """cv2.grabCut with 5 iterations from the recipe's map: what is certain starts it and may change."""
+    """Return a variant that runs cv2.grabCut for 5 iterations from the recipe's saliency, with its extremes fixed."""
 
     def variant(looker: Looker) -> Mask:
         saliency = looker.saliency(recipe)
@@ -73,7 +73,7 @@ def grabcut_from_map(recipe: Recipe) -> Variant:
 
 
 def grabcut_from_rectangle(looker: Looker) -> Mask:
-    """cv2.grabCut with 5 iterations from a rectangle a little smaller than the photo; it sees no network."""
+    """Run cv2.grabCut for 5 iterations from a rectangle slightly smaller than the photo, without a network."""
     height, width = looker.image.shape[:2]
     x, y = round(width * INSET), round(height * INSET)
     labels = np.zeros((height, width), np.uint8)
@@ -81,17 +81,17 @@ def grabcut_from_rectangle(looker: Looker) -> Mask:
 
 
 def grabcut(image: Image, labels: np.ndarray, rectangle: tuple[int, int, int, int] | None = None) -> Mask:
-    """cv2.grabCut with `ITERATIONS` from labels in its words, or from a rectangle, x, y, width, height."""
+    """Run cv2.grabCut for `ITERATIONS` from its own labels, or from a rectangle (x, y, width, height)."""
     cv2.setRNGSeed(0)
     labels, models = labels.copy(), (np.zeros((1, 65)), np.zeros((1, 65)))
     mode = cv2.GC_INIT_WITH_MASK if rectangle is None else cv2.GC_INIT_WITH_RECT
-    if rectangle is not None or len(np.unique(labels & 1)) == 2:  # It aborts without both sides.
+    if rectangle is not None or len(np.unique(labels & 1)) == 2:  # It aborts unless both sides are present.
         cv2.grabCut(image, labels, rectangle, *models, ITERATIONS, mode)
     return labels % 2 == 1
 
 
 def variants_of(recipe: Recipe, *, with_head: bool) -> Mapping[str, Variant]:
-    """The recipe, the recipe without each of its parts, other recipes, and peers."""
+    """Return the recipe, the recipe without each of its parts, the other recipes, and the peers."""
     parts: dict[str, dict[str, Any]] = {
         "without propagation": {"spread_steps": 0},
         "without Grad-CAM: SmoothGrad spread": {"cam_share": 0.0, "cam_share_given": 0.0},

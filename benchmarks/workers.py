@@ -1,4 +1,4 @@
-"""One network in each process, for what a benchmark does with every photo."""
+"""Process photos in several processes, with one network in each."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -16,7 +16,9 @@ from wsseg.recipe import Recipe
 
 Result = TypeVar("Result")
 
-Workers = Annotated[int, typer.Option(min=1, help="Processes; masks do not depend on them, seconds are of one core.")]
+Workers = Annotated[
+    int, typer.Option(min=1, help="Number of processes; masks do not depend on it, seconds are those of one core.")
+]
 
 WORKER: list[wsseg.Segmenter] = []
 
@@ -24,18 +26,18 @@ WORKER: list[wsseg.Segmenter] = []
 def each(
     samples: Sequence[Sample], act: Callable[[Sample], Result], recipe: Recipe | str, workers: int
 ) -> list[Result]:
-    """What `act` makes of each photo; there `segmenter()` is the process's own."""
+    """Return the result of `act` for each photo; `segmenter()` gives `act` the segmenter of its process."""
     pool = ProcessPoolExecutor(workers, get_context("spawn"), start_worker, (recipe,))
     with pool:
         return list(track(pool.map(act, samples), total=len(samples), console=Console(stderr=True)))
 
 
 def start_worker(recipe: Recipe | str) -> None:
-    """Loads the network once in each process, each on one core."""
+    """Load the network once in each process, on one core."""
     cv2.setNumThreads(1)
     WORKER.append(wsseg.Segmenter(recipe=recipe))
 
 
 def segmenter() -> wsseg.Segmenter:
-    """This process's."""
+    """Return the segmenter of this process."""
     return WORKER[0]
