@@ -1,4 +1,4 @@
-"""What newcomers copy runs as it stands: the examples, and the code of the README and of the pages in docs/."""
+"""The examples run, and so does the code in the README and in docs/."""
 
 import os
 import re
@@ -22,7 +22,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, with the photos that the README speaks of."""
+    """Make a current folder with the photos that the README names."""
     monkeypatch.chdir(tmp_path)
     Path("photos").mkdir()
     for name, files in {"chelsea": ("dog.jpg", "cat.jpg"), "coffee": ("photos/cup.jpg",)}.items():
@@ -38,7 +38,7 @@ def blocks(language: str, *pages: Path) -> list[str]:
 
 
 def commands(page: Path) -> list[str]:
-    """Those that can be run here: `--watch` has no end, and scale.md is of clusters and stores."""
+    """Return the commands of a page that can run here: `--watch` never ends, and scale.md needs clusters and stores."""
     lines = [line for block in blocks("sh", page) for line in block.splitlines() if page.stem != "scale"]
     return [line for line in lines if line.startswith("wsseg ") and "--watch" not in line]
 
@@ -52,8 +52,26 @@ def expanded(word: str) -> list[str]:
     return sorted(map(str, Path().glob(word))) if "*" in word else [word]
 
 
+def fill(folder: Path, count: int) -> None:
+    """Add small photos and the folder of hints."""
+    for name in ("chelsea", "coffee", "astronaut", "motorcycle_left")[:count]:
+        with resources.as_file(resources.files("skimage") / "data" / f"{name}.png") as path:
+            pillow.open(path).convert("RGB").reduce(8).save(folder / "photos" / f"{name}.jpg")
+    (folder / "seeds").mkdir()
+    with pillow.open("photos/cup.jpg") as photo:
+        cup = photo.reduce(4)
+    cup.save("photos/cup.jpg")
+    pillow.new("L", cup.size, 128).save(folder / "seeds/cup.png")
+
+
+def make_truths() -> None:
+    """Use the masks of the recipe `default` as truths."""
+    run("wsseg segment photos/ -o out")
+    shutil.copytree("out/masks", "truths")
+
+
 def run(command: str) -> None:
-    """Does in this process, which need not start, what the shell and `wsseg` would."""
+    """Run a command line in this process, which is faster than a shell."""
     words = [path for word in shlex.split(command, comments=True) for path in expanded(word)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", words)
@@ -71,7 +89,7 @@ MADE = {
     "6_a_folder": ("2 photos: see report.html", "report.html"),
     "7_an_adversary": ("Egyptian cat", "adversary.png"),
 }
-"""What each example says, and a file that it makes."""
+"""Text that each example prints, and a file that it makes."""
 
 
 @pytest.mark.slow
@@ -80,7 +98,7 @@ def test_the_example_runs(
     example: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(folder / "empty"))
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # No port that answers: nothing is downloaded.
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # Nothing answers on this port, so nothing is downloaded.
     shutil.rmtree("photos")
     monkeypatch.setattr(sys, "argv", [str(example)])
     runpy.run_path(str(example), run_name="__main__")
@@ -94,6 +112,9 @@ def test_the_example_runs(
 @pytest.mark.slow
 @having("python")
 def test_the_python_of_the_page_runs(page: Path, folder: Path) -> None:
+    if page.stem == "recipes":
+        fill(folder, count=4)
+        make_truths()
     names: dict[str, object] = {}
     for block in blocks("python", page):
         exec(compile(block, page.name, "exec"), names)
@@ -106,18 +127,10 @@ def test_the_python_of_the_page_runs(page: Path, folder: Path) -> None:
 @pytest.mark.slow
 @having("sh")
 def test_the_commands_of_the_page_run(page: Path, folder: Path) -> None:
-    for name in ("chelsea", "coffee", "astronaut", "motorcycle_left")[: 4 if page.stem == "recipes" else 1]:
-        with resources.as_file(resources.files("skimage") / "data" / f"{name}.png") as path:
-            pillow.open(path).convert("RGB").reduce(8).save(folder / "photos" / f"{name}.jpg")
-    (folder / "seeds").mkdir()
-    with pillow.open("photos/cup.jpg") as photo:
-        cup = photo.reduce(4)
-    cup.save("photos/cup.jpg")
-    pillow.new("L", cup.size, 128).save(folder / "seeds/cup.png")
+    fill(folder, count=4 if page.stem == "recipes" else 1)
     for command in commands(page):
         if "truths/" in command and not (folder / "truths").exists():
-            run("wsseg segment photos/ -o out")
-            shutil.copytree("out/masks", "truths")
+            make_truths()
         run(command)
     if page.stem in ("tutorial", "evaluation"):
         assert (folder / "scores.json").is_file()
