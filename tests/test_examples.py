@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image as pillow
+from test_architecture import ROOMS
 
 import wsseg
 from wsseg.cli.app import main
@@ -155,3 +156,20 @@ def test_the_links_of_the_readme_lead_somewhere() -> None:
     links = re.findall(r"\]\(([^)#]+)", (ROOT / "README.md").read_text())
     assert len(links) > 10
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def rows_of_contributing(heading: str) -> list[str]:
+    """Return the rows of the table below a heading of CONTRIBUTING.md."""
+    text = (ROOT / "CONTRIBUTING.md").read_text().partition(f"{heading}\n")[2].partition("\n#")[0]
+    return [line for line in text.splitlines() if line.startswith("| `")]
+
+
+def test_contributing_lists_every_public_name() -> None:
+    names = set(re.findall(r"`(\w+)`", "\n".join(rows_of_contributing("### Public names"))))
+    assert set(wsseg.__all__) - names == set()
+
+
+def test_contributing_lists_every_room_with_its_floor() -> None:
+    rows = [re.match(r"\| `(\w+)(?:/|\.py)` \| (\d) \|", row) for row in rows_of_contributing("## The house")]
+    floors = {row[1]: int(row[2]) for row in rows if row}
+    assert floors == {room: floor for room, (floor, _) in ROOMS.items() if not room.startswith("__")}
