@@ -170,6 +170,6 @@ def test_contributing_lists_every_public_name() -> None:
 
 
 def test_contributing_lists_every_room_with_its_floor() -> None:
-    rows = [re.match(r"\| `(\w+)(?:/|\.py)` \| (\d) \|", row) for row in rows_of_contributing("## The house")]
+    rows = [re.match(r"\| `(\w+)(?:/|\.py)` \| (-?\d) \|", row) for row in rows_of_contributing("## The house")]
     floors = {row[1]: int(row[2]) for row in rows if row}
     assert floors == {room: floor for room, (floor, _) in ROOMS.items() if not room.startswith("__")}
