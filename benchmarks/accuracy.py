@@ -19,17 +19,19 @@ from time import perf_counter
 from typing import Annotated
 
 import cv2
+import cyclopts
 import numpy as np
-import typer
+from cyclopts import Parameter
+from cyclopts.types import PositiveInt
 from provenance import provenance
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from variants import Looker, Variant, cut, otsu, variants_of
+from wsseg.cli.options import MaskRecipe
 
 import wsseg
 from wsseg.arrays import Seeds
-from wsseg.cli.app import recipe_flags
 from wsseg.files.photos import read_photo
 from wsseg.metrics import scores
 from wsseg.recipe import Recipe
@@ -37,7 +39,10 @@ from wsseg.recipe import Recipe
 VOID = {"grabcut": 128}
 """The void value of the truths, by set."""
 
-Data = Annotated[Path, typer.Option(help="Folder of sets, or one set.")]
+Data = Annotated[Path, Parameter(help="Folder of sets, or one set.")]
+
+NO_FLAGS = MaskRecipe()
+"""The flags of the recipe, none of which is given."""
 
 WORKER: list[tuple[wsseg.Classifier, dict[str, Variant]]] = []
 """The network of a worker process, and the variants that it tries on each photo."""
@@ -66,16 +71,15 @@ class Score:
 def main(
     *,
     data: Data,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Maximum number of photos of each set, evenly spaced.")
-    ] = None,
-    classifier: Annotated[str, typer.Option(help="As in wsseg segment.")] = wsseg.classifier.weights.EMBEDDED,
-    workers: Annotated[int, typer.Option(min=1, help="Number of processes; it does not change the scores.")] = 1,
-    targets: Annotated[bool, typer.Option("--targets", help="Use the classes in classes.json as targets.")] = False,
-    ablate: Annotated[bool, typer.Option("--ablate", help="Also leave out each part, and run the peers.")] = False,
-    recipe: Recipe,
+    limit: Annotated[PositiveInt | None, Parameter(help="Maximum number of photos of each set, evenly spaced.")] = None,
+    classifier: Annotated[str, Parameter(help="As in wsseg segment.")] = wsseg.classifier.weights.EMBEDDED,
+    workers: Annotated[PositiveInt, Parameter(help="Number of processes; it does not change the scores.")] = 1,
+    targets: Annotated[bool, Parameter(help="Use the classes in classes.json as targets.", negative=())] = False,
+    ablate: Annotated[bool, Parameter(help="Also leave out each part, and run the peers.", negative=())] = False,
+    options: MaskRecipe = NO_FLAGS,
 ) -> None:
     """Print the mean IoU of each set, and the mean over the sets last."""
+    recipe = options.changed_recipe
     samples = list(samples_of(data, limit, targets))
     pool = ProcessPoolExecutor(workers, get_context("spawn"), start_worker, (classifier, recipe, ablate))
     with pool:
@@ -140,4 +144,4 @@ def table_of(results: list[Score]) -> Table:
 
 
 if __name__ == "__main__":
-    typer.run(recipe_flags("saliency", "seeds", "mixtures", "energy", "mask")(main))
+    cyclopts.run(main)

@@ -11,22 +11,26 @@ from statistics import fmean, median
 from typing import Annotated
 
 import cv2
+import cyclopts
 import numpy as np
-import typer
 from accuracy import Data, Sample, samples_of, truth_of
+from cyclopts import Parameter
+from cyclopts.types import PositiveInt
 from provenance import provenance
 from rich.console import Console
 from rich.table import Table
 from stages import seconds_of
 from variants import grabcut
 from workers import Workers, each, segmenter
+from wsseg.cli.options import HintedRecipe
 
 import wsseg
 from wsseg.arrays import FOREGROUND, Box, Seeds
-from wsseg.cli.app import recipe_flags
 from wsseg.graphcut.hints import Hints, box_grown
 from wsseg.metrics import scores
-from wsseg.recipe import Recipe
+
+NO_HINT_FLAGS = HintedRecipe()
+"""The flags of the recipe, none of which is given."""
 
 MARGINS = (0.0, 0.05)
 
@@ -37,11 +41,12 @@ Scores = dict[str, tuple[float, float]]
 def main(
     *,
     data: Data,
-    limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of photos of each set.")] = None,
+    limit: Annotated[PositiveInt | None, Parameter(help="Maximum number of photos of each set.")] = None,
     workers: Workers = 1,
-    recipe: Recipe,
+    options: HintedRecipe = NO_HINT_FLAGS,
 ) -> None:
     """Print the mean IoU of each set, and the median seconds after the saliency."""
+    recipe = options.changed_recipe
     samples = list(samples_of(data, limit))
     results = each(samples, scored, recipe, workers)
     print(provenance())
@@ -91,4 +96,4 @@ def table_of(sets: dict[str, list[Scores]]) -> Table:
 
 
 if __name__ == "__main__":
-    typer.run(recipe_flags("saliency", "seeds", "mixtures", "energy", "mask", "hints")(main))
+    cyclopts.run(main)

@@ -17,9 +17,11 @@ from time import perf_counter
 from typing import Annotated, NamedTuple
 
 import cv2
+import cyclopts
 import numpy as np
-import typer
 from accuracy import Data, Sample, samples_of, truth_of
+from cyclopts import Parameter
+from cyclopts.types import PositiveInt
 from provenance import provenance
 from rich.console import Console
 from rich.table import Table
@@ -53,8 +55,8 @@ class Run(NamedTuple):
 def main(
     *,
     data: Data,
-    limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of photos of each set.")] = None,
-    recipe: Annotated[str, typer.Option(help="As in wsseg segment.")] = "default",
+    limit: Annotated[PositiveInt | None, Parameter(help="Maximum number of photos of each set.")] = None,
+    recipe: Annotated[str, Parameter(help="As in wsseg segment.")] = "default",
     workers: Workers = 1,
 ) -> None:
     """Print the clicks to each goal, and the seconds of a mask after a click."""
@@ -157,4 +159,4 @@ def table_of(runs: list[dict[str, Run]]) -> Table:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    cyclopts.run(main)

@@ -10,21 +10,22 @@ same weight. The last line is the fit to all sets, for wsseg/graphcut/confidence
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
+import cyclopts
 import numpy as np
-import typer
-from accuracy import Data, Sample, samples_of, truth_of
+from accuracy import NO_FLAGS, Data, Sample, samples_of, truth_of
+from cyclopts import Parameter
+from cyclopts.types import PositiveInt
 from provenance import provenance
 from rich.console import Console
 from rich.table import Table
 from scipy.optimize import nnls
 from scipy.stats import spearmanr
 from workers import Workers, each, segmenter
+from wsseg.cli.options import MaskRecipe
 
 import wsseg
-from wsseg.cli.app import recipe_flags
 from wsseg.graphcut.confidence import WEIGHTS, confidence_of
 from wsseg.metrics import scores
-from wsseg.recipe import Recipe
 
 COVERAGES = (0.25, 0.5, 0.75, 1.0)
 
@@ -45,11 +46,12 @@ class Case(NamedTuple):
 def main(
     *,
     data: Data,
-    limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of photos of each set.")] = None,
+    limit: Annotated[PositiveInt | None, Parameter(help="Maximum number of photos of each set.")] = None,
     workers: Workers = 1,
-    recipe: Recipe,
+    options: MaskRecipe = NO_FLAGS,
 ) -> None:
     """Print rank correlations, the mean IoU of the most confident masks, and the fit."""
+    recipe = options.changed_recipe
     samples = list(samples_of(data, limit))
     cases = each(samples, case_of, recipe, workers)
     print(provenance())
@@ -132,4 +134,4 @@ def surest(predicted: np.ndarray, ious: np.ndarray) -> Sequence[float]:
 
 
 if __name__ == "__main__":
-    typer.run(recipe_flags("saliency", "seeds", "mixtures", "energy", "mask")(main))
+    cyclopts.run(main)

@@ -13,19 +13,21 @@ from statistics import fmean, median
 from typing import Annotated, NamedTuple
 
 import cv2
+import cyclopts
 import numpy as np
-import typer
-from accuracy import Data, Sample, samples_of, truth_of
+from accuracy import NO_FLAGS, Data, Sample, samples_of, truth_of
+from cyclopts import Parameter
+from cyclopts.types import PositiveInt
 from provenance import provenance
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from stages import seconds_of
 from variants import ITERATIONS, grabcut
+from wsseg.cli.options import MaskRecipe
 
 import wsseg
 from wsseg.arrays import BACKGROUND, FOREGROUND, Image, Saliency, Seeds
-from wsseg.cli.app import recipe_flags
 from wsseg.metrics import scores
 from wsseg.recipe import Recipe
 
@@ -43,10 +45,11 @@ class Row(NamedTuple):
 def main(
     *,
     data: Data,
-    limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of photos of each set.")] = 10,
-    recipe: Recipe,
+    limit: Annotated[PositiveInt | None, Parameter(help="Maximum number of photos of each set.")] = 10,
+    options: MaskRecipe = NO_FLAGS,
 ) -> None:
     """Print seconds and IoU of both, and the median ratio of the seconds."""
+    recipe = options.changed_recipe
     cv2.setNumThreads(1)
     segmenter = wsseg.Segmenter(recipe=recipe)
     rows: dict[float, list[Row]] = {size: [] for size in MEGAPIXELS}
@@ -112,4 +115,4 @@ def table_of(rows: dict[float, list[Row]], recipe: Recipe) -> Table:
 
 
 if __name__ == "__main__":
-    typer.run(recipe_flags("saliency", "seeds", "mixtures", "energy", "mask")(main))
+    cyclopts.run(main)

@@ -10,8 +10,10 @@ from time import perf_counter
 from typing import Annotated
 
 import cv2
+import cyclopts
 import numpy as np
-import typer
+from cyclopts import Parameter
+from cyclopts.types import PositiveInt
 from provenance import provenance
 
 from wsseg.evaluation.evaluate import evaluate
@@ -22,10 +24,11 @@ KINDS = 50
 
 
 def main(
-    pairs: Annotated[int, typer.Option(min=1)] = 1000,
-    workers: Annotated[int, typer.Option(min=1)] = 2,
+    *,
+    pairs: PositiveInt = 1000,
+    workers: PositiveInt = 2,
     protocol: str = "default",
-    soft: Annotated[bool, typer.Option("--soft", help="Use masks of grey values, whose files are larger.")] = False,
+    soft: Annotated[bool, Parameter(help="Use masks of grey values, whose files are larger.", negative=())] = False,
 ) -> None:
     """Print the seconds, and the pairs a second."""
     print(provenance())
@@ -67,4 +70,4 @@ def blobs(rng: np.random.Generator) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    cyclopts.run(main)

@@ -26,7 +26,9 @@ from time import perf_counter
 from typing import Annotated
 
 import cv2
-import typer
+from cyclopts import App, Parameter
+from cyclopts.types import PositiveInt
+from cyclopts.validators import Number
 from provenance import provenance
 from rich.console import Console
 from rich.progress import track
@@ -43,8 +45,8 @@ from wsseg.runs.journal import opened
 from wsseg.runs.record import read_run
 from wsseg.runs.task import Outcome, Task, see_masks
 
-Data = Annotated[Path, typer.Option(help="Folder that holds a folder `photos`.")]
-Recipe = Annotated[str, typer.Option(help="As in wsseg segment.")]
+Data = Annotated[Path, Parameter(help="Folder that holds a folder `photos`.")]
+Recipe = Annotated[str, Parameter(help="As in wsseg segment.")]
 
 SIDE = 128
 """Long side of a small photo, in pixels."""
@@ -52,7 +54,7 @@ SIDE = 128
 EARLY = 50
 """Number of photos after which the memory should stay constant."""
 
-app = typer.Typer()
+app = App()
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,10 @@ class Pace:
         return (self.wall - self.spent) / self.wall
 
 
-@app.command()
-def speed(data: Data, limit: Annotated[int, typer.Option(min=2)] = 100, recipe: Recipe = "default") -> None:
+@app.command
+def speed(
+    *, data: Data, limit: Annotated[int, Parameter(validator=Number(gte=2))] = 100, recipe: Recipe = "default"
+) -> None:
     """Print photos a second in this process, in one other process and in two."""
     sources = find_photos([data / "photos"])[:limit]
     engines: dict[str, Engine] = {
@@ -91,8 +95,10 @@ def speed(data: Data, limit: Annotated[int, typer.Option(min=2)] = 100, recipe: 
         print(f"two processes to {name}: {paces['two processes'].rate / paces[name].rate:.2f}")
 
 
-@app.command()
-def memory(data: Data, photos: Annotated[int, typer.Option(min=EARLY + 1)] = 1000, recipe: Recipe = "fast") -> None:
+@app.command
+def memory(
+    *, data: Data, photos: Annotated[int, Parameter(validator=Number(gt=EARLY))] = 1000, recipe: Recipe = "fast"
+) -> None:
     """Print the resident memory of this process while it segments small photos one by one."""
     with small_photos(data, photos) as folder, outcomes_of(find_photos([folder]), here, recipe) as outcomes:
         sizes = []
@@ -104,11 +110,12 @@ def memory(data: Data, photos: Annotated[int, typer.Option(min=EARLY + 1)] = 100
     print(f"after photo {photos} to after photo {EARLY}: {sizes[-1] / sizes[EARLY - 1]:.4f}")
 
 
-@app.command()
+@app.command
 def kills(
+    *,
     data: Data,
-    kills: Annotated[int, typer.Option(min=1)] = 20,
-    photos: Annotated[int, typer.Option(min=1, help="Enough photos that the run does not end before the kills.")] = 200,
+    kills: PositiveInt = 20,
+    photos: Annotated[PositiveInt, Parameter(help="Enough photos that the run does not end before the kills.")] = 200,
     recipe: Recipe = "fast",
     seed: int = 0,
 ) -> None:

@@ -17,18 +17,20 @@ from statistics import median
 from typing import Annotated, Any
 
 import cv2
+import cyclopts
 import numpy as np
-import typer
-from accuracy import Data, samples_of
+from accuracy import NO_FLAGS, Data, samples_of
+from cyclopts import Parameter
+from cyclopts.types import PositiveInt
 from provenance import provenance
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from stages import seconds_of
+from wsseg.cli.options import MaskRecipe
 
 import wsseg
 from wsseg.arrays import Image, Saliency
-from wsseg.cli.app import recipe_flags
 from wsseg.recipe import Recipe
 
 MEGAPIXELS = (0.2, 1.0, 4.0, 12.0, 24.0)
@@ -40,11 +42,12 @@ ENDLESS = 100_000
 def main(
     *,
     data: Data,
-    limit: Annotated[int, typer.Option(min=1, help="Number of photos of each set to enlarge.")] = 2,
-    compared: Annotated[int, typer.Option(min=1, help="Number of photos of each set to cut exactly as well.")] = 20,
-    recipe: Recipe,
+    limit: Annotated[PositiveInt, Parameter(help="Number of photos of each set to enlarge.")] = 2,
+    compared: Annotated[PositiveInt, Parameter(help="Number of photos of each set to cut exactly as well.")] = 20,
+    options: MaskRecipe = NO_FLAGS,
 ) -> None:
     """Print the medians for each size, and the IoU of band and exact cut."""
+    recipe = options.changed_recipe
     cv2.setNumThreads(1)
     segmenter = wsseg.Segmenter(recipe=recipe)
     enlarged, same = list(samples_of(data, limit)), list(samples_of(data, compared))
@@ -107,4 +110,4 @@ def table_of(rows: dict[float, list[tuple[float, float]]]) -> Table:
 
 
 if __name__ == "__main__":
-    typer.run(recipe_flags("saliency", "seeds", "mixtures", "energy", "mask")(main))
+    cyclopts.run(main)

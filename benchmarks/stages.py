@@ -13,18 +13,19 @@ from time import perf_counter
 from typing import Annotated, TypeVar
 
 import cv2
+import cyclopts
 import numpy as np
-import typer
-from accuracy import Data, samples_of
+from accuracy import NO_FLAGS, Data, samples_of
+from cyclopts import Parameter
+from cyclopts.types import PositiveInt
 from provenance import provenance
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from variants import grabcut
+from wsseg.cli.options import MaskRecipe
 
 import wsseg
-from wsseg.cli.app import recipe_flags
-from wsseg.recipe import Recipe
 
 Result = TypeVar("Result")
 
@@ -36,10 +37,11 @@ RECTANGLE = (25, 19, 450, 337)
 def main(
     *,
     data: Data,
-    limit: Annotated[int, typer.Option(min=1, help="Maximum number of photos of each set.")] = 10,
-    recipe: Recipe,
+    limit: Annotated[PositiveInt, Parameter(help="Maximum number of photos of each set.")] = 10,
+    options: MaskRecipe = NO_FLAGS,
 ) -> None:
     """Print the median seconds of each stage, and their median ratio to cv2.grabCut."""
+    recipe = options.changed_recipe
     cv2.setNumThreads(1)
     segmenter = wsseg.Segmenter(recipe=recipe)
     rows = []
@@ -72,4 +74,4 @@ def table_of(rows: np.ndarray) -> Table:
 
 
 if __name__ == "__main__":
-    typer.run(recipe_flags("saliency", "seeds", "mixtures", "energy", "mask")(main))
+    cyclopts.run(main)

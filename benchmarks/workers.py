@@ -6,8 +6,9 @@ from multiprocessing import get_context
 from typing import Annotated, TypeVar
 
 import cv2
-import typer
 from accuracy import Sample
+from cyclopts import Parameter
+from cyclopts.types import PositiveInt
 from rich.console import Console
 from rich.progress import track
 
@@ -17,7 +18,7 @@ from wsseg.recipe import Recipe
 Result = TypeVar("Result")
 
 Workers = Annotated[
-    int, typer.Option(min=1, help="Number of processes; masks do not depend on it, seconds are those of one core.")
+    PositiveInt, Parameter(help="Number of processes; masks do not depend on it, seconds are those of one core.")
 ]
 
 WORKER: list[wsseg.Segmenter] = []
