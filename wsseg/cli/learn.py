@@ -1,0 +1,134 @@
+"""The commands that learn from a person's own photos: adapt and tune."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Annotated
+
+import wsseg
+from wsseg.cli import convert
+from wsseg.cli.options import (
+    FILES,
+    OBJECT,
+    SCORING,
+    ClassifierName,
+    ForceFile,
+    HeadFile,
+    MaxPixels,
+    Paths,
+    RecipeOptions,
+    Void,
+    Workers,
+    option,
+    with_numbers,
+)
+from wsseg.cli.output import SOME_FAILED, answer, complain, say, tracking
+from wsseg.recipe import EMBEDDED, FOLDS, MAX_PIXELS, TRIALS
+
+
+@with_numbers("saliency", "seeds", "mixtures", "energy", "mask")
+@dataclass(frozen=True, kw_only=True)
+class AdaptOptions(RecipeOptions):
+    """The options of `wsseg adapt`."""
+
+    out: Annotated[Path, option("File for the head.", "--out", "-o", group=FILES, metavar="FILE")]
+    force: ForceFile = False
+    classifier: ClassifierName = EMBEDDED
+    workers: Workers = None
+    max_pixels: MaxPixels = MAX_PIXELS
+
+
+@with_numbers("saliency", "seeds", "mixtures", "energy", "mask")
+@dataclass(frozen=True, kw_only=True)
+class TuneOptions(RecipeOptions):
+    """The options of `wsseg tune`."""
+
+    out: Annotated[
+        Path,
+        option(
+            "Recipe file to write, .toml.",
+            "--out",
+            "-o",
+            group=FILES,
+            metavar="FILE",
+            converter=convert.file_ending_in(".toml"),
+        ),
+    ]
+    force: ForceFile = False
+    target: Annotated[
+        str | None, option("What all the photos show: index, wnid or name.", group=OBJECT, metavar="CLASS")
+    ] = None
+    classifier: ClassifierName = EMBEDDED
+    adapt: HeadFile = None
+    void: Void = None
+    folds: Annotated[
+        int,
+        option(
+            f"Groups of photos, each left out once ({FOLDS}).", group=SCORING, metavar="N", converter=convert.whole(2)
+        ),
+    ] = FOLDS
+    trials: Annotated[
+        int, option(f"Recipes to try ({TRIALS}).", group=SCORING, metavar="N", converter=convert.whole(1))
+    ] = TRIALS
+
+
+def adapt(paths: Paths, /, *, options: AdaptOptions) -> int:
+    """Learn from photos without masks what objects look like, for --adapt."""
+    from wsseg.files.store import check_new_file
+
+    check_new_file(options.out, force=options.force)
+    failed = []
+
+    def note_failure(sentence: str) -> None:
+        failed.append(sentence)
+        complain(sentence)
+
+    with tracking("learning") as track:
+        head = wsseg.adapt(
+            paths,
+            classifier=options.classifier,
+            recipe=options.changed_recipe,
+            workers=options.workers,
+            max_pixels=options.max_pixels,
+            track=track,
+            notice=note_failure,
+        )
+    head.save(options.out, force=options.force)
+    learned = head.provenance.photos
+    say(f"{learned} of {learned + len(failed)} photos learned: {options.out}")
+    return SOME_FAILED if failed else 0
+
+
+def tune(
+    photos: Annotated[Path, option("Folder of photos.", "PHOTOS", group=FILES)],
+    truths: Annotated[Path, option("Folder of their truths, with the same names.", "TRUTHS", group=FILES)],
+    /,
+    *,
+    options: TuneOptions,
+) -> int:
+    """Find the best recipe for your photos from truths of some of them."""
+    from wsseg.files.store import check_new_file
+
+    check_new_file(options.out, force=options.force)
+    with tracking("tuning") as track:
+        tuning = wsseg.tune(
+            photos,
+            truths,
+            classifier=options.classifier,
+            recipe=options.changed_recipe,
+            head=options.adapt,
+            target=options.target,
+            void=options.void,
+            folds=options.folds,
+            trials=options.trials,
+            track=track,
+        )
+    before, after = (f"{fmean(scores.values()):.3f}" for scores in (tuning.before, tuning.after))
+    style = "yellow" if tuning.interval[0] <= 0 else ""
+    answer(f"mean IoU {before} before, {after} after: {tuning.verdict}", style)
+    for name, value in tuning.changes.items():
+        answer(f"{name} = {json.dumps(value)}")
+    tuning.save(options.out, force=options.force)
+    say(f"use it with --recipe {options.out}")
+    return 0

@@ -1,0 +1,166 @@
+"""The commands that make runs: segment, saliency and merge."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import wsseg
+from wsseg.cli import convert
+from wsseg.cli.options import FILES, OBJECT, FolderOptions, Paths, StyleOptions, option, with_numbers
+from wsseg.cli.output import SOME_FAILED, answer, complain, messages, say, tracking, warn
+from wsseg.runs.progress import Advance, Kind, progress
+
+if TYPE_CHECKING:
+    from wsseg.runs.record import Record
+    from wsseg.runs.result import FolderRun, PhotoDone
+
+STYLES = {"": "", "ok": "", "weak": "yellow", "no object": "yellow"}
+"""The look of a line about a photo, by the status of its mask."""
+
+
+@with_numbers("saliency", "seeds", "mixtures", "energy", "mask", "hints")
+@dataclass(frozen=True, kw_only=True)
+class SegmentOptions(FolderOptions, StyleOptions):
+    """The options of `wsseg segment`."""
+
+    write: Annotated[
+        list[str] | None,
+        option(
+            "mask (default), cutout, overlay, seeds, saliency, strip; with --together labels (default), instances, "
+            "overlay. Separate by commas, or repeat.",
+            group=FILES,
+            metavar="NAMES",
+            converter=convert.words,
+        ),
+    ] = None
+    together: Annotated[bool, option("One map of all targets; pixels have one or none.", group=OBJECT)] = False
+    box: Annotated[
+        tuple[int, int, int, int] | None,
+        option(
+            "Box around the object of the one photo, in pixels.",
+            group=OBJECT,
+            metavar="X0,Y0,X1,Y1",
+            converter=convert.box,
+            n_tokens=1,
+        ),
+    ] = None
+    hints: Annotated[
+        Path | None,
+        option("PNGs named like the photos: 0 background, 128 unknown, 255 object.", group=OBJECT, metavar="FOLDER"),
+    ] = None
+
+
+@with_numbers("saliency")
+@dataclass(frozen=True, kw_only=True)
+class SaliencyOptions(FolderOptions):
+    """The options of `wsseg saliency`."""
+
+
+def segment(paths: Paths, /, *, options: SegmentOptions) -> int:
+    """Write a mask of what each photo shows to OUT/masks."""
+    with _photos_shown(options.progress) as show:
+        run = wsseg.segment_folder(
+            paths,
+            options.out,
+            classifier=options.classifier,
+            recipe=options.changed_recipe,
+            head=options.adapt,
+            targets=options.target,
+            top=options.top,
+            together=options.together,
+            box=options.box,
+            hints=options.hints,
+            pictures=options.write,
+            style=options.style,
+            device=options.device,
+            workers=options.workers,
+            engine=options.engine,
+            shard=options.shard,
+            watch=options.watch,
+            force=options.force,
+            max_pixels=options.max_pixels,
+            progress=show,
+            notice=warn,
+        )
+    return _say_done(run)
+
+
+def saliency(paths: Paths, /, *, options: SaliencyOptions) -> int:
+    """Write a heatmap of where the classifier looks in each photo."""
+    with _photos_shown(options.progress) as show:
+        run = wsseg.saliency_folder(
+            paths,
+            options.out,
+            classifier=options.classifier,
+            recipe=options.changed_recipe,
+            head=options.adapt,
+            targets=options.target,
+            top=options.top,
+            device=options.device,
+            workers=options.workers,
+            engine=options.engine,
+            shard=options.shard,
+            watch=options.watch,
+            force=options.force,
+            max_pixels=options.max_pixels,
+            progress=show,
+            notice=warn,
+        )
+    return _say_done(run)
+
+
+def merge(
+    runs: Annotated[list[str], option("Folders of runs, or s3:// URLs.", "RUN", group=FILES)],
+    /,
+    *,
+    out: Annotated[str, option("Folder for the merged run.", "--out", "-o", group=FILES, metavar="FOLDER")],
+) -> int:
+    """Merge runs, such as those of shards, into one that can be resumed."""
+    with tracking("merging") as track:
+        merging = wsseg.merge_runs(runs, out, track=track)
+    for run in merging.unfinished:
+        warn(f"{run} did not finish and may be missing photos; rerun it")
+    failed = f", {merging.failed} of them failed" if merging.failed else ""
+    lacking = f", {merging.lacking} left out because their pictures are missing or stale" if merging.lacking else ""
+    say(f"{merging.photos} photos of {len(runs)} runs{failed}{lacking}: {out}")
+    return 0
+
+
+@contextmanager
+def _photos_shown(kind: Kind) -> Iterator[Callable[["PhotoDone"], None]]:
+    """Yield a callback that shows the progress and prints each photo's findings; after an interrupt, say what to do."""
+    with ExitStack() as stack:
+        advance: Advance | None = None
+
+        def show(photo: "PhotoDone") -> None:
+            nonlocal advance
+            if advance is None:  # The number of photos is known now.
+                advance = stack.enter_context(progress("photos", photo.total, kind, messages))
+            advance(failed=bool(photo.record.error))
+            if photo.fresh:
+                _show_record(photo.record)
+
+        try:
+            yield show
+        except (KeyboardInterrupt, SystemExit):
+            stack.close()
+            say("interrupted; rerun the command to resume")
+            raise
+
+
+def _show_record(record: "Record") -> None:
+    if record.error:
+        complain(record.error if record.error.startswith(record.input) else f"{record.input}: {record.error}")
+    for found in record.findings:
+        status = found.status or ""
+        sure = status if found.confidence is None else f"{status} {found.confidence:.2f}"
+        words = [record.input, f"{found.category} {found.probability:.2f}", sure, *found.reasons]
+        answer("  ".join(filter(None, words)), STYLES[status])
+
+
+def _say_done(run: "FolderRun") -> int:
+    kept = f", {run.kept} of them by an earlier run" if run.kept else ""
+    say(f"{run.done} of {run.photos} photos done{kept}: {', '.join(map(str, run.folders))}")
+    return SOME_FAILED if run.failed else 0

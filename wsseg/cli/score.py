@@ -1,0 +1,187 @@
+"""The commands that score masks: evaluate and compare."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+from rich.table import Table
+
+import wsseg
+from wsseg.cli.options import FILES, SCORING, ForceFile, TruthOptions, Workers, option
+from wsseg.cli.output import SOME_FAILED, add_row, answer, complain, table, tracking
+
+if TYPE_CHECKING:
+    from wsseg.evaluation.compare import Comparison
+    from wsseg.evaluation.result import Evaluation
+
+ROWS, WORST, COLUMNS = 50, 10, 6
+"""How many photos a table has at most, how many it has if there are more, and how many scores, for 80 characters."""
+
+
+def _protocols() -> Sequence[str]:
+    from wsseg.evaluation.protocols import PROTOCOLS
+
+    return tuple(PROTOCOLS)
+
+
+@Parameter("*")
+@dataclass(frozen=True, kw_only=True)
+class ScoreOptions(TruthOptions):
+    """How masks are scored, and where the scores go."""
+
+    protocol: Annotated[
+        str,
+        option(
+            "default, saliency, unsupervised, voc, imagenet-s, imagenet-segmentation, davis, corloc or ilsvrc-loc.",
+            group=SCORING,
+            metavar="NAME",
+            complete=_protocols,
+        ),
+    ] = "default"
+    missing: Annotated[
+        Literal["error", "zero"],
+        option("A missing mask is an error (default), or zero.", group=SCORING, metavar="error|zero"),
+    ] = "error"
+    workers: Workers = None
+    csv: Annotated[Path | None, option("File for the scores of each photo.", group=FILES, metavar="FILE")] = None
+    json: Annotated[Path | None, option("File for all scores.", group=FILES, metavar="FILE")] = None
+    force: ForceFile = False
+
+    def check_files(self) -> None:
+        """Raise if a file may not be written, before it takes time to score masks."""
+        from wsseg.files.store import check_new_file
+
+        for file in filter(None, (self.csv, self.json)):
+            check_new_file(file, force=self.force)
+        if self.csv and self.json and self.csv.resolve() == self.json.resolve():
+            raise ValueError(f"csv must be another file than json, got '{self.csv}' for both; rename one of them")
+
+    def save(self, scored: "Evaluation | Comparison") -> None:
+        """Write the files that were asked for."""
+        if self.json:
+            scored.save_json(self.json, force=self.force)
+        if self.csv:
+            scored.save_csv(self.csv, force=self.force)
+
+
+def evaluate(
+    masks: Annotated[Path, option("Folder of masks, or of a run.", "MASKS", group=FILES)],
+    truths: Annotated[
+        Path, option("Folder of truths of the same names, benchmark folder, or COCO .json.", "TRUTHS", group=FILES)
+    ],
+    /,
+    *,
+    options: ScoreOptions = ScoreOptions(),
+) -> int:
+    """Score masks against truths by IoU, Dice, boundaries and more."""
+    options.check_files()
+    with tracking("evaluating") as track:
+        evaluation = wsseg.evaluate(
+            masks,
+            truths,
+            protocol=options.protocol,
+            layout=options.layout,
+            split=options.split,
+            coding=options.coding,
+            category=options.category,
+            void=options.void,
+            missing=options.missing,
+            workers=options.workers,
+            track=track,
+        )
+    answer(_photos_of(evaluation))
+    if evaluation.statistics:
+        answer(_statistics_of(evaluation))
+    options.save(evaluation)
+    return _code_of(evaluation.problems)
+
+
+def compare(
+    first: Annotated[Path, option("Folder of masks, or of a run.", "A", group=FILES)],
+    second: Annotated[Path, option("Another one, of the same photos.", "B", group=FILES)],
+    /,
+    *,
+    truth: Annotated[Path, option("Truths, as in wsseg evaluate.", group=FILES, metavar="FOLDER")],
+    options: ScoreOptions = ScoreOptions(),
+) -> int:
+    """Tell whether the masks of B are better than those of A, or whether it may be chance."""
+    options.check_files()
+    with tracking("comparing") as track:
+        comparison = wsseg.compare(
+            first,
+            second,
+            truth,
+            protocol=options.protocol,
+            layout=options.layout,
+            split=options.split,
+            coding=options.coding,
+            category=options.category,
+            void=options.void,
+            missing=options.missing,
+            workers=options.workers,
+            track=track,
+        )
+    if comparison.differences:
+        answer(_changes_of(comparison))
+        answer(_differences_of(comparison))
+        answer(comparison.verdict)
+    options.save(comparison)
+    return _code_of(comparison.problems)
+
+
+def _code_of(problems: Sequence[str]) -> int:
+    """Print each problem, and return the exit code."""
+    for problem in problems:
+        complain(problem)
+    if problems:
+        complain(f"no mean, because {len(problems)} could not be scored")
+    return SOME_FAILED if problems else 0
+
+
+def _photos_of(evaluation: "Evaluation") -> Table:
+    """Return a table of the photos, or of the worst if there are many."""
+    photos, title = evaluation.photos, str(evaluation.masks)
+    if len(photos) > ROWS:
+        photos = dict(evaluation.worst(WORST))
+        title = f"{title}: the {WORST} worst of {len(evaluation.photos)}, all by --csv"
+    columns = list(next(iter(photos.values()), {}))[:COLUMNS]
+    made = table("photo", title=title)
+    for score in columns:
+        made.add_column(score, no_wrap=True, min_width=len("0.0000"))
+    for name, scores in photos.items():
+        add_row(made, name, *(f"{scores[score]:.4f}" for score in columns))
+    return made
+
+
+def _statistics_of(evaluation: "Evaluation") -> Table:
+    title = f"{len(evaluation.photos)} photos, protocol {evaluation.protocol}"
+    made = table(title=title, caption=evaluation.convention)
+    for column in ("score", "value", "95 % interval"):
+        made.add_column(column, no_wrap=True)
+    made.add_column("what it is")
+    for one in evaluation.statistics:
+        add_row(made, one.name, f"{one.value:.4f}", one.interval, one.meaning)
+    return made
+
+
+def _changes_of(comparison: "Comparison") -> Table:
+    """Return a table of the photos that changed most."""
+    first, second, name = comparison.first.photos, comparison.second.photos, comparison.score
+    made = table("photo", "A", "B", "change", title=f"the largest changes of {name}")
+    for photo in list(comparison.changes())[:WORST]:
+        before, after = first[photo][name], second[photo][name]
+        add_row(made, photo, f"{before:.4f}", f"{after:.4f}", f"{after - before:+.4f}")
+    return made
+
+
+def _differences_of(comparison: "Comparison") -> Table:
+    """Return a table of the folders' scores; those that may be chance are dim."""
+    first, second = comparison.first, comparison.second
+    title = (f"{len(first.photos)} photos, protocol {first.protocol}", f"A {first.masks}", f"B {second.masks}")
+    made = table("score", "A", "B", "B - A", "95 % interval", title=title, caption=first.convention)
+    for one in comparison.differences:
+        values = f"{one.first:.4f}", f"{one.second:.4f}", f"{one.value:+.4f}"
+        add_row(made, one.name, *values, one.interval, style="" if one.is_real else "dim")
+    return made

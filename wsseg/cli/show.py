@@ -1,0 +1,210 @@
+"""The commands that show or pass on what there is: report, export, visualize, models and doctor."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from rich.table import Column, Table
+
+import wsseg
+from wsseg.cli import convert
+from wsseg.cli.options import (
+    FILES,
+    RUNNING,
+    ClassifierName,
+    Device,
+    ForceFile,
+    Json,
+    MaxPixels,
+    TruthOptions,
+    option,
+)
+from wsseg.cli.output import SOME_FAILED, add_row, answer, answer_json, complain, say, table, tracking, warn
+from wsseg.recipe import EMBEDDED, MAX_PIXELS, VISUALIZATION_STEPS
+
+if TYPE_CHECKING:
+    from wsseg.doctor import Diagnosis
+
+SHOWN = 10
+"""How many problems are printed if the page lists all of them."""
+
+
+def _formats() -> Sequence[str]:
+    from wsseg.export.export import FORMATS
+
+    return tuple(FORMATS)
+
+
+@Parameter("*")
+@dataclass(frozen=True, kw_only=True)
+class ReportOptions(TruthOptions):
+    """The options of `wsseg report`."""
+
+    out: Annotated[Path, option("Page to write (report.html).", "--out", "-o", group=FILES, metavar="FILE")] = Path(
+        "report.html"
+    )
+    truth: Annotated[
+        Path | None, option("Truths, as in wsseg evaluate, for scores and errors.", group=FILES, metavar="FOLDER")
+    ] = None
+    force: Annotated[bool, option("Replace a file that is no report.", group=FILES)] = False
+    max_pixels: MaxPixels = MAX_PIXELS
+
+
+def report(
+    run: Annotated[str, option("Folder of a run, or an s3:// URL.", "RUN", group=FILES)],
+    /,
+    *,
+    options: ReportOptions = ReportOptions(),
+) -> int:
+    """Write a web page to look at a run: its best, its worst and every picture."""
+    with tracking("report") as track:
+        written = wsseg.write_report(
+            run,
+            options.out,
+            truths=options.truth,
+            layout=options.layout,
+            split=options.split,
+            coding=options.coding,
+            category=options.category,
+            void=options.void,
+            max_pixels=options.max_pixels,
+            force=options.force,
+            track=track,
+        )
+    for problem in written.problems[:SHOWN]:
+        complain(problem)
+    if rest := written.problems[SHOWN:]:
+        complain(f"{len(rest)} more problems are listed in the page")
+    say(f"{written.photos} photos: {options.out}")
+    return SOME_FAILED if written.problems else 0
+
+
+def export(
+    run: Annotated[str, option("Folder of a run, or an s3:// URL.", "RUN", group=FILES)],
+    /,
+    *,
+    to: Annotated[
+        str,
+        option(
+            "coco, voc, cvat, labelme, labelstudio or yolo.", "--to", group=FILES, metavar="FORMAT", complete=_formats
+        ),
+    ],
+    out: Annotated[
+        Path, option("File (coco: .json, cvat: .zip) or folder to write.", "--out", "-o", group=FILES, metavar="PATH")
+    ],
+    photos: Annotated[bool, option("Copy the photos too (voc, labelme, yolo).", "--photos", group=FILES)] = False,
+    max_pixels: MaxPixels = MAX_PIXELS,
+    force: Annotated[bool, option("Replace files of the same names.", group=FILES)] = False,
+) -> int:
+    """Write the masks of a run in the format of another tool."""
+    with tracking("photos") as track:
+        exported = wsseg.export_run(run, to, out, photos=photos, force=force, max_pixels=max_pixels, track=track)
+    for loss in exported.losses:
+        warn(f"{loss.photo}: lost in {to}: {loss.lost}")
+    for name in exported.failed:
+        warn(f"{name}: left out because the run failed on it")
+    say(f"{exported.photos} photos exported: {out}")
+    return 0
+
+
+def visualize(
+    category: Annotated[str, option("Class index, wnid or name; A|B joins two.", "CLASS", group=FILES)],
+    /,
+    *,
+    out: Annotated[
+        Path,
+        option(
+            "Picture to write: .png, .webp or .jpg.",
+            "--out",
+            "-o",
+            group=FILES,
+            metavar="FILE",
+            converter=convert.file_ending_in(".png", ".webp", ".jpg", ".jpeg"),
+        ),
+    ],
+    force: ForceFile = False,
+    classifier: ClassifierName = EMBEDDED,
+    device: Device = "cpu",
+    steps: Annotated[
+        int,
+        option(
+            f"Steps from grey to the picture ({VISUALIZATION_STEPS}).",
+            group=RUNNING,
+            metavar="N",
+            converter=convert.whole(1),
+        ),
+    ] = VISUALIZATION_STEPS,
+    random_state: Annotated[
+        int,
+        option("Seed of the random shifts at each step (0).", group=RUNNING, metavar="N", converter=convert.whole()),
+    ] = 0,
+) -> int:
+    """Write the picture that the classifier finds most typical of a class."""
+    from wsseg.files.store import check_new_file
+
+    check_new_file(out, force=force)
+    with tracking("steps") as track:
+        made = wsseg.visualize(
+            category, classifier=classifier, device=device, steps=steps, random_state=random_state, track=track
+        )
+    made.save(out, force=force)
+    answer(f"{made.target.category}, probability {made.probability:.2f}: {out}")
+    return 0
+
+
+def models(
+    *,
+    every: Annotated[bool, option("Also list those that would be downloaded.", "--all", group=FILES)] = False,
+    as_json: Json = False,
+) -> int:
+    """List the classifiers that can be used now, or with --all every one."""
+    known = list(wsseg.models())
+    shown = known if every else [model for model in known if model.state != "download"]
+    if as_json:
+        answer_json([{**model._asdict(), "file": str(model.file) if model.file else None} for model in shown])
+        return 0
+    made = table("classifier", "is", "parameters", "MB", Column("weights", overflow="fold"))
+    for model in shown:
+        parameters = f"{model.parameters / 1e6:.1f} M" if model.parameters else ""
+        size = f"{model.megabytes:.0f}" if model.megabytes else ""
+        add_row(made, model.name, model.state, parameters, size, str(model.file or model.origin))
+    answer(made)
+    if rest := len(known) - len(shown):
+        say(f"{rest} more from torchvision and timm are downloaded on first use; list them with --all")
+    return 0
+
+
+def doctor(*, as_json: Json = False) -> int:
+    """Check the installation and time one photo; exit code 1 if none can be segmented."""
+    found = wsseg.diagnose()
+    if as_json:
+        answer_json(found.as_json())
+    else:
+        answer(_diagnosis(found))
+        if not found.problem:
+            answer("photos can be segmented")
+    if found.problem and not as_json:
+        complain(f"no photo can be segmented: {found.problem}; {found.remedy}")
+    return SOME_FAILED if found.problem else 0
+
+
+def _diagnosis(found: "Diagnosis") -> Table:
+    made = Table(box=None, show_header=False, pad_edge=False)
+    made.add_column(style="bold")
+    made.add_column(overflow="fold")
+    for name, version in found.versions.items():
+        add_row(made, name, version or ("missing; pip install wsseg", "red"))
+    add_row(made, "system", found.system)
+    for name, device in found.devices.items():
+        add_row(made, name, device)
+    for one in found.weights:
+        add_row(made, one.classifier, "sound" if one.sound else ("damaged; delete it and download it again", "red"))
+        add_row(made, "", f"SHA-256 {one.sha256}")
+        add_row(made, "", str(one.file))
+    for recipe, seconds in found.seconds.items():
+        add_row(made, recipe, f"{seconds:.2f} s for a photo of 451 x 300")
+    for extra, command in found.missing.items():
+        add_row(made, extra, (f"not installed; {command}", "yellow"))
+    return made
