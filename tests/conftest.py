@@ -1,12 +1,16 @@
-"""What several test files share: photos, and how hypothesis runs."""
+"""What several test files share: photos, the command line, and how hypothesis runs."""
 
+import sys
 from importlib import resources
 
 import cv2
 import pytest
+from commands import Ended, Run
 from hypothesis import Phase, settings
 
 from wsseg.arrays import Image
+from wsseg.cli.app import main
+from wsseg.cli.output import answers
 
 settings.register_profile("wsseg", deadline=None, max_examples=50)  # A busy machine is no failure.
 settings.register_profile(
@@ -23,3 +27,17 @@ def photo(request: pytest.FixtureRequest) -> Image:
     small = image[::4, ::4].copy()
     small.setflags(write=False)
     return small
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command line in this process."""
+    monkeypatch.setattr(answers, "width", 200)
+
+    def call(*words: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["wsseg", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Ended(ended.value.code or 0, *capsys.readouterr())  # type: ignore[arg-type]  # An int, or None.
+
+    return call

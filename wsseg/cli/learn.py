@@ -6,6 +6,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Annotated
 
+from cyclopts import Parameter
+
 import wsseg
 from wsseg.cli import convert
 from wsseg.cli.options import (
@@ -15,21 +17,20 @@ from wsseg.cli.options import (
     ClassifierName,
     ForceFile,
     HeadFile,
+    MaskRecipe,
     MaxPixels,
     Paths,
-    RecipeOptions,
     Void,
     Workers,
     option,
-    with_numbers,
 )
 from wsseg.cli.output import SOME_FAILED, answer, complain, say, tracking
 from wsseg.recipe import EMBEDDED, FOLDS, MAX_PIXELS, TRIALS
 
 
-@with_numbers("saliency", "seeds", "mixtures", "energy", "mask")
+@Parameter("*")
 @dataclass(frozen=True, kw_only=True)
-class AdaptOptions(RecipeOptions):
+class AdaptOptions(MaskRecipe):
     """The options of `wsseg adapt`."""
 
     out: Annotated[Path, option("File for the head.", "--out", "-o", group=FILES, metavar="FILE")]
@@ -39,9 +40,9 @@ class AdaptOptions(RecipeOptions):
     max_pixels: MaxPixels = MAX_PIXELS
 
 
-@with_numbers("saliency", "seeds", "mixtures", "energy", "mask")
+@Parameter("*")
 @dataclass(frozen=True, kw_only=True)
-class TuneOptions(RecipeOptions):
+class TuneOptions(MaskRecipe):
     """The options of `wsseg tune`."""
 
     out: Annotated[
@@ -65,7 +66,10 @@ class TuneOptions(RecipeOptions):
     folds: Annotated[
         int,
         option(
-            f"Groups of photos, each left out once ({FOLDS}).", group=SCORING, metavar="N", converter=convert.whole(2)
+            f"Groups of photos, each held out once ({FOLDS}).",
+            group=SCORING,
+            metavar="N",
+            converter=convert.whole(2),
         ),
     ] = FOLDS
     trials: Annotated[

@@ -21,7 +21,7 @@ RECIPE_PANEL = "Recipe: "
 
 FILES, OBJECT, RECIPE, LOOKS, SCORING, RUNNING = map(
     Group.create_ordered,
-    ("Input and output", "Object", "Classifier and recipe", "Looks of the pictures", "Scoring", "Running"),
+    ("Input and output", "Object", "Classifier and recipe", "Appearance of pictures", "Scoring", "Running"),
 )
 
 STAGES = {
@@ -46,7 +46,7 @@ def option(
         group=group,
         metavar=metavar,
         converter=converter,
-        completer=(lambda context: complete()) if complete else None,
+        completer=(lambda context: list(complete())) if complete else None,
         n_tokens=n_tokens,
         show_default=False,
         show_choices=False,
@@ -76,7 +76,7 @@ ClassifierName: TypeAlias = Annotated[
 ]
 
 HeadFile: TypeAlias = Annotated[
-    Path | None, option("Head made by wsseg adapt; see --objectness.", "--adapt", group=RECIPE, metavar="FILE")
+    Path | None, option("Head file from wsseg adapt; see --objectness.", "--adapt", group=RECIPE, metavar="FILE")
 ]
 
 Device: TypeAlias = Annotated[
@@ -86,7 +86,7 @@ Device: TypeAlias = Annotated[
 MaxPixels: TypeAlias = Annotated[
     int,
     option(
-        f"Refuse photos of more pixels ({MAX_PIXELS:,}).",
+        f"Fail on photos of more pixels (default: {MAX_PIXELS:,}).",
         "--max-pixels",
         group=RUNNING,
         metavar="N",
@@ -104,7 +104,7 @@ ForceFile: TypeAlias = Annotated[bool, option("Replace the file if it exists.", 
 Workers: TypeAlias = Annotated[
     int | None,
     option(
-        "Processes (auto); results do not depend on them.",
+        "Processes (default: auto); results stay the same.",
         "--workers",
         group=RUNNING,
         metavar="N",
@@ -118,7 +118,7 @@ Json: TypeAlias = Annotated[bool, option("Print JSON.", "--json", group=FILES)]
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeOptions:
-    """A recipe, and in classes made by `with_numbers` a flag for each of its numbers."""
+    """A recipe by its name."""
 
     recipe: Annotated[
         str,
@@ -138,7 +138,7 @@ class RecipeOptions:
 
 
 def with_numbers(*stages: Stage) -> Callable[[type[Options]], type[Options]]:
-    """Return a class decorator that adds a flag for each number of those stages; without it, the recipe's is used."""
+    """Return a class decorator that adds a flag for each number of those stages, which is None if it is not given."""
     numbers = [
         (item.name, Annotated[type(item.default) | None, _flag(item)], field(default=None))
         for item in fields(Recipe)
@@ -173,22 +173,35 @@ def _shown(default: object) -> str:
     return str(default) or "none"
 
 
+@with_numbers("saliency")
+class SaliencyRecipe(RecipeOptions):
+    """A recipe, with flags for what decides a saliency map."""
+
+
+@with_numbers("saliency", "seeds", "mixtures", "energy", "mask")
+class MaskRecipe(RecipeOptions):
+    """A recipe, with flags for what decides a mask without hints."""
+
+
+@with_numbers("saliency", "seeds", "mixtures", "energy", "mask", "hints")
+class HintedRecipe(RecipeOptions):
+    """A recipe, with flags for all its numbers."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class FolderOptions(RecipeOptions):
-    """The options of a run over photos: where to, by what, for which classes, and how it runs."""
+class FolderOptions:
+    """Where a run writes, which classes it looks for, and how it runs."""
 
     out: Annotated[str, option("Output folder, or an s3:// URL.", "--out", "-o", group=FILES, metavar="FOLDER")]
     force: Annotated[bool, option("Redo everything, even in a folder wsseg did not create.", group=FILES)] = False
     watch: Annotated[bool, option("Watch the folders and process new photos.", group=FILES)] = False
     target: Annotated[
         list[str] | None,
-        option("Class index, wnid or name, A|B for both; repeatable.", group=OBJECT, metavar="CLASS"),
+        option("Class index, wnid or name; A|B joins two; repeatable.", group=OBJECT, metavar="CLASS"),
     ] = None
     top: Annotated[
         int | None,
-        option(
-            "Do this for the N likeliest classes of each photo.", group=OBJECT, metavar="N", converter=convert.whole()
-        ),
+        option("Mask the N likeliest classes of each photo.", group=OBJECT, metavar="N", converter=convert.whole()),
     ] = None
     classifier: ClassifierName = EMBEDDED
     adapt: HeadFile = None
@@ -200,7 +213,7 @@ class FolderOptions(RecipeOptions):
     shard: Annotated[
         tuple[int, int] | None,
         option(
-            "Do only the I-th of N parts; then wsseg merge.",
+            "Process the I-th of N parts; join with wsseg merge.",
             group=RUNNING,
             metavar="I/N",
             converter=convert.shard,
@@ -226,7 +239,7 @@ class StyleOptions:
     ] = 0.0
     crop: Annotated[bool, option("Crop cut-outs to the box around the object.", group=LOOKS)] = False
     background: Annotated[
-        str, option("Of cut-outs: white, #00ff60, blur (default: none).", group=LOOKS, metavar="COLOR")
+        str, option("Behind cut-outs: white, #00ff60, blur (default: none).", group=LOOKS, metavar="COLOR")
     ] = ""
 
     @property
@@ -248,7 +261,7 @@ class TruthOptions:
     split: Annotated[str | None, option("Photos of a benchmark, such as val.", group=SCORING, metavar="NAME")] = None
     coding: Annotated[
         str | None,
-        option("binary, grey, any, voc, imagenet-s or trimap.", group=SCORING, metavar="NAME"),
+        option("Meaning of values: binary, grey, any, voc, imagenet-s or trimap.", group=SCORING, metavar="NAME"),
     ] = None
     category: Annotated[
         str | None, option("Treat only this class as the object (default: all).", group=SCORING, metavar="CLASS")

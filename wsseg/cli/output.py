@@ -79,10 +79,9 @@ def _plain(text: str, style: str = "") -> Text:
 
 
 def table(*columns: str | Column, title: str | Sequence[str] = "", caption: str = "") -> Table:
-    """Return an empty table whose first column folds long names; a title of several lines starts at the left."""
+    """Return an empty table; a title of several lines starts at the left."""
     lines = [title] if isinstance(title, str) else title
-    first, *others = columns
-    made = Table(first if isinstance(first, Column) else Column(first, overflow="fold"), *others)
+    made = Table(*columns)
     if title:
         made.title = Text("\n").join(map(_plain, lines))
         made.title_justify = "center" if isinstance(title, str) else "left"

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from cyclopts import Parameter
+
 import wsseg
 from wsseg.cli import convert
-from wsseg.cli.options import FILES, OBJECT, FolderOptions, Paths, StyleOptions, option, with_numbers
+from wsseg.cli.options import FILES, OBJECT, FolderOptions, HintedRecipe, Paths, SaliencyRecipe, StyleOptions, option
 from wsseg.cli.output import SOME_FAILED, answer, complain, messages, say, tracking, warn
 from wsseg.runs.progress import Advance, Kind, progress
 
@@ -20,9 +22,9 @@ STYLES = {"": "", "ok": "", "weak": "yellow", "no object": "yellow"}
 """The look of a line about a photo, by the status of its mask."""
 
 
-@with_numbers("saliency", "seeds", "mixtures", "energy", "mask", "hints")
+@Parameter("*")
 @dataclass(frozen=True, kw_only=True)
-class SegmentOptions(FolderOptions, StyleOptions):
+class SegmentOptions(HintedRecipe, FolderOptions, StyleOptions):
     """The options of `wsseg segment`."""
 
     write: Annotated[
@@ -52,9 +54,9 @@ class SegmentOptions(FolderOptions, StyleOptions):
     ] = None
 
 
-@with_numbers("saliency")
+@Parameter("*")
 @dataclass(frozen=True, kw_only=True)
-class SaliencyOptions(FolderOptions):
+class SaliencyOptions(SaliencyRecipe, FolderOptions):
     """The options of `wsseg saliency`."""
 
 

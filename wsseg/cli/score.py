@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
-from rich.table import Table
+from rich.table import Column, Table
 
 import wsseg
 from wsseg.cli.options import FILES, SCORING, ForceFile, TruthOptions, Workers, option
@@ -147,7 +147,7 @@ def _photos_of(evaluation: "Evaluation") -> Table:
         photos = dict(evaluation.worst(WORST))
         title = f"{title}: the {WORST} worst of {len(evaluation.photos)}, all by --csv"
     columns = list(next(iter(photos.values()), {}))[:COLUMNS]
-    made = table("photo", title=title)
+    made = table(Column("photo", overflow="fold"), title=title)
     for score in columns:
         made.add_column(score, no_wrap=True, min_width=len("0.0000"))
     for name, scores in photos.items():
@@ -169,7 +169,7 @@ def _statistics_of(evaluation: "Evaluation") -> Table:
 def _changes_of(comparison: "Comparison") -> Table:
     """Return a table of the photos that changed most."""
     first, second, name = comparison.first.photos, comparison.second.photos, comparison.score
-    made = table("photo", "A", "B", "change", title=f"the largest changes of {name}")
+    made = table(Column("photo", overflow="fold"), "A", "B", "change", title=f"the largest changes of {name}")
     for photo in list(comparison.changes())[:WORST]:
         before, after = first[photo][name], second[photo][name]
         add_row(made, photo, f"{before:.4f}", f"{after:.4f}", f"{after - before:+.4f}")

@@ -42,9 +42,9 @@ def _formats() -> Sequence[str]:
 class ReportOptions(TruthOptions):
     """The options of `wsseg report`."""
 
-    out: Annotated[Path, option("Page to write (report.html).", "--out", "-o", group=FILES, metavar="FILE")] = Path(
-        "report.html"
-    )
+    out: Annotated[
+        Path, option("Page to write (default: report.html).", "--out", "-o", group=FILES, metavar="FILE")
+    ] = Path("report.html")
     truth: Annotated[
         Path | None, option("Truths, as in wsseg evaluate, for scores and errors.", group=FILES, metavar="FOLDER")
     ] = None
@@ -130,7 +130,7 @@ def visualize(
     steps: Annotated[
         int,
         option(
-            f"Steps from grey to the picture ({VISUALIZATION_STEPS}).",
+            f"Steps from grey to the picture (default: {VISUALIZATION_STEPS}).",
             group=RUNNING,
             metavar="N",
             converter=convert.whole(1),
@@ -138,7 +138,12 @@ def visualize(
     ] = VISUALIZATION_STEPS,
     random_state: Annotated[
         int,
-        option("Seed of the random shifts at each step (0).", group=RUNNING, metavar="N", converter=convert.whole()),
+        option(
+            "Seed of the random shifts (default: 0).",
+            group=RUNNING,
+            metavar="N",
+            converter=convert.whole(),
+        ),
     ] = 0,
 ) -> int:
     """Write the picture that the classifier finds most typical of a class."""
@@ -165,7 +170,7 @@ def models(
     if as_json:
         answer_json([{**model._asdict(), "file": str(model.file) if model.file else None} for model in shown])
         return 0
-    made = table("classifier", "is", "parameters", "MB", Column("weights", overflow="fold"))
+    made = table(Column("classifier", overflow="fold"), "is", "parameters", "MB", Column("weights", overflow="fold"))
     for model in shown:
         parameters = f"{model.parameters / 1e6:.1f} M" if model.parameters else ""
         size = f"{model.megabytes:.0f}" if model.megabytes else ""

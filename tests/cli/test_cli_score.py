@@ -1,0 +1,144 @@
+"""evaluate and compare."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from commands import QUICK, Run
+from PIL import Image as pillow
+
+from wsseg.cli.output import answers
+from wsseg.evaluation.codings import CODINGS
+from wsseg.evaluation.protocols import PROTOCOLS
+from wsseg.metrics import SCORES
+
+
+class TestEvaluate:
+    @pytest.fixture
+    def folders(self, tmp_path: Path) -> tuple[Path, Path]:
+        """Masks and truths of two photos: `a` agrees on half of the union, `b` in full but for the void."""
+        pairs: dict[str, tuple[Any, Any]] = {
+            "a": ([[255, 255], [0, 0]], [[255, 0], [0, 0]]),
+            "b": ([[255, 255], [0, 0]], [[255, 128], [0, 0]]),
+        }
+        for name, arrays in pairs.items():
+            for folder, array in zip(("masks", "truths"), arrays, strict=True):
+                (tmp_path / folder).mkdir(exist_ok=True)
+                pillow.fromarray(np.array(array, np.uint8)).save(tmp_path / folder / f"{name}.png")
+        return tmp_path / "masks", tmp_path / "truths"
+
+    def test_scores_of_each_photo_and_their_mean(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
+        ended = run("evaluate", *folders, "--void", 128, "--json", tmp_path / "scores.json")
+        assert ended.code == 0, ended.err
+        scores = json.loads((tmp_path / "scores.json").read_text())
+        assert scores["photos"]["a"]["iou"] == 0.5
+        assert scores["photos"]["b"]["iou"] == 1
+        assert scores["mean"]["iou"] == 0.75
+        assert list(scores["mean"]) == list(SCORES)
+        (row,) = [line for line in ended.out.splitlines() if line.startswith("│ iou ")]
+        assert "0.7500 │ too few photos" in row
+        assert "2 photos, protocol default" in ended.out
+
+    def test_an_undeclared_value_is_named_and_there_is_no_mean(self, run: Run, folders: tuple[Path, Path]) -> None:
+        ended = run("evaluate", *folders)
+        assert ended.code == 1
+        assert "128" in ended.err
+        assert "mean" not in ended.out
+
+    def test_every_missing_and_extra_partner_is_listed(self, run: Run, folders: tuple[Path, Path]) -> None:
+        masks, truths = folders
+        (masks / "a.png").rename(masks / "c.png")
+        (truths / "b.png").rename(truths / "d.png")
+        ended = run("evaluate", masks, truths, "--void", 128)
+        assert ended.code == 1
+        for name in "abcd":
+            assert f"{name}: " in ended.err
+        assert "mean" not in ended.out
+
+    def test_a_missing_mask_may_count_as_empty(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
+        (folders[0] / "b.png").unlink()
+        words = ("--void", 128, "--missing", "zero", "--json", tmp_path / "scores.json")
+        assert run("evaluate", *folders, *words).code == 0
+        assert json.loads((tmp_path / "scores.json").read_text())["mean"]["iou"] == 0.25
+
+    def test_the_scores_are_whole_when_they_go_to_a_file(
+        self, run: Run, folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        name = "long" * 30
+        for folder in folders:
+            (folder / "a.png").rename(folder / f"{name}.png")
+        monkeypatch.setattr(answers, "width", 80)
+        ended = run("evaluate", *folders, "--void", 128, "--json", tmp_path / "new" / "scores.json")
+        assert ended.code == 0
+        assert ended.out.count("0.5000") == 2  # Of the photo.
+        assert "\u2026" not in ended.out
+        assert name in json.loads((tmp_path / "new" / "scores.json").read_text())["photos"]
+
+    def test_the_folder_s_name_is_only_a_name(self, run: Run, folders: tuple[Path, Path]) -> None:
+        folder = folders[0].rename(folders[0].with_name("b[red]r"))
+        assert "red" in run("evaluate", folder, folders[1], "--void", 128).out.replace("\n", "")
+
+    def test_a_protocol_is_named_with_what_it_does(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
+        words = ("--void", 128, "--protocol", "unsupervised", "--csv", tmp_path / "scores.csv", "--workers", 1)
+        ended = run("evaluate", *folders, *words)
+        assert ended.code == 0, ended.err
+        assert "Unsupervised community: maps as they are; 254 thresholds" in ended.out
+        assert (tmp_path / "scores.csv").read_text().splitlines()[:2] == [
+            "photo,iou,accuracy",
+            "a,0.50000000,0.75000000",
+        ]
+        assert "protocol must be one of default, saliency" in run("evaluate", *folders, "--protocol", "best").err
+
+    def test_help_names_every_protocol_and_coding(self, run: Run) -> None:
+        shown = run("evaluate", "--help").out.replace("│", " ").split()
+        words = {word.strip(",.") for word in shown}
+        assert words >= PROTOCOLS.keys() | CODINGS.keys()
+
+    def test_many_photos_are_shown_by_their_worst(self, run: Run, tmp_path: Path) -> None:
+        truth = np.array([[255, 255, 0, 0]], np.uint8)
+        for number in range(60):
+            for folder, levels in {"masks": np.roll(truth, number == 7), "truths": truth}.items():
+                (tmp_path / folder).mkdir(exist_ok=True)
+                pillow.fromarray(levels).save(tmp_path / folder / f"{number:02}.png")
+        ended = run("evaluate", tmp_path / "masks", tmp_path / "truths")
+        assert ended.code == 0
+        assert "the 10 worst of 60" in " ".join(ended.out.split())
+        rows = [line for line in ended.out.splitlines() if line.startswith(("│ 0", "│ 1", "│ 5"))]
+        assert len(rows) == 10
+        assert rows[0].startswith("│ 07 ")
+
+    def test_two_folders_are_compared(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
+        words = ("--truth", folders[1], "--void", 128, "--json", tmp_path / "both.json", "--csv", tmp_path / "both.csv")
+        ended = run("compare", folders[0], folders[0], *words)
+        assert "2 photos, protocol default" in map(str.strip, ended.out.splitlines())
+        assert ended.code == 0, ended.err
+        assert ended.out.splitlines()[-1].startswith("too few to tell, for which it takes 6: iou +0.0000")
+        assert "2 photos, protocol default" in [line.strip() for line in ended.out.splitlines()]
+        assert json.loads((tmp_path / "both.json").read_text())["differences"]["iou"]["first"] == 0.75
+        assert (tmp_path / "both.csv").read_text().startswith("photo,iou_first,iou_second,")
+        (folders[0] / "b.png").unlink()
+        ended = run("compare", folders[0], folders[0], *words, "--force")
+        assert ended.code == 1
+        assert "b: mask must be one file, got none" in ended.err
+
+    def test_a_file_is_replaced_by_force_alone(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
+        words = ("evaluate", *folders, "--void", 128, "--csv", tmp_path / "notes.csv")
+        (tmp_path / "notes.csv").write_text("mine")
+        assert f"out must be a new file, got '{tmp_path / 'notes.csv'}'" in run(*words).err
+        assert (tmp_path / "notes.csv").read_text() == "mine"
+        assert "csv must be another file than json" in run(*words, "--json", words[-1], "--force").err
+        assert run(*words, "--force").code == 0
+        assert (tmp_path / "notes.csv").read_text().startswith("photo,iou")
+
+    def test_a_folder_that_is_not_there_cannot_be_scored(self, run: Run, folders: tuple[Path, Path]) -> None:
+        ended = run("evaluate", folders[0], folders[1] / "none")
+        assert ended.code == 2
+        assert "truths must be a folder" in ended.err
+
+    def test_the_masks_of_a_run_are_found(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        run("segment", photos, "-o", tmp_path / "out", *QUICK)
+        ended = run("evaluate", tmp_path / "out", tmp_path / "out/masks")
+        assert ended.code == 0
+        assert "1.0000" in ended.out
