@@ -15,13 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import latex2mathml.converter
-import typer
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.pages import Page
-from typer.cli import get_docs_for_click
 
 import wsseg
-from wsseg.cli import app as cli
+from wsseg.cli.app import program
 from wsseg.evaluation.codings import CODINGS
 from wsseg.evaluation.layouts import LAYOUTS
 from wsseg.evaluation.protocols import LOWER_IS_BETTER, MEANINGS, PROTOCOLS, Protocol
@@ -138,12 +136,8 @@ def _range(metadata: Mapping[str, Any]) -> str:
 
 
 def commands() -> str:
-    """As typer writes its documentation, which would rather show a prompt."""
-    command: Any = typer.main.get_command(cli.app)
-    for one in command.commands.values():
-        one.short_help = one.help  # Which is one sentence, and would be cut in the overview.
-    text = get_docs_for_click(obj=command, ctx=typer.Context(command, info_name="wsseg"), name="wsseg")
-    return text.replace("# `wsseg`", "# Command line", 1)
+    """Return the help of every command, with the recipe's numbers."""
+    return program().generate_docs().replace("# wsseg", "# Command line", 1)
 
 
 def python() -> str:

@@ -52,7 +52,6 @@ class TestTune:
             (("-o", "mine.json"), "out must end in .toml, got 'mine.json'"),
             (("-o", "mine.toml", "--target", "egyptian cot"), "Egyptian cat"),
             (("-o", "mine.toml", "--recipe", "best"), "recipe must be one of default"),
-            (("-o", "mine.toml"), "3.png must be a picture, got an empty file"),
         ],
     )
     def test_what_cannot_run_says_why(
@@ -65,7 +64,6 @@ class TestTune:
         message: str,
     ) -> None:
         monkeypatch.chdir(tmp_path)
-        (folders[1] / "3.png").write_bytes(b"")
         ended = run("tune", *folders, *words)
         assert ended.code == 2
         assert message in ended.err
@@ -85,3 +83,27 @@ class TestTune:
         ended = run("tune", *folders, "-o", tmp_path / "mine.toml")
         assert ended.code == 2
         assert "photos and truths must hold one file of each name, got none or several for 3;" in ended.err
+
+    def test_a_truth_that_is_no_picture_is_named(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
+        (folders[1] / "3.png").write_bytes(b"")
+        ended = run("tune", *folders, "-o", tmp_path / "mine.toml")
+        assert ended.code == 2
+        assert "3.png must be a picture, got an empty file" in ended.err
+
+
+class TestAdapt:
+    @pytest.mark.slow
+    def test_a_head_is_learned_from_photos_that_can_be_read(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        (photos / "bad.jpg").write_text("no picture")
+        file = tmp_path / "new" / "head.json"
+        ended = run("adapt", photos, "-o", file, *QUICK)
+        assert ended.code == 1
+        assert "bad.jpg" in ended.err
+        assert f"2 of 3 photos learned: {file}" in ended.err
+        assert wsseg.read_head(file).provenance.photos == 2
+
+    @pytest.mark.parametrize("words", [(), ("--force",)])
+    def test_a_folder_is_no_place_for_a_head(self, run: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
+        ended = run("adapt", tmp_path / "photos", "-o", tmp_path, *words)
+        assert ended.code == 2
+        assert f"out must be a new file, got '{tmp_path}'; give the name of a file" in ended.err

@@ -325,8 +325,9 @@ class TestRuns:
         assert [Path(record["input"]).name for record in records] == ["bad.jpg", "cat.jpg", "cup.png"]
         assert "must be a picture" in records[0]["error"]
         assert {record["settings"] for record in records} == {made_by["settings"]}
-        assert records[1]["category"] == "Egyptian cat" and 0 < records[1]["confidence"] < 1
-        assert records[1]["outputs"] == {"mask": "masks/cat.png"}
+        [found] = records[1]["findings"]
+        assert found["category"] == "Egyptian cat" and 0 < found["confidence"] < 1
+        assert found["outputs"] == {"mask": "masks/cat.png"}
 
     @pytest.mark.slow
     def test_photos_of_one_name_in_two_folders_do_not_take_each_other_s(

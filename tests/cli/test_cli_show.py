@@ -1,9 +1,6 @@
 """report, export, visualize, models and doctor."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +9,6 @@ from commands import Run, files_in
 from PIL import Image as pillow
 
 import wsseg
-from wsseg.evaluation.protocols import PROTOCOLS
-from wsseg.recipe import RECIPES
 from wsseg.runs.record import Finding, Record
 
 STEERING = "\x1b[31m[red]:smile:\n"
@@ -123,19 +118,3 @@ class TestModelsAndDoctor:
         assert told["efficientnet_lite0"]["file"]
         assert told["vgg19"]["parameters"] == 143667240
         assert "timm:resnet50.a1_in1k" in told
-
-    @pytest.mark.parametrize(
-        ("words", "expected"),
-        [
-            ("segment --recipe ", RECIPES),
-            ("segment --classifier efficientnet_lite", ["efficientnet_lite0"]),
-            ("evaluate --protocol ", PROTOCOLS),
-            ("export --to ", ["coco", "yolo"]),
-        ],
-    )
-    def test_a_shell_completes_names(self, words: str, expected: list[str]) -> None:
-        asked = {"_WSSEG_COMPLETE": "complete_bash", "COMP_WORDS": f"wsseg {words}"}
-        asked["COMP_CWORD"] = str(len(asked["COMP_WORDS"].split(" ")) - 1)
-        script = "import sys; sys.argv = ['wsseg']; from wsseg.cli.app import main; main()"
-        ended = subprocess.run([sys.executable, "-c", script], env=os.environ | asked, capture_output=True, text=True)
-        assert set(expected) <= set(ended.stdout.split())

@@ -162,7 +162,7 @@ def _statistics_of(evaluation: "Evaluation") -> Table:
         made.add_column(column, no_wrap=True)
     made.add_column("what it is")
     for one in evaluation.statistics:
-        add_row(made, one.name, f"{one.value:.4f}", one.interval, one.meaning)
+        add_row(made, one.name, f"{one.value:.4f}", f"{one.interval:.4f}", one.meaning)
     return made
 
 
@@ -183,5 +183,5 @@ def _differences_of(comparison: "Comparison") -> Table:
     made = table("score", "A", "B", "B - A", "95 % interval", title=title, caption=first.convention)
     for one in comparison.differences:
         values = f"{one.first:.4f}", f"{one.second:.4f}", f"{one.value:+.4f}"
-        add_row(made, one.name, *values, one.interval, style="" if one.is_real else "dim")
+        add_row(made, one.name, *values, f"{one.interval:+.4f}", style="" if one.is_real else "dim")
     return made
