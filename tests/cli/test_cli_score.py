@@ -114,7 +114,7 @@ class TestEvaluate:
         ended = run("compare", folders[0], folders[0], *words)
         assert "2 photos, protocol default" in map(str.strip, ended.out.splitlines())
         assert ended.code == 0, ended.err
-        assert ended.out.splitlines()[-1].startswith("too few to tell, for which it takes 6: iou +0.0000")
+        assert ended.out.splitlines()[-1].startswith("too few photos to tell, 6 are needed: iou +0.0000")
         assert "2 photos, protocol default" in [line.strip() for line in ended.out.splitlines()]
         assert json.loads((tmp_path / "both.json").read_text())["differences"]["iou"]["first"] == 0.75
         assert (tmp_path / "both.csv").read_text().startswith("photo,iou_first,iou_second,")
