@@ -19,10 +19,10 @@ from wsseg.recipe import RECIPES
 class TestFirstWord:
     @pytest.mark.parametrize("first", ["photo.jpg", "some/photo", "*.png", "photos", "s3://bucket/photos"])
     def test_a_photo_is_segmented(self, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, first: str) -> None:
-        asked: list[Sequence[str]] = []
+        asked: list[list[str]] = []
 
-        def segment_folder(sources: Sequence[str], out: str, **options: Any) -> None:
-            asked.append(sources)
+        def segment_folder(sources: Sequence[Path], out: Path, **options: Any) -> None:
+            asked.append([str(source) for source in sources])
             raise ValueError("enough")
 
         monkeypatch.setattr(wsseg, "segment_folder", segment_folder)

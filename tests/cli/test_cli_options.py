@@ -106,8 +106,8 @@ class TestOptions:
         assert asked.pop("progress") and asked.pop("notice")
         assert asked.pop("style") == wsseg.Style()
         assert asked == {
-            "sources": ["a.jpg", "b"],
-            "out": "out",
+            "sources": [Path("a.jpg"), Path("b")],
+            "out": Path("out"),
             "classifier": EMBEDDED,
             "recipe": RECIPES["default"],
             "head": None,

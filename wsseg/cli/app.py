@@ -105,7 +105,7 @@ def _run(words: Sequence[str]) -> int:
 def _with_command(words: Sequence[str]) -> Sequence[str]:
     """Return the words, with `segment` in front if they start with a photo; ValueError names the nearest commands."""
     first = words[0]
-    if first in COMMANDS or (first.startswith(("-", "__")) and first != HELP_RECIPE):
+    if first in (*COMMANDS, "__complete") or (first.startswith("-") and first != HELP_RECIPE):
         return words
     if first == HELP_RECIPE or any(sign in first for sign in "./\\*?[") or Path(first).exists():
         return ["segment", *words]

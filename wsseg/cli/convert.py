@@ -1,10 +1,12 @@
-"""What the words of a command line stand for: numbers, boxes, shards, lists."""
+"""Converters from the words of a command line to numbers, boxes, shards, lists and paths."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from cyclopts import Token
+
+from wsseg.files.store import path_of
 
 Convert: TypeAlias = Callable[[Any, Sequence[Token]], Any]
 """A converter, as cyclopts calls it: with the type of the option, and its words."""
@@ -71,6 +73,17 @@ def workers(kind: object, tokens: Sequence[Token]) -> int | None:
 def words(kind: object, tokens: Sequence[Token]) -> list[str]:
     """Convert to a list of words, given one by one or separated by commas, each once."""
     return list(dict.fromkeys(word.strip() for token in tokens for word in token.value.split(",")))
+
+
+def paths(kind: object, tokens: Sequence[Token]) -> list[Path]:
+    """Convert to paths, on disk or in object storage."""
+    return [path_of(token.value) for token in tokens]
+
+
+def path(kind: object, tokens: Sequence[Token]) -> Path:
+    """Convert to a path, on disk or in object storage."""
+    [place] = paths(kind, tokens)
+    return place
 
 
 def file_ending_in(*suffixes: str) -> Convert:

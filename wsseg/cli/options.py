@@ -61,7 +61,8 @@ def _classifiers() -> list[str]:
 
 
 Paths: TypeAlias = Annotated[
-    list[str], option("Photos, folders, quoted patterns, .txt lists, s3:// URLs.", "PATH", group=FILES)
+    list[Path],
+    option("Photos, folders, quoted patterns, .txt lists, s3:// URLs.", "PATH", group=FILES, converter=convert.paths),
 ]
 
 ClassifierName: TypeAlias = Annotated[
@@ -192,7 +193,10 @@ class HintedRecipe(RecipeOptions):
 class FolderOptions:
     """Where a run writes, which classes it looks for, and how it runs."""
 
-    out: Annotated[str, option("Output folder, or an s3:// URL.", "--out", "-o", group=FILES, metavar="FOLDER")]
+    out: Annotated[
+        Path,
+        option("Output folder, or an s3:// URL.", "--out", "-o", group=FILES, metavar="FOLDER", converter=convert.path),
+    ]
     force: Annotated[bool, option("Redo everything, even in a folder wsseg did not create.", group=FILES)] = False
     watch: Annotated[bool, option("Watch the folders and process new photos.", group=FILES)] = False
     target: Annotated[
@@ -201,7 +205,7 @@ class FolderOptions:
     ] = None
     top: Annotated[
         int | None,
-        option("Mask the N likeliest classes of each photo.", group=OBJECT, metavar="N", converter=convert.whole()),
+        option("Use the N likeliest classes of each photo.", group=OBJECT, metavar="N", converter=convert.whole()),
     ] = None
     classifier: ClassifierName = EMBEDDED
     adapt: HeadFile = None

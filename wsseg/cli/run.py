@@ -114,16 +114,16 @@ def saliency(paths: Paths, /, *, options: SaliencyOptions) -> int:
 
 
 def merge(
-    runs: Annotated[list[str], option("Folders of runs, or s3:// URLs.", "RUN", group=FILES)],
+    runs: Annotated[list[Path], option("Folders of runs, or s3:// URLs.", "RUN", group=FILES, converter=convert.paths)],
     /,
     *,
-    out: Annotated[str, option("Folder for the merged run.", "--out", "-o", group=FILES, metavar="FOLDER")],
+    out: Annotated[
+        Path, option("Folder for the merged run.", "--out", "-o", group=FILES, metavar="FOLDER", converter=convert.path)
+    ],
 ) -> int:
     """Merge runs, such as those of shards, into one that can be resumed."""
-    from wsseg.files.store import path_of
-
     with tracking("merging") as track:
-        merging = wsseg.merge_runs([path_of(run) for run in runs], path_of(out), track=track)
+        merging = wsseg.merge_runs(runs, out, track=track)
     for run in merging.unfinished:
         warn(f"{run} did not finish and may be missing photos; rerun it")
     failed = f", {merging.failed} of them failed" if merging.failed else ""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from cyclopts import Parameter
 from rich.table import Column, Table
@@ -31,6 +31,11 @@ SHOWN = 10
 """How many problems are printed if the page lists all of them."""
 
 
+RunFolder: TypeAlias = Annotated[
+    Path, option("Folder of a run, or an s3:// URL.", "RUN", group=FILES, converter=convert.path)
+]
+
+
 def _formats() -> Sequence[str]:
     from wsseg.export.export import FORMATS
 
@@ -53,7 +58,7 @@ class ReportOptions(TruthOptions):
 
 
 def report(
-    run: Annotated[str, option("Folder of a run, or an s3:// URL.", "RUN", group=FILES)],
+    run: RunFolder,
     /,
     *,
     options: ReportOptions = ReportOptions(),
@@ -82,7 +87,7 @@ def report(
 
 
 def export(
-    run: Annotated[str, option("Folder of a run, or an s3:// URL.", "RUN", group=FILES)],
+    run: RunFolder,
     /,
     *,
     to: Annotated[
