@@ -265,7 +265,7 @@ def test_an_interrupted_run_says_so_and_goes_on(
         interrupt(program)
         told = program.communicate(timeout=PATIENCE)[1]
     assert program.returncode == code
-    assert told == b"interrupted; the same command goes on\n"
+    assert told == b"interrupted; rerun the command to resume\n"
     made_by = json.loads((out / RUN).read_bytes())
     assert made_by["state"] == "interrupted" and 0 < made_by["counts"]["done"] < 18
     assert not (out / WORKING).exists()
@@ -285,7 +285,7 @@ def test_an_interrupt_while_it_starts_is_no_crash(photos: Path, tmp_path: Path, 
         by_ctrl_c(program)
         told = program.communicate(timeout=PATIENCE)[1]
     assert program.returncode == 130
-    assert told == (b"interrupted; the same command goes on\n" if workers_start else b"")
+    assert told == b"interrupted; rerun the command to resume\n"
 
 
 # ---------------------------------------------------------------------------------------------------- disks and locks
