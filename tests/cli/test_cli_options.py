@@ -37,6 +37,7 @@ AT_ONCE = [
     ("segmnt", "did you mean segment?"),
     ("visualize lemon -o lemon.txt", "out must end in .png"),
     ("tune photos photos -o mine.json", "out must end in .toml, got 'mine.json'"),
+    ("adapt none -o head.json", "none must be a photo, folder, pattern or list, got nothing"),
     ("adapt photos -o photos/cat.jpg", "out must be a new file, got 'photos/cat.jpg'"),
 ]
 

@@ -84,15 +84,3 @@ def path(kind: object, tokens: Sequence[Token]) -> Path:
     """Convert to a path, on disk or in object storage."""
     [place] = paths(kind, tokens)
     return place
-
-
-def file_ending_in(*suffixes: str) -> Convert:
-    """Return a converter to a path with one of those suffixes."""
-
-    def convert(kind: object, tokens: Sequence[Token]) -> Path:
-        path = Path(tokens[0].value)
-        if path.suffix.lower() not in suffixes:
-            raise ValueError(f"out must end in {', '.join(suffixes)}, got '{path}'; add the suffix to the name")
-        return path
-
-    return convert

@@ -45,17 +45,7 @@ class AdaptOptions(MaskRecipe):
 class TuneOptions(MaskRecipe):
     """The options of `wsseg tune`."""
 
-    out: Annotated[
-        Path,
-        option(
-            "Recipe file to write, .toml.",
-            "--out",
-            "-o",
-            group=FILES,
-            metavar="FILE",
-            converter=convert.file_ending_in(".toml"),
-        ),
-    ]
+    out: Annotated[Path, option("Recipe file to write, .toml.", "--out", "-o", group=FILES, metavar="FILE")]
     force: ForceFile = False
     target: Annotated[
         str | None, option("What all the photos show: index, wnid or name.", group=OBJECT, metavar="CLASS")
@@ -112,15 +102,16 @@ def tune(
     options: TuneOptions,
 ) -> int:
     """Find the best recipe for your photos from truths of some of them."""
-    from wsseg.files.store import check_new_file
+    from wsseg.learning.tuning import check_recipe_file
 
-    check_new_file(options.out, force=options.force)
+    check_recipe_file(options.out, force=options.force)
+    recipe = options.changed_recipe
     with tracking("tuning") as track:
         tuning = wsseg.tune(
             photos,
             truths,
             classifier=options.classifier,
-            recipe=options.changed_recipe,
+            recipe=recipe,
             head=options.adapt,
             target=options.target,
             void=options.void,
@@ -128,6 +119,8 @@ def tune(
             trials=options.trials,
             track=track,
         )
+    if tuning.base.objectness != recipe.objectness:
+        say(f"the head's share is {tuning.base.objectness}; see --objectness, and --recipe adapted")
     before, after = (f"{fmean(scores.values()):.3f}" for scores in (tuning.before, tuning.after))
     style = "yellow" if tuning.interval[0] <= 0 else ""
     answer(f"mean IoU {before} before, {after} after: {tuning.verdict}", style)

@@ -118,17 +118,7 @@ def visualize(
     category: Annotated[str, option("Class index, wnid or name; A|B joins two.", "CLASS", group=FILES)],
     /,
     *,
-    out: Annotated[
-        Path,
-        option(
-            "Picture to write: .png, .webp or .jpg.",
-            "--out",
-            "-o",
-            group=FILES,
-            metavar="FILE",
-            converter=convert.file_ending_in(".png", ".webp", ".jpg", ".jpeg"),
-        ),
-    ],
+    out: Annotated[Path, option("Picture to write: .png, .webp or .jpg.", "--out", "-o", group=FILES, metavar="FILE")],
     force: ForceFile = False,
     classifier: ClassifierName = EMBEDDED,
     device: Device = "cpu",
@@ -152,9 +142,9 @@ def visualize(
     ] = 0,
 ) -> int:
     """Write the picture that the classifier finds most typical of a class."""
-    from wsseg.files.store import check_new_file
+    from wsseg.files.encode import check_new_picture
 
-    check_new_file(out, force=force)
+    check_new_picture(out, force=force)
     with tracking("steps") as track:
         made = wsseg.visualize(
             category, classifier=classifier, device=device, steps=steps, random_state=random_state, track=track
