@@ -88,7 +88,7 @@ class TestTune:
         (folders[1] / "3.png").write_bytes(b"")
         ended = run("tune", *folders, "-o", tmp_path / "mine.toml")
         assert ended.code == 2
-        assert "3.png must be a picture, got an empty file" in ended.err
+        assert "3.png' must be a picture, got an empty file" in ended.err
 
 
 class TestAdapt:

@@ -156,7 +156,7 @@ def _photos_shown(kind: Kind) -> Iterator[Callable[["PhotoDone"], None]]:
 
 def _show_record(record: "Record") -> None:
     if record.error:
-        complain(record.error if record.error.startswith(record.input) else f"{record.input}: {record.error}")
+        complain(record.error if record.input in record.error else f"{record.input}: {record.error}")
     for found in record.findings:
         status = found.status or ""
         sure = status if found.confidence is None else f"{status} {found.confidence:.2f}"
