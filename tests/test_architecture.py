@@ -16,12 +16,12 @@ ROOT = Path(wsseg.__file__).parent
 COMMON = {"numpy", "cv2", "skimage"}
 
 ROOMS: dict[str, tuple[int, set[str]]] = {
-    "__init__": (-1, {"lazy_loader"}),
-    "arrays": (0, set()),
-    "recipe": (0, set()),
+    "__init__": (-2, {"lazy_loader"}),
+    "arrays": (-1, set()),
+    "recipe": (-1, set()),
     "engines": (0, {"ray", "threadpoolctl"}),
-    "classifier": (1, {"huggingface_hub", "safetensors", "timm", "torch", "torchvision"}),
-    "files": (1, {"PIL", "pycocotools", "upath"}),
+    "classifier": (1, {"huggingface_hub", "msgspec", "safetensors", "timm", "torch", "torchvision"}),
+    "files": (0, {"PIL", "pycocotools", "upath"}),
     "graphcut": (1, {"maxflow"}),
     "metrics": (1, set()),
     "saliency": (2, {"torch"}),
@@ -32,7 +32,7 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
     "export": (5, set()),
     "learning": (6, set()),
     "report": (6, {"jinja2"}),
-    "doctor": (6, set()),
+    "doctor": (6, {"packaging"}),
     "cli": (7, {"cyclopts", "rich"}),
     "__main__": (8, set()),
 }

@@ -92,16 +92,6 @@ class TestTune:
 
 
 class TestAdapt:
-    @pytest.mark.slow
-    def test_a_head_is_learned_from_photos_that_can_be_read(self, run: Run, photos: Path, tmp_path: Path) -> None:
-        (photos / "bad.jpg").write_text("no picture")
-        file = tmp_path / "new" / "head.json"
-        ended = run("adapt", photos, "-o", file, *QUICK)
-        assert ended.code == 1
-        assert "bad.jpg" in ended.err
-        assert f"2 of 3 photos learned: {file}" in ended.err
-        assert wsseg.read_head(file).provenance.photos == 2
-
     @pytest.mark.parametrize("words", [(), ("--force",)])
     def test_a_folder_is_no_place_for_a_head(self, run: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
         ended = run("adapt", tmp_path / "photos", "-o", tmp_path, *words)

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from commands import Run
 from torch import nn
-from typer.testing import CliRunner
 
 from wsseg.arrays import Image, Mask
 from wsseg.classifier.classifier import Preprocessing
 from wsseg.classifier.head import Head, read_head
 from wsseg.classifier.load import load_classifier
-from wsseg.cli.app import app
 from wsseg.files.encode import write_mask, write_picture
 from wsseg.learning.adapt import ROUNDS, adapt
 from wsseg.learning.rounds import _fitted_head, head_from
@@ -236,28 +235,18 @@ def test_tune_uses_a_head_with_the_share_of_adapted(tmp_path: Path, studies: lis
     assert found.before == tune(*folders, classifier=own.with_head(head), recipe=found.base, folds=2, trials=1).before
 
 
-@pytest.mark.parametrize("words", [(), ("--force",)])
-def test_a_folder_in_the_head_s_place_is_refused_before_any_work(tmp_path: Path, words: tuple[str, ...]) -> None:
-    ended = CliRunner().invoke(app, ["adapt", str(tmp_path / "photos"), "-o", str(tmp_path), *words])
-    assert isinstance(ended.exception, FileExistsError)
-
-
 @pytest.mark.slow
-def test_the_command_learns_a_head_that_another_command_takes(tmp_path: Path) -> None:
-    photos = photos_in(tmp_path / "photos", 2)
-    head = tmp_path / "head.json"
-    learn = CliRunner().invoke(app, ["adapt", str(photos), "-o", str(head)])
-    assert learn.exit_code == 1 and "bad.jpg" in learn.output and "2 photos learned" in learn.output
+def test_the_command_learns_a_head_that_another_command_takes(run: Run, tmp_path: Path) -> None:
+    photos, head = photos_in(tmp_path / "photos", 2), tmp_path / "head.json"
+    learn = run("adapt", photos, "-o", head)
+    assert learn.code == 1 and "bad.jpg" in learn.err and "2 of 3 photos learned" in learn.err
     assert read_head(head).provenance.classifier == "efficientnet_lite0"
-    again = CliRunner().invoke(app, ["adapt", str(photos), "-o", str(head)])
-    assert isinstance(again.exception, FileExistsError)
+    assert "out must be a new file" in run("adapt", photos, "-o", head).err
     (photos / "bad.jpg").unlink()
-    assert (
-        CliRunner().invoke(app, ["saliency", str(photos), "-o", str(tmp_path / "map"), "--target", "cup"]).exit_code
-        == 0
-    )
-    use = CliRunner().invoke(app, ["segment", str(photos), "-o", str(tmp_path / "run"), "--adapt", str(head)])
-    assert use.exit_code == 0, use.output
-    run = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert run["recipe"]["objectness"] == ADAPTED.objectness and run["head"]["sha256"] == read_head(head).digest
-    assert "the head's share is 0.6" in use.output
+    assert run("saliency", photos, "-o", tmp_path / "map", "--target", "cup").code == 0
+    use = run("segment", photos, "-o", tmp_path / "run", "--adapt", head)
+    assert use.code == 0, use.err
+    made_by = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert made_by["recipe"]["objectness"] == ADAPTED.objectness
+    assert made_by["head"]["sha256"] == read_head(head).digest
+    assert "the head's share is 0.6" in use.err
