@@ -3,12 +3,13 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from commands import Run
+from wsseg.runs.faults import InternalError
 
 import wsseg
 from wsseg.cli.app import COMMANDS
@@ -70,6 +71,22 @@ class TestEnd:
         finally:
             signal.signal(signal.SIGTERM, before)
         assert ended == (code, "", "interrupted; rerun the command to resume\n")
+
+    def test_faults_of_wsseg_are_shown_and_end_a_run(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        def segment_folder(*_: object, notice: Callable[[str], None], **__: object) -> None:
+            notice("Traceback (most recent call last):\n  in see\nKeyError: 'a\x1b'\na.jpg: this is a fault of wsseg")
+            raise InternalError("ten in a row")
+
+        monkeypatch.setattr(wsseg, "segment_folder", segment_folder)
+        ended = run("segment", "a.jpg", "-o", "out")
+        assert ended.code == 2
+        assert ended.err.splitlines() == [
+            "Traceback (most recent call last):",
+            "  in see",
+            r"KeyError: 'a\x1b'",
+            "a.jpg: this is a fault of wsseg",
+            "error: ten in a row",
+        ]
 
     @pytest.mark.parametrize("error", [ValueError("no"), TypeError("no"), FileExistsError("no"), OSError("no")])
     def test_what_a_person_can_fix_is_one_sentence(

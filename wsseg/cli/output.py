@@ -70,8 +70,9 @@ def complain(text: str, *, lead: str = "") -> None:
 def _message(text: str, kind: str, style: str = "", *, lead: str = "") -> None:
     if manner.as_json:
         show(messages, json.dumps({kind: text}))
-    else:
-        show(messages, lead + text, style)
+        return
+    for line in text.splitlines() if text.startswith("Traceback ") else [lead + text]:
+        show(messages, line, style)
 
 
 def _plain(text: str, style: str = "") -> Text:

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 import wsseg
 from wsseg.cli import convert
 from wsseg.cli.options import FILES, OBJECT, FolderOptions, HintedRecipe, Paths, SaliencyRecipe, StyleOptions, option
-from wsseg.cli.output import SOME_FAILED, answer, complain, messages, say, tracking, warn
+from wsseg.cli.output import CANNOT_RUN, SOME_FAILED, answer, complain, messages, say, tracking, warn
 from wsseg.runs.progress import Advance, Kind, progress
 
 if TYPE_CHECKING:
@@ -152,6 +152,14 @@ def _photos_shown(kind: Kind) -> Iterator[Callable[["PhotoDone"], None]]:
             stack.close()
             say("interrupted; rerun the command to resume")
             raise
+        except RuntimeError as error:
+            from wsseg.runs.faults import InternalError
+
+            if not isinstance(error, InternalError):
+                raise
+            stack.close()
+            complain(str(error), lead="error: ")
+            raise SystemExit(CANNOT_RUN) from error
 
 
 def _show_record(record: "Record") -> None:
