@@ -13,6 +13,7 @@ from wsseg.cli import convert
 from wsseg.cli.options import (
     FILES,
     OBJECT,
+    RUNNING,
     SCORING,
     ClassifierName,
     ForceFile,
@@ -21,7 +22,6 @@ from wsseg.cli.options import (
     MaxPixels,
     Paths,
     Void,
-    Workers,
     option,
 )
 from wsseg.cli.output import SOME_FAILED, answer, complain, say, tracking
@@ -36,7 +36,16 @@ class AdaptOptions(MaskRecipe):
     out: Annotated[Path, option("File for the head.", "--out", "-o", group=FILES, metavar="FILE")]
     force: ForceFile = False
     classifier: ClassifierName = EMBEDDED
-    workers: Workers = None
+    workers: Annotated[
+        int | None,
+        option(
+            "Processes, or auto (default: 1); the head stays the same.",
+            group=RUNNING,
+            metavar="N",
+            converter=convert.workers,
+            n_tokens=1,
+        ),
+    ] = 1
     max_pixels: MaxPixels = MAX_PIXELS
 
 

@@ -42,7 +42,7 @@ class ScoreOptions(TruthOptions):
     ] = "default"
     missing: Annotated[
         Literal["error", "zero"],
-        option("A missing mask is an error (default), or zero.", group=SCORING, metavar="error|zero"),
+        option("A missing mask is an error (default), or empty.", group=SCORING, metavar="error|zero"),
     ] = "error"
     workers: Workers = None
     csv: Annotated[Path | None, option("File for the scores of each photo.", group=FILES, metavar="FILE")] = None
