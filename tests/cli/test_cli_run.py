@@ -63,7 +63,7 @@ class TestSegment:
     def test_a_folder_that_no_run_made_is_refused(self, run: Run, photos: Path, tmp_path: Path) -> None:
         ended = run("segment", photos / "cat.jpg", "-o", tmp_path, *QUICK)
         assert ended.code == 2
-        assert f"out must be new, empty or of an earlier run, got {tmp_path}" in ended.err
+        assert f"out must be new, empty or of an earlier run, got '{tmp_path}'" in ended.err
         assert run("segment", photos / "cat.jpg", "-o", tmp_path, "--force", *QUICK).code == 0
         assert run("segment", photos / "cat.jpg", "-o", tmp_path, *QUICK).code == 0
 
@@ -80,7 +80,7 @@ class TestSegment:
         (photos / "cat.jpg").rename(photos / "masks/cat.jpg")
         ended = run("segment", photos, "-o", photos, "--force", *watch, *QUICK)
         assert ended.code == 2
-        assert f"out must not put pictures among photos, got {photos} with {photos}/masks/cat.jpg" in ended.err
+        assert f"out must not put pictures among photos, got '{photos}' with '{photos}/masks/cat.jpg'" in ended.err
         assert files_in(photos) == ["masks/cat.jpg", "sub/cup.png"]
 
     def test_a_relative_path_is_known_from_anywhere(
