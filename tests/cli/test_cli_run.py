@@ -157,7 +157,7 @@ class TestSegment:
                 ("--recipe", "best"),
                 "recipe must be one of default, fast, adapted, simonyan2013 or a .toml file, got 'best'",
             ),
-            (("--recipe", "best.toml"), "best.toml must be a recipe file, got no file"),
+            (("--recipe", "best.toml"), "'best.toml' must be a recipe file, got no file"),
             (("--components", "0"), "components must lie in"),
             (("--classifier", "resnet5"), "resnet50"),
         ],
