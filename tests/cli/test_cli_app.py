@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from commands import Run
-from wsseg.runs.faults import InternalError
 
 import wsseg
 from wsseg.cli.app import COMMANDS
 from wsseg.evaluation.protocols import PROTOCOLS
 from wsseg.recipe import RECIPES
+from wsseg.runs.faults import InternalError
 
 
 class TestFirstWord:

@@ -327,6 +327,7 @@ class TestRuns:
         assert {record["settings"] for record in records} == {made_by["settings"]}
         [found] = records[1]["findings"]
         assert found["category"] == "Egyptian cat" and 0 < found["confidence"] < 1
+        assert (found["indices"], found["wnids"]) == ([285], ["n02124075"])
         assert found["outputs"] == {"mask": "masks/cat.png"}
 
     @pytest.mark.slow

@@ -260,5 +260,6 @@ def test_the_command_tells_counts(
         main()
     assert not ended.value.code
     told = capsys.readouterr().err
-    assert f"{shards[1]} was broken off" in told
-    assert f"11 photos of 3 runs, 1 left out, whose pictures are gone or in doubt: {tmp_path / 'out'}" in told
+    assert f"{shards[1]} did not finish and may be missing photos; rerun it" in told
+    left_out = "1 left out because their pictures are missing or stale"
+    assert f"11 photos of 3 runs, {left_out}: {tmp_path / 'out'}" in told
