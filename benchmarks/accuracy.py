@@ -28,10 +28,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from variants import Looker, Variant, cut, otsu, variants_of
-from wsseg.cli.options import MaskRecipe
 
 import wsseg
 from wsseg.arrays import Seeds
+from wsseg.cli.options import MaskRecipe
 from wsseg.files.photos import read_photo
 from wsseg.metrics import scores
 from wsseg.recipe import Recipe

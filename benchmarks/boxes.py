@@ -22,10 +22,10 @@ from rich.table import Table
 from stages import seconds_of
 from variants import grabcut
 from workers import Workers, each, segmenter
-from wsseg.cli.options import HintedRecipe
 
 import wsseg
 from wsseg.arrays import FOREGROUND, Box, Seeds
+from wsseg.cli.options import HintedRecipe
 from wsseg.graphcut.hints import Hints, box_grown
 from wsseg.metrics import scores
 

@@ -21,9 +21,9 @@ from rich.table import Table
 from scipy.optimize import nnls
 from scipy.stats import spearmanr
 from workers import Workers, each, segmenter
-from wsseg.cli.options import MaskRecipe
 
 import wsseg
+from wsseg.cli.options import MaskRecipe
 from wsseg.graphcut.confidence import WEIGHTS, confidence_of
 from wsseg.metrics import scores
 

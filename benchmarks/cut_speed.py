@@ -24,10 +24,10 @@ from rich.progress import track
 from rich.table import Table
 from stages import seconds_of
 from variants import ITERATIONS, grabcut
-from wsseg.cli.options import MaskRecipe
 
 import wsseg
 from wsseg.arrays import BACKGROUND, FOREGROUND, Image, Saliency, Seeds
+from wsseg.cli.options import MaskRecipe
 from wsseg.metrics import scores
 from wsseg.recipe import Recipe
 

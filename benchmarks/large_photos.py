@@ -27,10 +27,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from stages import seconds_of
-from wsseg.cli.options import MaskRecipe
 
 import wsseg
 from wsseg.arrays import Image, Saliency
+from wsseg.cli.options import MaskRecipe
 from wsseg.recipe import Recipe
 
 MEGAPIXELS = (0.2, 1.0, 4.0, 12.0, 24.0)

@@ -23,9 +23,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from variants import grabcut
-from wsseg.cli.options import MaskRecipe
 
 import wsseg
+from wsseg.cli.options import MaskRecipe
 
 Result = TypeVar("Result")
 
