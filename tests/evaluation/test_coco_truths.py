@@ -11,7 +11,7 @@ from benchmark_trees import OBJECT, put, values_of, write
 from pycocotools import mask as coco
 
 from wsseg.arrays import UNKNOWN
-from wsseg.evaluation.coco_truths import CocoTruth
+from wsseg.evaluation.coco_truths import CocoAnnotation, CocoTruth
 from wsseg.evaluation.evaluate import evaluate
 from wsseg.evaluation.truths import Reading, truths_in
 
@@ -115,10 +115,12 @@ def broken(annotations: Path, **changes: Any) -> str:
     ],
 )
 def test_segmentations_that_are_not_whole_are_refused(annotations: Path, segmentation: object) -> None:
-    assert "truth must have valid segmentations" in broken(annotations, annotation={"segmentation": segmentation})
+    assert "truth must have a segmentation in each annotation" in broken(
+        annotations, annotation={"segmentation": segmentation}
+    )
 
 
-@pytest.mark.parametrize("height", [0, -6, "6", 6.0, None, 10**9])
+@pytest.mark.parametrize("height", [0, -6, "6", 6.5, float("nan"), True, None, 10**9])
 def test_a_size_that_is_none_is_refused_before_memory_is_taken(annotations: Path, height: object) -> None:
     assert "truth must have a positive height and width" in broken(annotations, image={"height": height})
 
@@ -128,7 +130,7 @@ def test_the_runs_of_any_mask_are_read_as_pycocotools_writes_them(annotations: P
     for scale in (1, 3, 20):
         mask = cv2.resize(rng.integers(0, 2, (90 // scale + 1, 70 // scale + 1), np.uint8), (70, 90), interpolation=0)
         counts = coco.encode(np.asfortranarray(mask))["counts"].decode()
-        truth = CocoTruth("a.jpg", (90, 70), [{"size": [90, 70], "counts": counts}], [])
+        truth = CocoTruth("a.jpg", (90, 70), [CocoAnnotation("1", {"size": [90, 70], "counts": counts})])
         assert (truth.read() == mask).all()
 
 
@@ -166,3 +168,184 @@ def test_an_unknown_category_of_a_coco_file_is_refused(annotations: Path) -> Non
         ValueError, match="^category must be a category of the COCO file, got 'cow'; choose one of cat, dog$"
     ):
         truths_in(annotations, Reading(category="cow"))
+
+
+SQUARE = [1.0, 1.0, 5.0, 1.0, 5.0, 4.0, 1.0, 4.0]
+SQUARE_RUNS = {"size": [6, 8], "counts": [7, 3, 3, 3, 3, 3, 3, 3, 20]}
+
+
+def coco_file(folder: Path, *annotations: Any, **content: Any) -> Path:
+    """Write a file with the photos a and b, of 6 x 8 pixels, and the categories 1 (cat) and 2 (dog)."""
+    images = [
+        {"id": place, "file_name": f"{name}.jpg", "height": 6, "width": 8} for place, name in ((1, "a"), (2, "b"))
+    ]
+    categories = [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]
+    whole = {"images": images, "categories": categories, "annotations": annotations, **content}
+    write(folder / "coco.json", json.dumps(whole))
+    return folder / "coco.json"
+
+
+def one(segmentation: Any, **changes: Any) -> dict[str, Any]:
+    return {"id": 7, "image_id": 1, "category_id": 1, "segmentation": segmentation, **changes}
+
+
+def truth_of(file: Path, name: str = "a", category: str | None = None) -> Any:
+    (truth,) = truths_in(file, Reading(category=category)).by_photo[name]
+    return truth.read()
+
+
+def square() -> Any:
+    expected = np.zeros((6, 8), np.uint8)
+    expected[1:4, 1:5] = 1
+    return expected
+
+
+def text_of(mask: Any) -> dict[str, Any]:
+    return {"size": [6, 8], "counts": coco.encode(np.asfortranarray(mask))["counts"].decode()}
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        [SQUARE],
+        SQUARE,
+        [int(number) for number in SQUARE],
+        [[1, 1, 3, 1, 3, 4, 1, 4], [3, 1, 5, 1, 5, 4, 3, 4]],
+        SQUARE_RUNS,
+        {"size": [6.0, 8.0], "counts": [float(run) for run in SQUARE_RUNS["counts"]]},
+        text_of(square()),
+        [SQUARE_RUNS],
+        [text_of(square()), {"size": [6, 8], "counts": [48]}],
+    ],
+)
+def test_an_outline_in_any_notation_is_read(segmentation: Any, tmp_path: Path) -> None:
+    assert (truth_of(coco_file(tmp_path, one(segmentation))) == square()).all()
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "reason"),
+    [
+        ([], "no segmentation"),
+        ([[]], "no segmentation"),
+        (None, "no segmentation"),
+        ({}, "no segmentation"),
+        ([[1, 1, 4, 3]], r"a polygon of 4 numbers \(x and y of 3 points or more are needed\)"),
+        ([1, 1, 4, 3], "a polygon of 4 numbers .*"),
+        ([SQUARE, [1, 1, 2, 2]], "a polygon of 4 numbers .*"),
+        ([SQUARE[:7]], "a polygon of 7 numbers .*"),
+        ([[1, 1], [5, 1], [5, 4]], "a polygon of 2 numbers .*"),
+        ([[[1, 1], [5, 1], [5, 4]]], "a polygon that is no list of numbers .*"),
+        ([["1", "1", "5", "1", "5", "4"]], "a polygon that is no list of numbers .*"),
+        ([[1, 1, 5, 1, 5, True]], "a polygon that is no list of numbers .*"),
+        ([SQUARE, SQUARE_RUNS], "a polygon that is no list of numbers .*"),
+        ([[1, 1, 5, 1, 5, 10**400]], "a polygon that leaves the photo by more than its size"),
+        ("square", '"square" for a segmentation'),
+        (True, "true for a segmentation"),
+        ({"counts": [48]}, r"runs of the size null in a photo of \[6, 8\]"),
+        ({"size": [8, 6], "counts": [48]}, r"runs of the size \[8, 6\] in a photo of \[6, 8\]"),
+        ({"size": [6, 8], "counts": [47]}, "runs of 47 pixels in a photo of 48"),
+        ({"size": [6, 8], "counts": [47.5, 0.5]}, "runs whose counts are neither .*"),
+        ({"size": [6, 8], "counts": {"0": 48}}, "runs whose counts are neither .*"),
+        ({"size": [6, 8], "counts": [49, -1]}, "a run of less than 0 pixels"),
+        ({"size": [6, 8], "counts": "`1\u00e9"}, 'runs with the character ".*"'),
+        ({"size": [6, 8], "counts": "`1P"}, "a run without end"),
+    ],
+)
+def test_an_outline_that_cannot_be_read_is_named_with_the_reason(
+    segmentation: Any, reason: str, tmp_path: Path
+) -> None:
+    file = coco_file(tmp_path, one(SQUARE, id=1), one(segmentation, id=31), one(SQUARE, image_id=2))
+    with pytest.raises(ValueError, match=f"^truth must .*, got {reason} in annotation 31; correct or remove"):
+        truth_of(file)
+    assert (truth_of(file, "b") == square()).all()
+
+
+def test_an_annotation_without_an_outline_is_named_with_all_others(tmp_path: Path) -> None:
+    box = one(None, id="x", bbox=[1, 1, 4, 3])
+    nameless = {"image_id": 1, "category_id": 1}
+    file = coco_file(tmp_path, one(SQUARE), box, nameless, one([1, 2], id=9))
+    named = 'got no segmentation in annotations "x", number 3 of the file, and a polygon of 2 numbers .* annotation 9; '
+    with pytest.raises(ValueError, match=named):
+        truth_of(file)
+
+
+@pytest.mark.parametrize("given", [1, 1.0, "1", " 1"])
+@pytest.mark.parametrize("own", [1, 1.0, "1"])
+def test_ids_may_be_numbers_or_text(given: Any, own: Any, tmp_path: Path) -> None:
+    image = {"id": own, "file_name": "a.jpg", "height": 6.0, "width": 8}
+    categories = [{"id": own, "name": "cat"}, {"id": 2, "name": "dog"}]
+    file = coco_file(tmp_path, one(SQUARE, image_id=given, category_id=given), images=[image], categories=categories)
+    for category in (None, "cat", "1"):
+        assert (truth_of(file, category=category) == square()).all()
+    assert not truth_of(file, category="dog").any()
+
+
+def test_an_id_of_two_images_is_refused_in_any_form(tmp_path: Path) -> None:
+    images = [{"id": each, "file_name": "a.jpg", "height": 6, "width": 8} for each in (1, "1")]
+    with pytest.raises(ValueError, match="^truths must give each image an id of its own, got 1 repeated"):
+        truth_of(coco_file(tmp_path, images=images))
+
+
+@pytest.mark.parametrize("image", [77, "77", "01", 1.5, None, True, [1]])
+def test_an_annotation_of_no_image_is_refused_by_name(image: Any, tmp_path: Path) -> None:
+    file = coco_file(tmp_path, one(SQUARE), one(SQUARE, id=8, image_id=image))
+    with pytest.raises(ValueError, match="^annotations must each belong to an image .* in annotation 8; "):
+        truth_of(file)
+    assert (truth_of(coco_file(tmp_path, one(SQUARE), one(SQUARE, image_id=77, category_id=2)), category="cat")).any()
+
+
+def test_many_annotations_of_no_image_are_counted(tmp_path: Path) -> None:
+    file = coco_file(tmp_path, *(one(SQUARE, id=each, image_id=77) for each in range(12)))
+    with pytest.raises(ValueError, match="image_id 77 in annotation 9 and 2 more; "):
+        truth_of(file)
+
+
+def test_an_unknown_category_counts_unless_one_is_chosen(tmp_path: Path) -> None:
+    file = coco_file(tmp_path, one(SQUARE, category_id=9))
+    assert (truth_of(file) == square()).all()
+    with pytest.raises(ValueError, match="got the unknown category_id 9 in annotation 7; "):
+        truth_of(file, category="cat")
+
+
+def test_categories_of_one_name_count_together(tmp_path: Path) -> None:
+    categories = [{"id": each, "name": "cat"} for each in (1, 2)]
+    file = coco_file(tmp_path, one([SQUARE]), one([5, 1, 7, 1, 7, 4, 5, 4], category_id=2), categories=categories)
+    assert truth_of(file, category="cat").sum() == 18
+    assert truth_of(file, category="2").sum() == 6
+
+
+@pytest.mark.parametrize(
+    ("value", "is_crowd"),
+    [(0, False), (False, False), (None, False), ("0", False), (1, True), (True, True), ("1", True)],
+)
+def test_a_crowd_is_void_and_nothing_else_is(value: Any, is_crowd: bool, tmp_path: Path) -> None:
+    file = coco_file(tmp_path, one(SQUARE, iscrowd=value))
+    assert (truth_of(file) == square() * (UNKNOWN if is_crowd else 1)).all()
+    both = coco_file(tmp_path, one(SQUARE), one(SQUARE_RUNS, iscrowd=1))
+    assert (truth_of(both) == square()).all()  # An object in a crowd is an object.
+
+
+@pytest.mark.parametrize("value", [2, "yes", [], -1])
+def test_a_crowd_that_is_neither_is_named(value: Any, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="got iscrowd .* in annotation 7; "):
+        truth_of(coco_file(tmp_path, one(SQUARE, iscrowd=value)))
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ({"annotations": [7]}, "no object as number 1 of its annotations"),
+        ({"annotations": {}}, "no list of annotations"),
+        ({"categories": None}, "no list of categories"),
+        ({"images": [{"id": 1}]}, "an image with the id 1 and the file_name null"),
+        ({"images": [{"file_name": "a.jpg"}]}, 'an image with the id null and the file_name "a.jpg"'),
+    ],
+)
+def test_a_file_of_another_form_is_refused_in_plain_words(content: Any, named: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=f"^truths must be a COCO file with .*, got {named} in '.*coco.json'; "):
+        truth_of(coco_file(tmp_path, **content))
+
+
+def test_a_photo_without_a_size_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="got height null and width 8; correct the image's entry"):
+        truth_of(coco_file(tmp_path, images=[{"id": 1, "file_name": "a.jpg", "width": 8}]))
