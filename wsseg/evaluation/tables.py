@@ -1,13 +1,18 @@
 """Tables of scores as CSV, JSON and HTML."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
+from typing import Final
 
 import jinja2
 
 from wsseg.files.store import check_new_file, replacing
+
+LONE_SURROGATES: Final = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""What names may hold, as in a COCO file or on Windows, that is neither a character nor a byte of a file's name."""
 
 
 def csv_of(columns: Sequence[str], rows: Mapping[str, Mapping[str, float]]) -> str:
@@ -26,7 +31,10 @@ def json_of(content: Mapping[str, object]) -> str:
 
 
 def html_of(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], notes: Iterable[str]) -> str:
-    """Return a table with a caption, and the notes as paragraphs below it; all text is escaped."""
+    """Return a table with a caption, and the notes as paragraphs below it; all text is escaped.
+
+    Names that are no UTF-8 are escaped too, because a notebook could not be saved with them.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("wsseg.evaluation"),
         autoescape=True,
@@ -34,7 +42,8 @@ def html_of(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], n
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("table.html").render(title=title, columns=columns, rows=rows, notes=notes)
+    html = environment.get_template("table.html").render(title=title, columns=columns, rows=rows, notes=notes)
+    return html.encode("utf-8", "backslashreplace").decode()
 
 
 def save_new(path: str | PathLike[str], text: str, *, force: bool) -> None:
@@ -42,4 +51,9 @@ def save_new(path: str | PathLike[str], text: str, *, force: bool) -> None:
     file = Path(path)
     check_new_file(file, force=force)
     with replacing(file) as stream:
-        stream.write(text.encode())
+        stream.write(encoded(text))
+
+
+def encoded(text: str) -> bytes:
+    """Return the text as UTF-8; bytes of file names that are no UTF-8 stay as they are."""
+    return LONE_SURROGATES.sub(lambda found: ascii(found[0])[1:-1], text).encode("utf-8", "surrogateescape")
