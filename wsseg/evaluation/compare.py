@@ -15,7 +15,7 @@ from wsseg.evaluation.bootstrap import MIN_PHOTOS, Interval, interval_of
 from wsseg.evaluation.evaluate import evaluate_truths
 from wsseg.evaluation.photo import Missing
 from wsseg.evaluation.protocols import LOWER_IS_BETTER, MEANINGS, PROTOCOLS
-from wsseg.evaluation.result import Evaluation, counted, shown
+from wsseg.evaluation.result import Evaluation, counted, refuse_problems, shown
 from wsseg.evaluation.tables import csv_of, html_of, json_of, save_new
 from wsseg.evaluation.truths import Reading, truths_in
 
@@ -63,9 +63,11 @@ class Comparison:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """A sentence on each photo that could not be scored, after its folder."""
+        """A sentence on each fault, after its folder unless both folders have it; see `Evaluation.problems`."""
+        shared = [problem for problem in self.first.problems if problem in self.second.problems]
         both = (self.first, self.second)
-        return tuple(f"{one.masks}: {problem}" for one in both for problem in one.problems)
+        own = [f"{one.masks}: {problem}" for one in both for problem in one.problems if problem not in shared]
+        return (*shared, *own)
 
     @property
     def score(self) -> str:
@@ -138,9 +140,12 @@ class Comparison:
 
         Raises
         ------
+        ValueError
+            If photos could not be scored: a run that failed has no scores.
         FileExistsError
             If the path is a folder, or an existing file and `force` is not set.
         """
+        refuse_problems(self.problems)
         save_new(path, json_of(self.as_json()), force=force)
 
     def save_csv(self, path: str | PathLike[str], *, force: bool = False) -> None:
@@ -155,9 +160,12 @@ class Comparison:
 
         Raises
         ------
+        ValueError
+            If photos could not be scored: a run that failed has no scores.
         FileExistsError
             If the path is a folder, or an existing file and `force` is not set.
         """
+        refuse_problems(self.problems)
         save_new(path, self.as_csv(), force=force)
 
     def _repr_html_(self) -> str:

@@ -1,6 +1,7 @@
 """The scores of a folder of masks."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -16,6 +17,9 @@ from wsseg.evaluation.tables import csv_of, html_of, json_of, save_new
 
 MAX_PROBLEMS: Final = 5
 """Number of problems that a notebook shows at most."""
+
+MAX_NAMES: Final = 5
+"""Number of photos that a message names at most."""
 
 
 class Statistic(NamedTuple):
@@ -59,6 +63,8 @@ class Evaluation:
     """IoU of each class that is present, by its name or number; empty unless classes are compared."""
     failures: Mapping[str, str] = field(default_factory=dict)
     """Reasons why photos could not be scored, by the photo's name."""
+    notes: tuple[str, ...] = ()
+    """Sentences on how files were read, where that had to be guessed."""
     random_state: int = 0
     """Seed of the bootstrap resamples."""
     draws: Mapping[str, NDArray[np.float64]] = field(default_factory=dict, compare=False)
@@ -72,13 +78,20 @@ class Evaluation:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """A sentence on each photo that could not be scored."""
-        return tuple(f"{name}: {why}" for name, why in self.failures.items())
+        """A sentence on each fault, with the photos that have it: a fault that photos share is listed once.
+
+        `failures` has the reason for each photo.
+        """
+        total = len(self.photos) + len(self.failures)
+        names = defaultdict[tuple[str, str], list[str]](list)
+        for name, reason in self.failures.items():
+            names[_fault_of(reason)].append(name)
+        return tuple(f"{_photos_shown(each, total)}: {self.failures[each[0]]}" for each in names.values())
 
     @property
     def convention(self) -> str:
-        """A sentence on what the protocol does."""
-        return PROTOCOLS[self.protocol].convention
+        """Sentences on what the protocol does, and on how files were read where that had to be guessed."""
+        return " ".join([PROTOCOLS[self.protocol].convention, *self.notes])
 
     @property
     def headline(self) -> str:
@@ -114,7 +127,8 @@ class Evaluation:
         """Return everything as JSON: `{"mean": {"iou": ...}, "photos": {name: {"iou": ...}}, ...}`.
 
         `"statistics"` has the scores of the folder, see `Statistic.as_json`. There is `"classes"` only where classes
-        are compared, and `"problems"` only where there are some; then `"mean"` is null.
+        are compared, and `"problems"` and `"failures"` (the reason for each photo) only where there are some; then
+        `"mean"` is null.
         """
         content: dict[str, object] = {
             "protocol": self.protocol,
@@ -124,7 +138,8 @@ class Evaluation:
             "statistics": {one.name: one.as_json() for one in self.statistics},
         }
         content |= {"classes": self.classes} if self.classes else {}
-        return {**content, "photos": self.photos, **({"problems": list(self.problems)} if self.problems else {})}
+        content |= {"photos": self.photos}
+        return content | ({"problems": list(self.problems), "failures": dict(self.failures)} if self.failures else {})
 
     def as_csv(self) -> str:
         """Return a line for each photo: its name as it is, even if a spreadsheet would run it, and its scores."""
@@ -142,9 +157,12 @@ class Evaluation:
 
         Raises
         ------
+        ValueError
+            If photos could not be scored: a run that failed has no scores.
         FileExistsError
             If the path is a folder, or an existing file and `force` is not set.
         """
+        refuse_problems(self.problems)
         save_new(path, json_of(self.as_json()), force=force)
 
     def save_csv(self, path: str | PathLike[str], *, force: bool = False) -> None:
@@ -159,9 +177,12 @@ class Evaluation:
 
         Raises
         ------
+        ValueError
+            If photos could not be scored: a run that failed has no scores.
         FileExistsError
             If the path is a folder, or an existing file and `force` is not set.
         """
+        refuse_problems(self.problems)
         save_new(path, self.as_csv(), force=force)
 
     def _repr_html_(self) -> str:
@@ -176,6 +197,33 @@ class Evaluation:
 def counted(count: int, noun: str) -> str:
     """Return the count with the noun in singular or plural."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def refuse_problems(problems: Sequence[str]) -> None:
+    """Raise ValueError if there are problems, because scores of the other photos would be taken for those of all."""
+    if problems:
+        more = f", and {counted(len(problems) - 1, 'more problem')}" if len(problems) > 1 else ""
+        raise ValueError(f"scores must be of all photos to be saved, got {problems[0]}{more}; fix this first")
+
+
+def some_of(names: Collection[str]) -> str:
+    """Return the first names, sorted, and the number of the others."""
+    first = ", ".join(f"'{name}'" for name in sorted(names)[:MAX_NAMES]) or "none"
+    return f"{first} and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else first
+
+
+def _fault_of(reason: str) -> tuple[str, str]:
+    """Return what must hold and the remedy, without the file and the value that the reason names."""
+    requirement, _, got = reason.partition(", got ")
+    return requirement.rpartition(" must ")[2], got.partition("; ")[2]
+
+
+def _photos_shown(names: Sequence[str], total: int) -> str:
+    if len(names) == 1:
+        return names[0]
+    if len(names) == total:
+        return f"all {total} photos, such as '{names[0]}'"
+    return f"{len(names)} of {total} photos, {some_of(names)}"
 
 
 def shown(problems: Sequence[str]) -> list[str]:
