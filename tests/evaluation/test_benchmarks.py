@@ -88,11 +88,17 @@ def test_another_split_is_named(voc: Path) -> None:
 
 
 def test_a_photo_of_the_split_without_truth_or_mask_is_a_problem(voc: Path) -> None:
-    write(voc / "data/VOCdevkit/VOC2012/ImageSets/Segmentation/val.txt", "a", "nowhere")
+    write(voc / "data/VOCdevkit/VOC2012/ImageSets/Segmentation/val.txt", "a", "b", "nowhere")
     put_labels(voc / "found/b.png", OBJECT)
     problems = scored(voc, "voc").problems
     assert problems[0].startswith("a: mask must be one file, got none")
     assert problems[1].startswith("nowhere: truth must be one file, got none")
+
+
+def test_masks_of_another_split_are_refused_with_the_option_to_choose_it(voc: Path) -> None:
+    put_labels(voc / "found/c.png", OBJECT)
+    with pytest.raises(ValueError, match=r"0 of 2 names match: .* has 'c', .* has 'a', 'b'; choose .* \(--split\)$"):
+        scored(voc, "voc")
 
 
 def test_a_mask_of_no_class_is_a_problem(voc: Path) -> None:

@@ -1,15 +1,17 @@
 """Codings of truth files: what the pixel values stand for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
 from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Mask, Seeds
-from wsseg.files.masks import read_class_ids, read_labels, read_truth
+from wsseg.files.decode import ReadError
+from wsseg.files.masks import ValuesError, read_class_ids, read_labels, read_truth, read_values
+from wsseg.files.palettes import Palettes
 from wsseg.metrics.classes import ClassIds
 
 VOC_CLASSES: Final = (
@@ -17,6 +19,9 @@ VOC_CLASSES: Final = (
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
 )
 """Classes of PASCAL VOC in the order of its labels."""
+
+MASK_VALUES: Final = frozenset({0, 1, 255, 65535})
+"""Values of background and object in a mask of 8 or 16 bits."""
 
 GREY_THRESHOLD: Final = 128
 """Grey values above this are object, as in the evaluation code of the saliency community."""
@@ -33,7 +38,11 @@ class Coding:
 
     meaning: str
     read: Callable[[Path], ClassIds] = read_labels
-    """Read the value of each pixel of a file."""
+    """Read the value of each pixel of a file, where these are numbers of classes."""
+    palettes: Palettes | Literal["guessed"] = "indices"
+    """Meaning of a palette; guessed from all files of the folder where the coding does not tell."""
+    values: Collection[int] = ()
+    """The values that a file may hold beside void; empty where it may hold any."""
     is_object: Callable[[ClassIds], Mask] = _not_background
     """Find the object pixels by their values."""
     void: int | None = None
@@ -54,11 +63,15 @@ DEFAULT_CLASS_CODING: Final = "voc"
 
 CODINGS: Final[Mapping[str, Coding]] = MappingProxyType(
     {
-        "binary": Coding(meaning="0 with 1 or 255, and the `--void` value: the default", strict=True),
-        "grey": Coding(
-            meaning=f"object above {GREY_THRESHOLD}", is_object=lambda values: np.asarray(values > GREY_THRESHOLD)
+        "binary": Coding(
+            meaning="0 with 1 or 255, and the `--void` value: the default", palettes="guessed", strict=True
         ),
-        "any": Coding(meaning="object where not 0"),
+        "grey": Coding(
+            meaning=f"object above {GREY_THRESHOLD}",
+            palettes="greys",
+            is_object=lambda values: np.asarray(values > GREY_THRESHOLD),
+        ),
+        "any": Coding(meaning="object where not 0", palettes="guessed"),
         "voc": Coding(
             meaning="class labels, 255 void", void=255, class_names=VOC_CLASSES, class_count=len(VOC_CLASSES)
         ),
@@ -66,7 +79,10 @@ CODINGS: Final[Mapping[str, Coding]] = MappingProxyType(
             meaning="class = red + 256 green, 1000 void", read=read_class_ids, void=1000, class_count=1000
         ),
         "trimap": Coding(
-            meaning="1 object, 2 background, 3 void", is_object=lambda values: np.asarray(values == 1), void=3
+            meaning="1 object, 2 background, 3 void",
+            is_object=lambda values: np.asarray(values == 1),
+            values=(1, 2),
+            void=3,
         ),
     }
 )
@@ -75,7 +91,14 @@ CODINGS: Final[Mapping[str, Coding]] = MappingProxyType(
 CODINGS_OF_CLASSES: Final = tuple(name for name, coding in CODINGS.items() if coding.class_count)
 
 
-def object_truth(path: Path, coding: str, *, category: str | None = None, void: int | None = None) -> Seeds:
+def object_truth(
+    path: Path,
+    coding: str,
+    *,
+    category: str | None = None,
+    void: int | None = None,
+    palettes: Palettes | None = None,
+) -> Seeds:
     """Read the object, or the pixels of one class, from a truth file.
 
     Parameters
@@ -88,21 +111,77 @@ def object_truth(path: Path, coding: str, *, category: str | None = None, void: 
         Name or number of the class that is the object (default: all classes).
     void : int, optional
         Value that never counts, beside the coding's own.
+    palettes : {"indices", "greys"}, optional
+        What palettes hold where the coding does not tell (default: guessed from this file alone).
 
     Returns
     -------
     ndarray of uint8, (H, W)
         FOREGROUND, BACKGROUND, or UNKNOWN where the truth is void.
+
+    Raises
+    ------
+    ValueError
+        If the file holds values that the coding does not have.
     """
     meaning = CODINGS[coding]
+    palettes = palettes if meaning.palettes == "guessed" else meaning.palettes
     if meaning.strict:
-        return read_truth(path, void=void)
-    values = meaning.read(path)
+        return _mask_truth(path, void, palettes)
+    values = meaning.read(path) if palettes == "indices" else read_values(path, palettes=palettes)
+    known = meaning.values or (range(meaning.class_count) if category is not None else ())
+    if known:
+        _check_values(path, coding, values, {*known, meaning.void, void})
     is_object = meaning.is_object(values) if category is None else values == class_number(category, coding)
     truth = np.where(is_object, np.uint8(FOREGROUND), np.uint8(BACKGROUND))
     for value in {meaning.void, void} - {None}:
         truth[values == value] = UNKNOWN
     return truth
+
+
+class OtherValues(ValueError):
+    """A truth holds values that its coding does not have."""
+
+    def __init__(self, fault: str, values: tuple[float, ...]) -> None:
+        super().__init__(f"{fault}; {remedy_for(values)}")
+        self.fault = fault
+        self.values = values
+
+
+def _mask_truth(path: Path, void: int | None, palettes: Palettes | None) -> Seeds:
+    try:
+        return read_truth(path, void=void, palettes=palettes)
+    except ValuesError as error:
+        raise OtherValues(error.fault, error.values) from error
+
+
+def remedy_for(values: Iterable[float]) -> str:
+    """Return how to read truths that hold these values, none of which is void yet, with the exact options."""
+    found = set(values)
+    others = found - MASK_VALUES
+    remedies = []
+    if found <= {1, 2, 3}:
+        remedies.append('set coding="trimap" (--coding trimap) if 1 is the object, 2 background and 3 void')
+    elif len(others) <= 1:
+        void = f"{max(others, default=255):g}"
+        remedies.append(f"set void={void} (--void {void}) if {void} marks pixels that never count")
+    if others and 0 in found and max(others) < len(VOC_CLASSES):
+        remedies.append('set coding="voc" (--coding voc) if they are classes')
+    if len(others) > len(VOC_CLASSES):
+        remedies.append(f'set coding="grey" (--coding grey) if the object is above {GREY_THRESHOLD}')
+    if not (remedies and found & MASK_VALUES - {0}) and max(found) <= 255:
+        remedies.append('set coding="any" (--coding any) if all values but 0 are the object')
+    return ", ".join([*remedies, "or save the truths again as PNG, since JPEG changes values"])
+
+
+def _check_values(path: Path, coding: str, values: ClassIds, known: Collection[int | None]) -> None:
+    others = sorted(set(np.unique(values).tolist()) - set(known))
+    if others:
+        shown = ", ".join(map(str, others[:5])) + (f" and {len(others) - 5} more" if len(others) > 5 else "")
+        raise ReadError(
+            f"'{path}' must hold the values of the coding '{coding}' ({CODINGS[coding].meaning}), got also {shown}; "
+            "choose the coding that the files have (--coding), or declare a void value (--void)"
+        )
 
 
 def class_number(category: str, coding: str) -> int:

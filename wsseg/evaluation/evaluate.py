@@ -1,6 +1,7 @@
 """Scores of a folder of masks against truths: the public call."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -9,10 +10,10 @@ from typing import Final, get_args
 from wsseg.engines.processes import in_processes
 from wsseg.engines.stream import here, in_order, workers_for
 from wsseg.evaluation.pairing import PhotoFiles, pair_by_photo
-from wsseg.evaluation.photo import Missing, scores_of_photos
+from wsseg.evaluation.photo import Failure, Missing, Rules, scores_of_photos
 from wsseg.evaluation.result import Evaluation
 from wsseg.evaluation.summary import evaluation_of
-from wsseg.evaluation.truths import Reading, TruthSet, check_word, truths_in
+from wsseg.evaluation.truths import Reading, TruthSet, check_word, palette_notes, truths_in
 
 PHOTOS_PER_WORKER: Final = 200
 """Number of photos worth another process: it takes about a second to start, as long as scoring these."""
@@ -36,6 +37,9 @@ def evaluate(
     """Score a folder of masks against truths of the same names.
 
     A photo whose mask or truth is missing, duplicated, unreadable or of the wrong size is listed as a problem.
+
+    Palettes hold indices where the coding has numbers (voc, trimap), and greys where it is grey. Where the coding does
+    not tell, all palettes of a folder are read in one way, which `Evaluation.notes` names.
 
     Parameters
     ----------
@@ -75,7 +79,8 @@ def evaluate(
     Raises
     ------
     ValueError
-        If a folder does not exist or holds no pictures, or an option is unknown or does not fit the truths.
+        If a folder does not exist or holds no pictures, no mask has the name of a truth, or an option is unknown or
+        does not fit the truths.
 
     Examples
     --------
@@ -109,15 +114,16 @@ def evaluate_truths(
 ) -> Evaluation:
     """Score a folder of masks against truths that were found before; see `evaluate`."""
     check_word("missing", missing, get_args(Missing))
-    folder, photos = pair_by_photo(Path(masks), truths)
+    folder, photos, palettes = pair_by_photo(Path(masks), truths)
     workers = workers_for(len(photos), PHOTOS_PER_WORKER) if workers is None else workers
     engine = here if workers == 1 else partial(in_processes, workers=workers)
-    stream = partial(scores_of_photos, protocol=truths.protocol, coding=truths.coding, missing=missing)
+    stream = partial(scores_of_photos, rules=Rules(truths.protocol, truths.coding, missing, palettes))
     outcomes = in_order(engine(stream, enumerate(photos), lost=_failed))
     names = track([photo.name for photo in photos])
-    return evaluation_of(folder, truths, zip(names, outcomes, strict=True), random_state)
+    evaluation = evaluation_of(folder, truths, zip(names, outcomes, strict=True), random_state)
+    return replace(evaluation, notes=truths.notes + palette_notes("masks", palettes))
 
 
-def _failed(numbered: tuple[int, PhotoFiles], error: str) -> tuple[int, str]:
+def _failed(numbered: tuple[int, PhotoFiles], error: str) -> tuple[int, Failure]:
     """Return the outcome of a photo that killed its process."""
-    return numbered[0], error
+    return numbered[0], Failure(error)

@@ -1,13 +1,15 @@
 """Pair the masks of a folder, or the detections of a run, with the truths of the same photos."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, TypeAlias
 
 from wsseg.evaluation.protocols import PROTOCOLS
+from wsseg.evaluation.result import some_of
 from wsseg.evaluation.truth import Truth, TruthValue
 from wsseg.evaluation.truths import TruthSet, files_by_name
+from wsseg.files.palettes import Palettes, palettes_of
 from wsseg.files.text import nfc
 from wsseg.runs.record import is_run, read_run
 
@@ -27,7 +29,18 @@ class PhotoFiles(NamedTuple):
     """Detections of the photo, where the protocol compares these; None when the run does not have the photo."""
 
 
-def pair_by_photo(masks: Path, truths: TruthSet) -> tuple[Path, list[PhotoFiles]]:
+class PairedFiles(NamedTuple):
+    """The files of all photos that have a mask or a truth."""
+
+    folder: Path
+    """Folder that the masks are in."""
+    photos: Sequence[PhotoFiles]
+    """The files of each photo, sorted by name."""
+    palettes: Palettes | None = None
+    """Meaning of the masks' palettes; None where there are none."""
+
+
+def pair_by_photo(masks: Path, truths: TruthSet) -> PairedFiles:
     """Pair the files of each photo, by name.
 
     Parameters
@@ -39,19 +52,23 @@ def pair_by_photo(masks: Path, truths: TruthSet) -> tuple[Path, list[PhotoFiles]
 
     Returns
     -------
-    tuple of Path and list of PhotoFiles
-        The folder that the masks are in, and the files of each photo that has a mask or a truth, sorted by name.
+    PairedFiles
+        The files of each photo.
 
     Raises
     ------
     ValueError
-        If the folder holds no masks, or must be that of a run and is not.
+        If the folder holds no masks, or must be that of a run and is not, or if no mask has the name of a truth.
     """
-    if PROTOCOLS[truths.protocol].kind == "detections":
-        return masks, _detections_by_photo(masks, truths)
+    kind = PROTOCOLS[truths.protocol].kind
+    if kind == "detections":
+        return PairedFiles(masks, _detections_by_photo(masks, truths))
     folder = _mask_folder(masks, truths.root)
-    files = {name: paths for name, paths in files_by_name(folder, "masks").items() if name not in truths.excluded}
+    whole = files_by_name(folder, "masks")
+    files = {name: paths for name, paths in whole.items() if name not in truths.excluded}
     by_target = _masks_by_target(files, truths.by_photo)
+    if not by_target:
+        _check_names(folder, whole.keys(), truths)
     names = (files.keys() | truths.by_photo.keys()) - {name for names in by_target.values() for name in names}
     photos = [
         PhotoFiles(
@@ -62,7 +79,23 @@ def pair_by_photo(masks: Path, truths: TruthSet) -> tuple[Path, list[PhotoFiles]
         )
         for name in sorted(names)
     ]
-    return folder, photos
+    palettes = None if kind == "classes" else palettes_of(path for photo in photos for path in photo.masks)
+    return PairedFiles(folder, photos, palettes)
+
+
+def _check_names(folder: Path, masks: Collection[str], truths: TruthSet) -> None:
+    """Raise ValueError if no mask has the name of a truth; a message for each photo would hide what is wrong."""
+    names = truths.by_photo.keys()
+    if not names.isdisjoint(masks):
+        return
+    inner = {PurePosixPath(name).name for name in names} & {PurePosixPath(name).name for name in masks}
+    remedy = "give the folders below which they have the same paths" if inner else "rename the files of one folder"
+    if not truths.excluded.isdisjoint(masks):
+        remedy = "choose the split that the masks belong to (--split)"
+    raise ValueError(
+        f"masks must be named like their truths, got none: 0 of {len(names)} names match: '{folder}' has "
+        f"{some_of(masks)}, '{truths.root}' has {some_of(names)}; {remedy}"
+    )
 
 
 def _mask_folder(masks: Path, truths: Path) -> Path:
@@ -83,6 +116,7 @@ def _masks_by_target(masks: Mapping[str, object], truths: Mapping[str, object]) 
 
 def _detections_by_photo(run: Path, truths: TruthSet) -> list[PhotoFiles]:
     detections = _detections_of(run)
+    _check_names(run, detections.keys(), truths)
     names = truths.by_photo.keys() | (detections.keys() - truths.excluded)
     return [
         PhotoFiles(name, truths=tuple(truths.by_photo.get(name, ())), detections=detections.get(name))

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsseg.evaluation.bootstrap import Resamples, interval_of
-from wsseg.evaluation.codings import CODINGS
-from wsseg.evaluation.protocols import PROTOCOLS, PhotoScores, sequence_scores
+from wsseg.evaluation.codings import CODINGS, remedy_for
+from wsseg.evaluation.photo import Failure, Outcome
+from wsseg.evaluation.protocols import PROTOCOLS, sequence_scores
 from wsseg.evaluation.result import Evaluation, Statistic
 from wsseg.evaluation.truths import TruthSet
 from wsseg.metrics import class_ious
@@ -27,7 +28,7 @@ class Estimate(NamedTuple):
 
 
 def evaluation_of(
-    folder: Path, truths: TruthSet, outcomes: Iterable[tuple[str, PhotoScores | str]], random_state: int
+    folder: Path, truths: TruthSet, outcomes: Iterable[tuple[str, Outcome]], random_state: int
 ) -> Evaluation:
     """Summarize the photos of a folder.
 
@@ -37,7 +38,7 @@ def evaluation_of(
         Folder of the masks.
     truths : TruthSet
         Truths that they were scored against.
-    outcomes : iterable of (str, PhotoScores or str)
+    outcomes : iterable of (str, PhotoScores or Failure)
         Name of each photo, and its scores or the reason why it has none. Only sums of their tallies are kept.
     random_state : int
         Seed of the bootstrap.
@@ -47,15 +48,15 @@ def evaluation_of(
     Evaluation
         Without statistics if any photo could not be scored.
     """
-    resamples, photos, failures = Resamples(random_state), dict[str, dict[str, float]](), dict[str, str]()
+    resamples, photos, failures = Resamples(random_state), dict[str, dict[str, float]](), dict[str, Failure]()
     for name, outcome in outcomes:
-        if isinstance(outcome, str):
+        if isinstance(outcome, Failure):
             failures[name] = outcome
         else:
             photos[name] = outcome.scores
             resamples.add({SCORES_KEY: list(outcome.scores.values()), **outcome.tallies})
     if failures or not photos:
-        return Evaluation(masks=folder, protocol=truths.protocol, photos=photos, failures=failures)
+        return Evaluation(masks=folder, protocol=truths.protocol, photos=photos, failures=_reasons(failures))
     protocol = PROTOCOLS[truths.protocol]
     estimates = (
         _means_over_sequences(photos, random_state) if protocol.sequences else _means(protocol.scores, resamples)
@@ -71,6 +72,15 @@ def evaluation_of(
         random_state=random_state,
         draws={name: one.draws for name, one in estimates.items()},
     )
+
+
+def _reasons(failures: Mapping[str, Failure]) -> dict[str, str]:
+    """Return a sentence on each photo; truths with values that their coding does not have share one remedy."""
+    values = {value for failure in failures.values() for value in failure.values}
+    return {
+        name: f"{failure.reason}; {remedy_for(values)}" if failure.values else failure.reason
+        for name, failure in failures.items()
+    }
 
 
 def _means(names: Iterable[str], resamples: Resamples) -> dict[str, Estimate]:

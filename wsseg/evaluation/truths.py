@@ -21,6 +21,7 @@ from wsseg.evaluation.layouts import LAYOUTS, LAYOUTS_OF_KIND, Layout, layout_of
 from wsseg.evaluation.protocols import PROTOCOLS, Kind
 from wsseg.evaluation.truth import Boxes, ClassBoxes, Truth, TruthValue
 from wsseg.files.find import pictures_below
+from wsseg.files.palettes import Palettes, palettes_of
 from wsseg.files.text import nfc, pair_key
 
 TruthsByPhoto: TypeAlias = Mapping[str, Sequence[Truth[TruthValue]]]
@@ -59,6 +60,8 @@ class TruthSet:
     """Coding of the pixels; empty where the truths are boxes."""
     excluded: frozenset[str] = frozenset()
     """Names of photos that have a truth but are not scored, such as those of another split."""
+    notes: tuple[str, ...] = ()
+    """Sentences on how the truths are read, where that had to be guessed."""
 
 
 def check_word(argument: str, word: str, known: Iterable[str]) -> None:
@@ -107,9 +110,9 @@ def _in_layout(root: Path, layout: Layout, reading: Reading) -> TruthSet:
     coding = reading.coding or layout.coding
     if layout.boxes:
         truths = _box_truths(layout.boxes(home / layout.truths), reading)
+        whole = TruthSet(root=root, protocol=reading.protocol, by_photo=truths, coding=coding)
     else:
-        truths = _files(home / layout.truths, _reader(coding, reading))
-    whole = TruthSet(root=root, protocol=reading.protocol, by_photo=truths, coding=coding)
+        whole = _in_files(root, home / layout.truths, coding, reading)
     return _split_of(whole, home, layout, reading.split)
 
 
@@ -127,13 +130,33 @@ def _in_folder(root: Path, reading: Reading) -> TruthSet:
             f"use a folder with one of the layouts {known}"
         )
     coding = reading.coding or (DEFAULT_CLASS_CODING if reading.kind == "classes" else DEFAULT_CODING)
-    truths = _files(root, _reader(coding, reading))
-    return TruthSet(root=root, protocol=reading.protocol, by_photo=truths, coding=coding)
+    return _in_files(root, root, coding, reading)
 
 
-def _reader(coding: str, reading: Reading) -> Callable[[Path], TruthValue]:
-    """Return the function that reads a truth's file."""
+def _in_files(root: Path, folder: Path, coding: str, reading: Reading) -> TruthSet:
+    """Find the truths in a folder of pictures."""
     check_word("coding", coding, CODINGS)
+    files = files_by_name(folder, "truths")
+    guessed = CODINGS[coding].palettes == "guessed"
+    palettes = palettes_of(path for paths in files.values() for path in paths) if guessed else None
+    read = _reader(coding, reading, palettes)
+    return TruthSet(
+        root=root,
+        protocol=reading.protocol,
+        by_photo={name: [Truth(path.name, partial(read, path)) for path in paths] for name, paths in files.items()},
+        coding=coding,
+        notes=palette_notes("truths", palettes),
+    )
+
+
+def palette_notes(argument: str, palettes: Palettes | None) -> tuple[str, ...]:
+    """Return a sentence on what palettes were taken to hold; none without palettes."""
+    meanings = {"indices": "its indices are read, not its colors", "greys": "its greys are read, not its indices"}
+    return (f"Some {argument} have a palette; {meanings[palettes]}.",) if palettes else ()
+
+
+def _reader(coding: str, reading: Reading, palettes: Palettes | None) -> Callable[[Path], TruthValue]:
+    """Return the function that reads a truth's file."""
     if reading.kind == "classes":
         if not CODINGS[coding].class_count:
             known = " or ".join(CODINGS_OF_CLASSES)
@@ -141,12 +164,7 @@ def _reader(coding: str, reading: Reading) -> Callable[[Path], TruthValue]:
         return CODINGS[coding].read
     if reading.category is not None:
         class_number(reading.category, coding)
-    return partial(object_truth, coding=coding, category=reading.category, void=reading.void)
-
-
-def _files(folder: Path, read: Callable[[Path], TruthValue]) -> TruthsByPhoto:
-    found = files_by_name(folder, "truths")
-    return {name: [Truth(path.name, partial(read, path)) for path in paths] for name, paths in found.items()}
+    return partial(object_truth, coding=coding, category=reading.category, void=reading.void, palettes=palettes)
 
 
 def _box_truths(truths: BoxTruths, reading: Reading) -> TruthsByPhoto:

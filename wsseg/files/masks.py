@@ -1,7 +1,8 @@
 """Masks, truths and labels from files."""
 
 from os import PathLike
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from wsseg.files.decode import (
     read_file,
     upright,
 )
-from wsseg.files.encode import VOC_COLORS
+from wsseg.files.palettes import PALETTE_MODES, Palettes, palette_indices, palette_levels, palettes_in
 from wsseg.recipe import MAX_PIXELS
 
 _OBJECT_VALUES: Final = (1, 255, WHITE_16)
@@ -28,13 +29,25 @@ UNKNOWN_LEVEL: Final = 128
 """The value of unknown pixels in a picture of seeds; the background is 0 and the object 255."""
 
 
-def read_mask(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Mask:
+class ValuesError(ReadError):
+    """A file holds other values than a mask does."""
+
+    def __init__(self, fault: str, remedy: str = "", values: tuple[float, ...] = ()) -> None:
+        super().__init__(f"{fault}; {remedy}" if remedy else fault)
+        self.fault = fault
+        self.values = values
+        """The values in the file, without that of void."""
+
+
+def read_mask(path: str | PathLike[str], *, palettes: Palettes | None = None, max_pixels: int = MAX_PIXELS) -> Mask:
     """Read a mask from a file of two values: 0 with 1, 255 or, in 16 bits, 65535.
 
     Parameters
     ----------
     path : path
         A picture of one channel, or of three equal ones.
+    palettes : {"indices", "greys"}, optional
+        Meaning of palettes, as found for a whole folder (default: decided by this file alone).
     max_pixels : int
         Larger pictures are refused.
 
@@ -55,14 +68,16 @@ def read_mask(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Mas
     >>> wsseg.read_mask("mask.png")
     array([[ True, False]])
     """
-    return np.asarray(read_truth(path, void=None, max_pixels=max_pixels) == FOREGROUND)
+    return np.asarray(read_truth(path, void=None, palettes=palettes, max_pixels=max_pixels) == FOREGROUND)
 
 
-def read_truth(path: str | PathLike[str], *, void: int | None, max_pixels: int = MAX_PIXELS) -> Seeds:
+def read_truth(
+    path: str | PathLike[str], *, void: int | None, palettes: Palettes | None = None, max_pixels: int = MAX_PIXELS
+) -> Seeds:
     """Read the truth of a photo from a file like a mask's, in which the value `void` is unknown.
 
-    A palette of greys is read as its greys; any other palette, and that of PASCAL VOC, as its indices. Three equal
-    channels count as one.
+    A palette is read as its greys if it has greys alone, or if all pixels are black and white; otherwise as its
+    indices. Three equal channels count as one.
 
     Parameters
     ----------
@@ -70,6 +85,8 @@ def read_truth(path: str | PathLike[str], *, void: int | None, max_pixels: int =
         A picture of one channel, or of three equal ones.
     void : int or None
         The value of pixels that never count; `None` if there are none.
+    palettes : {"indices", "greys"}, optional
+        Meaning of palettes, as found for a whole folder (default: decided by this file alone).
     max_pixels : int
         Larger pictures are refused.
 
@@ -90,13 +107,11 @@ def read_truth(path: str | PathLike[str], *, void: int | None, max_pixels: int =
     >>> wsseg.read_truth("truth.png", void=128)
     array([[  0, 255,   1]], dtype=uint8)
     """
-    levels = _read_levels(path, max_pixels)
+    levels, is_indexed = _read_levels(path, max_pixels, palettes)
     others = _values_beside(levels, 0 if void is None else void)
     if not _is_object_value(others):
-        raise ReadError(
-            f"'{path}' must hold 0 with 1 or with 255, got also {_first(others)}; declare a void value "
-            "(--void), threshold it, or save it as PNG if it is a JPEG, which changes values"
-        )
+        remedy = "declare a void value (--void), threshold it, or save it as PNG if it is a JPEG, which changes values"
+        raise _other_values(path, levels, others, is_indexed, remedy)
     truth = np.where(levels != 0, np.uint8(FOREGROUND), np.uint8(BACKGROUND))
     if void is not None:
         truth[levels == void] = UNKNOWN
@@ -104,7 +119,7 @@ def read_truth(path: str | PathLike[str], *, void: int | None, max_pixels: int =
 
 
 def read_labels(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Labels:
-    """Read labels from a file that `write_labels` wrote, or any with a palette or 8-bit grey values.
+    """Read labels from a file that `write_labels` wrote, or any with a palette (its indices) or 8-bit grey values.
 
     Parameters
     ----------
@@ -130,10 +145,12 @@ def read_labels(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -> L
     >>> wsseg.read_labels("labels.png")
     array([[  0,   7, 255]], dtype=uint8)
     """
-    levels = _read_levels(path, max_pixels)
-    if levels.dtype != np.uint8:
-        raise ReadError(f"'{path}' must hold labels of 8 bits, got {levels.dtype}; save it as wsseg.write_labels does")
-    return levels
+    return _labels_of(_read_levels(path, max_pixels, "labels").values, path)
+
+
+def read_values(path: Path, *, palettes: Palettes | None, max_pixels: int = MAX_PIXELS) -> Labels:
+    """Read the 8-bit values of a file whose palette is read as in `read_truth`."""
+    return _labels_of(_read_levels(path, max_pixels, palettes).values, path)
 
 
 def read_soft_mask(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -> NDArray[np.float32]:
@@ -145,13 +162,20 @@ def read_soft_mask(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -
     return levels if levels.dtype == np.float32 else levels.astype(np.float32) / np.float32(255)
 
 
-def read_soft_levels(path: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
-    """Read the mask of `read_soft_mask`; a file of 8 bits stays uint8, with 255 for 1."""
-    levels = _read_levels(path, max_pixels)
+def read_soft_levels(
+    path: str | PathLike[str], *, palettes: Palettes | None = None, max_pixels: int = MAX_PIXELS
+) -> NDArray[Any]:
+    """Read the mask of `read_soft_mask`; a file of 8 bits stays uint8, with 255 for 1.
+
+    Indices of a palette are no levels: ReadError if they are other values than those of `read_mask`.
+    """
+    levels, is_indexed = _read_levels(path, max_pixels, palettes)
     if levels.dtype.kind == "f":
         check_unit_range(levels, f"'{path}'")
         return levels.astype(np.float32)
     others = _values_beside(levels)
+    if is_indexed and not _is_object_value(others):
+        raise _other_values(path, levels, others, is_indexed, "save the mask as a grey PNG")
     white = int(others.max(initial=1)) if _is_object_value(others) else np.iinfo(levels.dtype).max
     if levels.dtype == np.uint8:
         return levels if white == 255 else levels * np.uint8(255)
@@ -189,27 +213,55 @@ def _first(values: NDArray[Any], count: int = 5) -> str:
     return shown if values.size <= count else f"{shown} and {values.size - count} more"
 
 
-def _read_levels(path: str | PathLike[str], max_pixels: int) -> NDArray[Any]:
-    """Read the one channel of a file: uint8, uint16 or float (H, W), upright."""
+def _other_values(
+    path: str | PathLike[str], levels: NDArray[Any], others: NDArray[Any], is_indexed: bool, remedy: str
+) -> ValuesError:
+    values = {*others.tolist(), *np.unique(levels[levels == 0]).tolist()}
+    where = " as indices of its palette" if is_indexed else ""
+    return ValuesError(
+        f"'{path}' must hold 0 with 1 or with 255{where}, got also {_first(others)}",
+        remedy,
+        tuple(sorted(values)),
+    )
+
+
+def _labels_of(levels: NDArray[Any], path: str | PathLike[str]) -> Labels:
+    if levels.dtype != np.uint8:
+        raise ReadError(f"'{path}' must hold labels of 8 bits, got {levels.dtype}; save it as wsseg.write_labels does")
+    return levels
+
+
+class _Levels(NamedTuple):
+    """The one channel of a file, uint8, uint16 or float (H, W), upright."""
+
+    values: NDArray[Any]
+    is_indexed: bool
+    """Whether they are indices of a palette."""
+
+
+def _read_levels(path: str | PathLike[str], max_pixels: int, palettes: Palettes | Literal["labels"] | None) -> _Levels:
+    """Read the one channel of a file; a palette of labels is read as its indices, whatever its colors are."""
     notes: list[str] = []  # Notes are about colors and metadata, which do not matter in a mask.
     # A path in an object store is no PathLike.
     source = path if isinstance(path, str | PathLike) else read_file(path, max_pixels=max_pixels)
     with opened_picture(source, max_pixels, notes, f"'{path}'") as picture:
-        return _one_channel(upright(picture, notes), f"'{path}'")
+        turned = upright(picture, notes)
+        if turned.mode not in PALETTE_MODES:
+            return _Levels(_one_channel(turned, f"'{path}'"), is_indexed=False)
+        if palettes == "labels":
+            return _Levels(palette_indices(turned), is_indexed=True)
+        palettes = palettes or palettes_in(turned)
+        return _Levels(palette_levels(turned, palettes, f"'{path}'"), is_indexed=palettes == "indices")
 
 
 def _one_channel(picture: pillow.Image, name: str) -> NDArray[Any]:
     if picture.mode in ("1", "L", *WIDE_MODES):
         levels = levels_of(picture, name)
         return levels.astype(np.uint8) if levels.dtype == np.bool_ else levels
-    if picture.mode not in ("P", "PA", "LA", "RGB", "RGBA"):
+    if picture.mode not in ("LA", "RGB", "RGBA"):
         raise _colored(name, f"mode {picture.mode}")
     colors, alpha = np.split(np.array(picture.convert("RGBA")), [3], axis=2)
     grey = bool((colors == colors[..., :1]).all())
-    if picture.mode in ("P", "PA"):
-        # Some colors of VOC, such as its cars', are greys too.
-        is_voc = picture.getpalette() == VOC_COLORS.ravel().tolist()
-        return colors[..., 0] if grey and not is_voc else np.array(picture.getchannel(0))
     if not grey or alpha.min() < 255:
         raise _colored(name, "transparency" if grey else "colors")
     return colors[..., 0]
