@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from wsseg.arrays import check_same_size
+from wsseg.arrays import Seeds, check_same_size
 from wsseg.classifier.categories import Target
 from wsseg.classifier.head import Head, read_head
 from wsseg.evaluation.truths import files_by_name
 from wsseg.files.masks import read_truth
+from wsseg.files.palettes import palettes_of
 from wsseg.files.photos import read_image
 from wsseg.learning.adapt import with_objectness
 from wsseg.learning.tuning import SCORED_SIDE, Example, Tuning, check_counts, shrunk_example, tuning_from_examples
@@ -80,12 +82,13 @@ def tune(
     learned = read_head(head) if isinstance(head, str | PathLike) else head
     pairs = _paired(Path(photos), Path(truths))
     check_counts(len(pairs), folds, trials)
+    read = partial(read_truth, void=void, palettes=palettes_of(truth for _, truth in pairs.values()))
     for photo, truth in pairs.values():
-        check_same_size(read_image(photo), read_truth(truth, void=void), f"'{photo}' and '{truth}'")
+        check_same_size(read_image(photo), read(truth), f"'{photo}' and '{truth}'")
     segmenter = _segmenter(classifier, base, learned)
     wanted = None if target is None else segmenter.classifier.categories.resolve(target)
     examples = {
-        name: shrunk_example(_example(segmenter, *pairs[name], wanted, void), SCORED_SIDE)
+        name: shrunk_example(_example(segmenter, *pairs[name], wanted, read), SCORED_SIDE)
         for name in track(list(pairs))
     }
     tuning = tuning_from_examples(examples, segmenter.recipe, folds=folds, trials=trials, track=track)
@@ -114,7 +117,9 @@ def _paired(photos: Path, truths: Path) -> dict[str, tuple[Path, Path]]:
     return {name: (sides[0][name][0], sides[1][name][0]) for name in names}
 
 
-def _example(segmenter: "Segmenter", photo: Path, truth: Path, target: Target | None, void: int | None) -> Example:
+def _example(
+    segmenter: "Segmenter", photo: Path, truth: Path, target: Target | None, read: Callable[[Path], Seeds]
+) -> Example:
     """Return the photo with its saliency and its truth."""
     result = segmenter.saliency(photo, target)
-    return Example(result.image, result.saliency, read_truth(truth, void=void), result.scored)
+    return Example(result.image, result.saliency, read(truth), result.scored)
