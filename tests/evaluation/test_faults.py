@@ -1,5 +1,7 @@
 """Faults that photos share, each reported once, with the option that helps."""
 
+import pickle
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +9,11 @@ import numpy as np
 import pytest
 from benchmark_trees import OBJECT, put, write
 
-from wsseg.evaluation.codings import remedy_for
+from wsseg.evaluation.codings import object_truth, remedy_for
 from wsseg.evaluation.compare import compare
 from wsseg.evaluation.evaluate import evaluate
 from wsseg.evaluation.result import Evaluation
+from wsseg.files.masks import read_truth
 
 VOID = np.where(np.roll(OBJECT, 1, axis=0) > OBJECT, 128, OBJECT * 255)
 
@@ -62,6 +65,14 @@ def test_the_remedy_has_the_exact_options(values: set[float], options: list[str]
     remedy = remedy_for(values)
     assert [option for option in remedy.replace(")", "(").split("(") if option.startswith("--")] == options
     assert "; " not in remedy
+
+
+def test_the_error_of_one_truth_has_the_remedy_too_and_survives_a_process(tmp_path: Path) -> None:
+    put(tmp_path / "a.png", VOID)
+    for read in (partial(object_truth, coding="binary"), partial(read_truth, void=None)):
+        with pytest.raises(ValueError, match=r"; .*--void") as caught:
+            read(tmp_path / "a.png")
+        assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
 def test_sizes_that_differ_are_reported_once(tmp_path: Path) -> None:

@@ -142,8 +142,8 @@ def object_truth(
 class OtherValues(ValueError):
     """A truth holds values that its coding does not have."""
 
-    def __init__(self, fault: str, values: tuple[float, ...]) -> None:
-        super().__init__(f"{fault}; {remedy_for(values)}")
+    def __init__(self, fault: str, values: tuple[float, ...] = ()) -> None:
+        super().__init__(f"{fault}; {remedy_for(values)}" if values else fault)
         self.fault = fault
         self.values = values
 
