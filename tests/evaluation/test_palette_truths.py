@@ -58,13 +58,14 @@ def test_a_trimap_of_other_values_is_refused(levels: list[int], tmp_path: Path) 
         object_truth(tmp_path / "a.png", "trimap")
 
 
-def test_a_class_that_the_coding_lacks_is_refused_where_one_class_is_chosen(tmp_path: Path) -> None:
+def test_a_class_that_the_coding_lacks_is_refused_where_a_class_is_named(tmp_path: Path) -> None:
     put(tmp_path / "a.png", [[0, 7, 128]])
     with pytest.raises(
         ValueError, match=r"a.png' must hold the values of the coding 'voc' .*, got also 128; .*--coding"
     ):
         object_truth(tmp_path / "a.png", "voc", category="car")
     assert object_truth(tmp_path / "a.png", "voc", category="car", void=128).tolist() == [[0, 1, UNKNOWN]]
+    assert object_truth(tmp_path / "a.png", "voc", category="7").tolist() == [[0, 1, 0]]
     assert object_truth(tmp_path / "a.png", "voc").tolist() == [[0, 1, 1]]
 
 

@@ -129,7 +129,8 @@ def object_truth(
     if meaning.strict:
         return _mask_truth(path, void, palettes)
     values = meaning.read(path) if palettes == "indices" else read_values(path, palettes=palettes)
-    known = meaning.values or (range(meaning.class_count) if category is not None else ())
+    # The name of a class means its number in the coding alone; a number means itself in any file of labels.
+    known = range(meaning.class_count) if category in meaning.class_names else meaning.values
     if known:
         _check_values(path, coding, values, {*known, meaning.void, void})
     is_object = meaning.is_object(values) if category is None else values == class_number(category, coding)
