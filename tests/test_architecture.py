@@ -29,7 +29,7 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
     "segmenting": (3, set()),
     "runs": (4, {"filelock", "msgspec", "rich"}),
     "evaluation": (5, {"jinja2"}),
-    "export": (5, set()),
+    "export": (5, {"yaml"}),
     "learning": (6, set()),
     "report": (6, {"jinja2"}),
     "doctor": (6, {"packaging"}),

@@ -17,7 +17,7 @@ def test_the_files_of_each_tree(small: Path, tmp_path: Path) -> None:
         "voc": ["ImageSets/Segmentation/trainval.txt", "JPEGImages/a.jpg", "JPEGImages/sub/b c.jpg"]
         + [f"Segmentation{kind}/{name}.png" for kind in ("Class", "Object") for name in ("a", "sub/b c")]
         + ["labelmap.txt"],
-        "labelme": ["a.jpg", "a.json", "sub/b c.jpg", "sub/b c.json"],
+        "labelme": ["a.jpg", "a.json", "labels.txt", "sub/b c.jpg", "sub/b c.json"],
         "yolo": ["data.yaml", "images/a.jpg", "images/sub/b c.jpg", "labels/a.txt", "labels/sub/b c.txt"],
     }
     for to, names in trees.items():

@@ -55,10 +55,10 @@ def test_a_name_is_kept_or_refused(tmp_path: Path, name: str, to: str) -> None:
     [
         ("a:b", LINES),
         ("background", LINES),
-        ("#1", LINES),
-        ("a\nb", (*LINES, "labelstudio", "yolo")),
-        ("a\udcff", (*LINES, "labelstudio", "yolo")),
-        (" ", (*LINES, "labelstudio", "yolo")),
+        ("#1", (*LINES, "labelme")),
+        ("a\nb", (*LINES, "labelme", "labelstudio", "yolo")),
+        ("a\udcff", (*LINES, "labelme", "labelstudio", "yolo")),
+        (" ", (*LINES, "labelme", "labelstudio", "yolo")),
         ("crane, <bird> & 'co'", ()),
     ],
 )

@@ -53,6 +53,16 @@ def read_by(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 class TestReaders:
+    @pytest.mark.parametrize("to", ["voc", "cvat", "yolo"])
+    def test_numbers_of_a_list_are_the_tools_numbers(
+        self, read_by: Any, run: Path, wanted: list[Seen], tmp_path: Path, to: str
+    ) -> None:
+        names = ["zebra", "naïve \\ dog", "cat", 'the "tiger" cat, 100 %']
+        seen = read_by(to, exported(run, to, tmp_path, categories=names, photos=to == "yolo"))
+        assert {each.category.removesuffix(" exact").removesuffix(" trained") for each in seen} == set(names[1::2])
+        if to != "yolo":
+            check_equal(seen, wanted)
+
     @pytest.mark.parametrize("to", ["voc", "cvat"])
     def test_datumaro(self, read_by: Any, run: Path, wanted: list[Seen], tmp_path: Path, to: str) -> None:
         check_equal(read_by(to, exported(run, to, tmp_path)), wanted)

@@ -61,7 +61,7 @@ def test_voc_keeps_the_smaller_of_overlapping_objects_and_reports_the_loss(small
 def test_voc_refuses_more_categories_than_values(tmp_path: Path, to: str) -> None:
     records = [record(f"a{number}", "a.jpg", f"c{number}") for number in range(255)]
     out = tmp_path / f"out{SUFFIXES.get(to, '')}"
-    with pytest.raises(ValueError, match="^run must have at most 254 categories, got 255; export to coco$"):
+    with pytest.raises(ValueError, match="^categories must be at most 254, got 255; export to coco$"):
         export_run(one_run(tmp_path, *records), to, out)
     export_run(run_of(tmp_path / "less", *records[:0]) and one_run(tmp_path / "less", *records[:254]), to, out)
 

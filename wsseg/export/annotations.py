@@ -1,6 +1,6 @@
 """The photos and objects that a format is written from, and the files that come out."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeAlias
@@ -57,8 +57,8 @@ class Plan:
     """Everything that a format needs to know."""
 
     names: tuple[PhotoName, ...]
-    categories: tuple[str, ...]
-    """Sorted, without duplicates."""
+    categories: Mapping[str, int]
+    """The number of each category, in the order of the numbers; they count from 1 unless a COCO file has other ids."""
     photos: Iterable[AnnotatedPhoto]
     """The photos of `names`, in the same order; each is read when it is reached, so they can be iterated over once."""
     out: Path

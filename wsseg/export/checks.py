@@ -1,7 +1,7 @@
 """Checks that a format can hold the names of photos and categories, which may be any text."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from wsseg.export.annotations import Plan
 
@@ -14,6 +14,16 @@ def check_distinct_files(plan: Plan) -> None:
             raise ValueError(
                 f"run must hold photos with different file names, got '{first}' and '{second}' for '{file}'; "
                 "segment them in separate runs"
+            )
+
+
+def check_gapless(categories: Mapping[str, int]) -> None:
+    """Raise ValueError if the categories do not count from 1: only COCO has ids with gaps."""
+    for place, (name, number) in enumerate(categories.items(), 1):
+        if number != place:
+            raise ValueError(
+                f"categories must be numbered from 1 without gaps, got {number} for {name!r}; list the names in a text "
+                "file with a name on each line, or export to coco"
             )
 
 

@@ -7,7 +7,7 @@ value. `score` is wsseg's confidence, under the name that COCO uses for results.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,16 +26,15 @@ def coco(plan: Plan) -> Entries:
 
 def _content(plan: Plan) -> Iterator[bytes]:
     """Yield the categories, the annotations, and last the images, which are known once all photos are read."""
-    ids = {category: number for number, category in enumerate(plan.categories, 1)}
-    yield _head(ids)
+    yield _head(plan.categories)
     images = list[dict[str, Any]]()
-    yield from _joined(_annotations(plan.photos, ids, images))
+    yield from _joined(_annotations(plan.photos, plan.categories, images))
     yield b'\n],\n"images": [\n'
     yield from _joined(images)
     yield b"\n]\n}\n"
 
 
-def _head(ids: dict[str, int]) -> bytes:
+def _head(ids: Mapping[str, int]) -> bytes:
     categories = [{"id": number, "name": category} for category, number in ids.items()]
     head = json.dumps({"info": {"description": "Masks by wsseg"}, "licenses": [], "categories": categories})
     return f'{head[:-1]},\n"annotations": [\n'.encode()
@@ -47,7 +46,7 @@ def _joined(items: Iterable[object]) -> Iterator[bytes]:
 
 
 def _annotations(
-    photos: Iterable[AnnotatedPhoto], ids: dict[str, int], images: list[dict[str, Any]]
+    photos: Iterable[AnnotatedPhoto], ids: Mapping[str, int], images: list[dict[str, Any]]
 ) -> Iterator[dict[str, Any]]:
     """Yield the annotations of each photo, and append the photo to the images."""
     number = 0

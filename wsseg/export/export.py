@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from wsseg.export.annotations import Entries, File, Loss, PhotoName, Plan
+from wsseg.export.categories import category_numbers
 from wsseg.export.coco import coco
 from wsseg.export.labelme import labelme
 from wsseg.export.labelstudio import labelstudio
@@ -62,6 +63,7 @@ def export_run(
     to: str,
     out: str | PathLike[str],
     *,
+    categories: Sequence[str] | str | PathLike[str] | None = None,
     photos: bool = False,
     force: bool = False,
     max_pixels: int = MAX_PIXELS,
@@ -79,6 +81,10 @@ def export_run(
         One of `coco`, `voc`, `cvat`, `labelme`, `labelstudio` and `yolo`.
     out : str or path
         The file (.json for coco, .zip for cvat) or the folder to write; it must be new or empty.
+    categories : list of str, or path
+        The categories in the order of their numbers, so that they are equal in all exports with the same list. It may
+        be a UTF-8 text file with a name on each line, or an earlier export (of COCO and CVAT the file, of others the
+        folder). By default they are those of the run, in alphabetical order.
     photos : bool
         Copy the photos into the export; voc, labelme and yolo have a place for them.
     force : bool
@@ -96,7 +102,8 @@ def export_run(
     Raises
     ------
     ValueError
-        If the run has no masks, or if the format cannot hold the name of a photo or category; names are never changed.
+        If the run has no masks, if `categories` lack one of the run's, or if the format cannot hold the name of a photo
+        or category; names are never changed.
     FileExistsError
         If `out` exists and `force` is not set.
     """
@@ -113,7 +120,7 @@ def export_run(
     check_masks(done)
     plan = Plan(
         names=tuple(_name_of(record) for record in done),
-        categories=tuple(sorted({finding.category for record in done for finding in record.findings})),
+        categories=category_numbers(categories, (finding.category for record in done for finding in record.findings)),
         photos=(annotated_photo(record, folder, max_pixels=max_pixels) for record in track(done)),
         out=place,
         copies=photos,

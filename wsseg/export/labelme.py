@@ -2,7 +2,7 @@
 
 The format is that of `labelme/_label_file.py` in LabelMe 6, which reads masks since 5.3. Both corners of the box are
 pixels of the object: the crop is `mask[y1 : y2 + 1, x1 : x2 + 1]`. `score` is wsseg's confidence; LabelMe ignores and
-keeps it.
+keeps it. `labels.txt` is for `labelme --labels` and for LabelMe's converters.
 """
 
 import base64
@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from wsseg.export.annotations import AnnotatedObject, AnnotatedPhoto, Entries, File, Plan, photo_copy
+from wsseg.export.checks import check_gapless, check_lines
 from wsseg.files.encode import encoded_picture
 from wsseg.files.store import is_local, path_of
 
@@ -21,8 +22,15 @@ VERSION: Final = "5.3.0"
 """The first version with masks."""
 
 
+RESERVED: Final = ("__ignore__", "_background_")
+"""The first lines of a list of labels, whose numbers are -1 and 0 to LabelMe's own converters."""
+
+
 def labelme(plan: Plan) -> Entries:
-    """Yield a file for each photo, under the photo's name; with copies, also the photo beside it."""
+    """Yield `labels.txt` and a file for each photo, under its name; with copies, also the photo beside it."""
+    check_gapless(plan.categories)
+    check_lines(plan.categories, "categories")
+    yield File("labels.txt", ["".join(f"{line}\n" for line in [*RESERVED, *plan.categories]).encode()])
     for photo in plan.photos:
         folder = (plan.out / photo.name).parent
         image = PurePosixPath(photo.copy).name if plan.copies else _image_path(photo, folder)

@@ -3,12 +3,13 @@
 Masks have Label Studio's own run-length encoding, https://github.com/thi-ng/umbrella/tree/develop/packages/rle-pack,
 which `label_studio_sdk/converter/brush.py` (2.1) reads. It encodes the four channels of a picture, and the last channel
 is the mask. A photo in object storage keeps its address. Any other photo has its path below the segmented folder: set
-`LOCAL_FILES_DOCUMENT_ROOT` of Label Studio's local storage to that folder.
+`LOCAL_FILES_DOCUMENT_ROOT` of Label Studio's local storage to that folder. The `category` of a label is its number in
+what Label Studio itself exports to COCO and YOLO, from 0.
 """
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from wsseg.arrays import Mask
 from wsseg.export.annotations import AnnotatedObject, AnnotatedPhoto, Entries, File, Plan
-from wsseg.export.checks import check_distinct_files, check_printable
+from wsseg.export.checks import check_distinct_files, check_gapless, check_printable
 
 CHANNELS: Final = 4
 """Channels that are encoded, all with the same values."""
@@ -33,13 +34,16 @@ VALUE: Final = 8
 def labelstudio(plan: Plan) -> Entries:
     """Yield `config.xml`, the labeling interface of the project, and `tasks.json`, which the project imports."""
     check_distinct_files(plan)
+    check_gapless(plan.categories)
     check_printable(plan.categories, "categories")
     yield File("config.xml", [_interface(plan.categories).encode()])
     yield File("tasks.json", _tasks(plan))
 
 
-def _interface(categories: tuple[str, ...]) -> str:
-    labels = "".join(f"    <Label value={quoteattr(category)}/>\n" for category in categories)
+def _interface(categories: Mapping[str, int]) -> str:
+    labels = "".join(
+        f'    <Label value={quoteattr(category)} category="{number - 1}"/>\n' for category, number in categories.items()
+    )
     return (
         '<View>\n  <Image name="image" value="$image" zoom="true"/>\n'
         f'  <BrushLabels name="tag" toName="image">\n{labels}  </BrushLabels>\n</View>\n'

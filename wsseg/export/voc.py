@@ -7,7 +7,7 @@ count from 1, objects in each photo, and 0 is background. A list in `ImageSets/S
 https://docs.cvat.ai/docs/manual/advanced/formats/format-smask/.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -15,13 +15,15 @@ import numpy as np
 
 from wsseg.arrays import UNKNOWN, Labels
 from wsseg.export.annotations import AnnotatedPhoto, Entries, File, Loss, Plan, photo_copy
-from wsseg.export.checks import check_lines
+from wsseg.export.checks import check_gapless, check_lines
 from wsseg.files.encode import VOC_COLORS, encoded_labels
 
 MOST: Final = UNKNOWN - 1
 """Number of values that are neither background nor void."""
 
 BACKGROUND: Final = "background"
+
+LABEL_MAP: Final = "labelmap.txt"
 
 
 def _tree(plan: Plan, photo_list: str) -> Entries:
@@ -31,10 +33,9 @@ def _tree(plan: Plan, photo_list: str) -> Entries:
     """
     _check_categories(plan.categories)
     check_lines((name.name for name in plan.names), "names of photos")
-    yield File("labelmap.txt", [_label_map(plan.categories)])
-    values = {category: value for value, category in enumerate(plan.categories, 1)}
+    yield File(LABEL_MAP, [_label_map(plan.categories)])
     for photo in plan.photos:
-        yield from _pictures(photo, values)
+        yield from _pictures(photo, plan.categories)
         if plan.copies:
             yield photo_copy(photo, f"JPEGImages/{photo.copy}")
     names = "".join(f"{name.name}\n" for name in plan.names)
@@ -46,22 +47,24 @@ voc: Callable[[Plan], Entries] = partial(_tree, photo_list="trainval")
 cvat: Callable[[Plan], Entries] = partial(_tree, photo_list="default")
 
 
-def _check_categories(categories: tuple[str, ...]) -> None:
+def _check_categories(categories: Mapping[str, int]) -> None:
+    check_gapless(categories)
     if len(categories) > MOST:
-        raise ValueError(f"run must have at most {MOST} categories, got {len(categories)}; export to coco")
+        raise ValueError(f"categories must be at most {MOST}, got {len(categories)}; export to coco")
     check_lines(categories, "categories")
     for category in categories:
         if ":" in category or category == BACKGROUND:
             raise ValueError(f"categories must not be 'background' or have a colon, got {category!r}; export to coco")
 
 
-def _label_map(categories: tuple[str, ...]) -> bytes:
-    colors = [",".join(map(str, color)) for color in VOC_COLORS[: len(categories) + 1]]
-    lines = [f"{name}:{color}::\n" for name, color in zip([BACKGROUND, *categories], colors, strict=True)]
+def _label_map(categories: Iterable[str]) -> bytes:
+    names = [BACKGROUND, *categories]
+    colors = [",".join(map(str, color)) for color in VOC_COLORS[: len(names)]]
+    lines = [f"{name}:{color}::\n" for name, color in zip(names, colors, strict=True)]
     return "".join(["# label:color_rgb:parts:actions\n", *lines]).encode()
 
 
-def _pictures(photo: AnnotatedPhoto, values: dict[str, int]) -> Iterator[File | Loss]:
+def _pictures(photo: AnnotatedPhoto, values: Mapping[str, int]) -> Iterator[File | Loss]:
     if len(photo.objects) > MOST:
         raise ValueError(
             f"photos must have at most {MOST} objects, got {len(photo.objects)} in '{photo.name}'; export to coco"

@@ -8,7 +8,7 @@ An object of several components becomes several lines, and so several objects: l
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsseg.export.annotations import AnnotatedPhoto, Entries, File, Loss, Plan, photo_copy
-from wsseg.export.checks import check_printable
+from wsseg.export.checks import check_gapless, check_printable
 from wsseg.export.outlines import outlines
 
 SUFFIXES: Final = frozenset(
@@ -28,10 +28,11 @@ SUFFIXES: Final = frozenset(
 
 def yolo(plan: Plan) -> Entries:
     """Yield `data.yaml` and a file for each photo; an empty file means background to Ultralytics."""
+    check_gapless(plan.categories)
     check_printable(plan.categories, "categories")
     _check_names([name.name for name in plan.names])
     yield File("data.yaml", [_data_yaml(plan.categories).encode()])
-    numbers = {category: number for number, category in enumerate(plan.categories)}
+    numbers = {category: number - 1 for category, number in plan.categories.items()}
     for photo in plan.photos:
         yield from _lines(photo, numbers)
         if plan.copies:
@@ -45,7 +46,7 @@ def _check_names(names: list[str]) -> None:
             raise ValueError(f"names of photos must not have a folder called images, got {name!r}; rename that folder")
 
 
-def _data_yaml(categories: tuple[str, ...]) -> str:
+def _data_yaml(categories: Iterable[str]) -> str:
     """Return the text of `data.yaml`."""
     names = "".join(f"  {number}: {_quoted(category)}\n" for number, category in enumerate(categories))
     return f"train: images\nval: images\nnames:\n{names}"
