@@ -24,6 +24,26 @@ def main(form: str, export: str, out: str) -> None:
     np.savez(out, index=index, **{str(number): mask for number, (_, _, mask) in enumerate(found)})
 
 
+def coco(file: Path) -> Iterator[Found]:
+    """Ultralytics' converter of polygons, which joins the components of an object."""
+    import cv2
+    from ultralytics.data.converter import convert_coco
+
+    content = json.loads(file.read_text())
+    sizes = {Path(each["file_name"]).with_suffix(""): (each["height"], each["width"]) for each in content["images"]}
+    with tempfile.TemporaryDirectory() as folder:
+        convert_coco(str(file.parent), f"{folder}/o", use_segments=True, cls91to80=False)
+        labels = Path(folder, "o/labels", file.stem)
+        for name, (height, width) in sizes.items():
+            path = labels / f"{name}.txt"
+            for line in path.read_text().splitlines() if path.exists() else ():
+                number, *shares = map(float, line.split())
+                polygon = np.reshape(shares, (-1, 2)) * (width, height)
+                mask = np.zeros((height, width), np.uint8)
+                cv2.fillPoly(mask, [polygon.astype(np.int32)], 1)
+                yield name.as_posix(), content["categories"][int(number)]["name"], mask == 1
+
+
 def voc(tree: Path) -> Iterator[Found]:
     """Datumaro, which is what CVAT imports masks by."""
     from datumaro import Dataset
@@ -88,7 +108,7 @@ def yolo(tree: Path) -> Iterator[Found]:
                 yield name, f"{data['names'][int(number)]} {what}", mask == 1
 
 
-READERS = {"voc": voc, "cvat": cvat, "labelme": labelme, "labelstudio": labelstudio, "yolo": yolo}
+READERS = {"coco": coco, "voc": voc, "cvat": cvat, "labelme": labelme, "labelstudio": labelstudio, "yolo": yolo}
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

@@ -53,6 +53,14 @@ def read_by(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 class TestReaders:
+    def test_yolo_converters_find_the_masks_in_coco_s_polygons(
+        self, read_by: Any, run: Path, wanted: list[Seen], tmp_path: Path
+    ) -> None:
+        seen = read_by("coco", exported(run, "coco", tmp_path, polygons=True))
+        whole = {each[:2] for each in wanted if len(components_of(each.mask)) == 1}
+        check_equal(*([each for each in masks if each[:2] in whole] for masks in (seen, wanted)))
+        assert len(whole) > 20 and {each[:2] for each in seen} == {each[:2] for each in wanted}
+
     @pytest.mark.parametrize("to", ["voc", "cvat", "yolo"])
     def test_numbers_of_a_list_are_the_tools_numbers(
         self, read_by: Any, run: Path, wanted: list[Seen], tmp_path: Path, to: str

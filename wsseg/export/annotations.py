@@ -65,6 +65,8 @@ class Plan:
     """The file or folder to write."""
     copies: bool = False
     """Whether to copy the photos."""
+    polygons: bool = False
+    """Whether masks are polygons where the format has a choice."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,16 +31,18 @@ class Format:
     """The suffix of its one file; empty if it is a folder."""
     photos: bool = False
     """Whether it has a place for the photos."""
+    polygons: bool = False
+    """Whether its masks can be polygons."""
 
 
 FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
     {
-        "coco": Format(entries=coco, write=write_file, suffix=".json"),
+        "coco": Format(entries=coco, write=write_file, suffix=".json", polygons=True),
         "voc": Format(entries=voc, photos=True),
         "cvat": Format(entries=cvat, write=write_zip, suffix=".zip"),
         "labelme": Format(entries=labelme, photos=True),
         "labelstudio": Format(entries=labelstudio),
-        "yolo": Format(entries=yolo, photos=True),
+        "yolo": Format(entries=yolo, photos=True, polygons=True),
     }
 )
 """The formats, by name."""
@@ -64,6 +66,7 @@ def export_run(
     out: str | PathLike[str],
     *,
     categories: Sequence[str] | str | PathLike[str] | None = None,
+    polygons: bool = False,
     photos: bool = False,
     force: bool = False,
     max_pixels: int = MAX_PIXELS,
@@ -85,6 +88,9 @@ def export_run(
         The categories in the order of their numbers, so that they are equal in all exports with the same list. It may
         be a UTF-8 text file with a name on each line, or an earlier export (of COCO and CVAT the file, of others the
         folder). By default they are those of the run, in alphabetical order.
+    polygons : bool
+        Write polygons instead of run lengths to coco; yolo always has them. Holes are joined to the outline, and are
+        listed as losses.
     photos : bool
         Copy the photos into the export; voc, labelme and yolo have a place for them.
     force : bool
@@ -107,7 +113,7 @@ def export_run(
     FileExistsError
         If `out` exists and `force` is not set.
     """
-    form = _format(to, photos=photos)
+    form = _format(to, photos=photos, polygons=polygons)
     place = _place(out, form, force=force)
     folder = path_of(run) if isinstance(run, str) else Path(run)
     records = read_run(folder).records
@@ -124,6 +130,7 @@ def export_run(
         photos=(annotated_photo(record, folder, max_pixels=max_pixels) for record in track(done)),
         out=place,
         copies=photos,
+        polygons=polygons,
     )
     losses = list[Loss]()
     form.write(place, _files(form.entries(plan), losses))
@@ -131,12 +138,15 @@ def export_run(
     return Export(photos=len(done), failed=failed, losses=tuple(losses))
 
 
-def _format(to: str, *, photos: bool) -> Format:
+def _format(to: str, *, photos: bool, polygons: bool) -> Format:
     if to not in FORMATS:
         raise ValueError(f"to must be one of {', '.join(FORMATS)}, got {to!r}; choose one of these")
     if photos and not FORMATS[to].photos:
         others = ", ".join(name for name, each in FORMATS.items() if each.photos)
         raise ValueError(f"photos must have a place in the format, as in {others}, got {to}; leave out --photos")
+    if polygons and not FORMATS[to].polygons:
+        others = ", ".join(name for name, each in FORMATS.items() if each.polygons)
+        raise ValueError(f"polygons must have a place in the format, as in {others}, got {to}; leave out --polygons")
     return FORMATS[to]
 
 

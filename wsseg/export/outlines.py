@@ -59,6 +59,11 @@ def outlines(mask: Mask) -> list[NDArray[np.float64]]:
     return [_vertices(walk, edges) for edges in _rounds(walk.after.tolist())]
 
 
+def holes_of(mask: Mask) -> int:
+    """Return the number of holes: 4-connected components of the rest that do not reach the mask's border."""
+    return cv2.connectedComponents((~np.pad(mask, 1)).astype(np.uint8), connectivity=4)[0] - 2
+
+
 def _around(padded: Mask) -> _Walk:
     """Return every edge of the mask."""
     inside, size = padded[1:-1, 1:-1], padded.shape
