@@ -12,6 +12,8 @@ from wsseg.export.export import FORMATS, export_run
 
 HOSTILE = {
     "a\nb": LINES,
+    "a\rb": LINES,
+    "a\x85b": LINES,
     "a\u2028b": LINES,
     " a": LINES,
     "a ": LINES,
@@ -23,6 +25,12 @@ HOSTILE = {
     "ä/☃": (),
     "a:b": (),
     "100%": (),
+    "a\tb": (),
+    "a\x1b[1m": (),
+    "e\u0301": (),
+    "'$(a)'": (),
+    "a.b.": (),
+    "-a": (),
 }
 
 
