@@ -112,6 +112,15 @@ def export_run(
         or category; names are never changed.
     FileExistsError
         If `out` exists and `force` is not set.
+
+    Examples
+    --------
+    >>> from importlib import resources
+    >>> photo = resources.files("skimage") / "data" / "chelsea.png"
+    >>> run = wsseg.segment_folder(photo, "out", recipe="fast", targets=["tabby"])
+    >>> exported = wsseg.export_run(run.out, "yolo", "dataset", categories=["tabby", "tiger cat"])
+    >>> exported.photos, exported.losses
+    (1, ())
     """
     form = _format(to, photos=photos, polygons=polygons)
     place = _place(out, form, force=force)

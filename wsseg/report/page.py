@@ -86,6 +86,14 @@ def write_report(
         If there is no run, or if it has no masks on a disk to compare with the truths.
     FileExistsError
         If `out` is a folder, or a file that is not a report and `force` is not set.
+
+    Examples
+    --------
+    >>> from importlib import resources
+    >>> photo = resources.files("skimage") / "data" / "chelsea.png"
+    >>> run = wsseg.segment_folder(photo, "out", recipe="fast", pictures=["mask", "overlay"])
+    >>> wsseg.write_report(run.out, "report.html").photos
+    1
     """
     page, found = Path(out), read_run(path_of(run) if isinstance(run, str) else run)
     _check_out(page, force=force)
