@@ -91,11 +91,11 @@ def evaluate(
             workers=options.workers,
             track=track,
         )
-    answer(_photos_of(evaluation))
-    if evaluation.statistics:
+    if not evaluation.problems:
+        answer(_photos_of(evaluation))
         answer(_statistics_of(evaluation))
-    options.save(evaluation)
-    return _code_of(evaluation.problems)
+        options.save(evaluation)
+    return _code_of(evaluation.problems, len(evaluation.failures))
 
 
 def compare(
@@ -123,20 +123,20 @@ def compare(
             workers=options.workers,
             track=track,
         )
-    if comparison.differences:
+    if not comparison.problems:
         answer(_changes_of(comparison))
         answer(_differences_of(comparison))
         answer(comparison.verdict)
-    options.save(comparison)
-    return _code_of(comparison.problems)
+        options.save(comparison)
+    return _code_of(comparison.problems, len(comparison.first.failures) + len(comparison.second.failures))
 
 
-def _code_of(problems: Sequence[str]) -> int:
-    """Print each problem, and return the exit code."""
+def _code_of(problems: Sequence[str], failed: int) -> int:
+    """Print each problem, and return the exit code; `failed` masks could not be scored."""
     for problem in problems:
         complain(problem)
     if problems:
-        complain(f"no mean, because {len(problems)} could not be scored")
+        complain(f"no scores, because {failed} {'mask' if failed == 1 else 'masks'} could not be scored")
     return SOME_FAILED if problems else 0
 
 

@@ -100,12 +100,29 @@ def export(
         Path, option("File (coco: .json, cvat: .zip) or folder to write.", "--out", "-o", group=FILES, metavar="PATH")
     ],
     photos: Annotated[bool, option("Copy the photos too (voc, labelme, yolo).", "--photos", group=FILES)] = False,
+    categories: Annotated[
+        Path | None,
+        option(
+            "Earlier export, or text file with a name on each line; fixes class numbers.", group=FILES, metavar="FILE"
+        ),
+    ] = None,
+    polygons: Annotated[bool, option("Polygons instead of run lengths (coco).", group=FILES)] = False,
     max_pixels: MaxPixels = MAX_PIXELS,
     force: Annotated[bool, option("Replace files of the same names.", group=FILES)] = False,
 ) -> int:
     """Write the masks of a run in the format of another tool."""
     with tracking("photos") as track:
-        exported = wsseg.export_run(run, to, out, photos=photos, force=force, max_pixels=max_pixels, track=track)
+        exported = wsseg.export_run(
+            run,
+            to,
+            out,
+            photos=photos,
+            categories=categories,
+            polygons=polygons,
+            force=force,
+            max_pixels=max_pixels,
+            track=track,
+        )
     for loss in exported.losses:
         warn(f"{loss.photo}: lost in {to}: {loss.lost}")
     for name in exported.failed:
