@@ -138,7 +138,7 @@ def test_the_commands_of_the_page_run(page: Path, folder: Path) -> None:
 
 
 def test_no_command_of_the_pages_is_lost() -> None:
-    assert sum(len(commands(page)) for page in PAGES) == 29
+    assert sum(len(commands(page)) for page in PAGES) == 31
 
 
 def test_the_recipe_of_the_pages_is_one(folder: Path) -> None:
