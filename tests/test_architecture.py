@@ -1,9 +1,11 @@
 """The house's rules: data flows one way, each library has its door, and what is slow to load waits."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from importlib import import_module
 from pathlib import Path
 
@@ -12,6 +14,12 @@ import pytest
 import wsseg
 
 ROOT = Path(wsseg.__file__).parent
+
+LONGEST_FILE, MOST_IMPORTS, MOST_PARAMETERS = 400, 15, 9
+"""Lines, modules of wsseg, and parameters of a function, at most."""
+
+COMMANDS = {"evaluate", "compare", "tune", "write_report", "segment_folder", "saliency_folder", "export_run"}
+"""Public calls whose parameters are the options of a command: they may have more."""
 
 COMMON = {"numpy", "cv2", "skimage"}
 
@@ -51,6 +59,18 @@ def imports_of(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def module_of(path: Path) -> str:
+    """Return the full name of a file's module: `wsseg.files.store`."""
+    return ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports_at_top(path: Path) -> Iterator[str]:
+    """Yield the full names that a file imports when it is imported itself."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
@@ -157,3 +177,32 @@ def test_every_public_name_is_what_its_module_defines(name: str, module: str) ->
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="heatmaps"):
         _ = wsseg.heatmaps
+
+
+@every_file
+def test_a_file_fits_its_room(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= LONGEST_FILE
+    assert not re.search(r"^# ?-{5}", text, re.MULTILINE), "a banner comment marks a file that wants to be two"
+    modules = {name.rpartition(".")[0] for name in imports_of(path) if name.startswith("wsseg.")}
+    assert len(modules) <= MOST_IMPORTS, f"imports {len(modules)} modules of wsseg"
+
+
+@every_file
+def test_functions_take_few_parameters(path: Path) -> None:
+    functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
+    many = {one.name for one in functions if len(one.args.args) + len(one.args.kwonlyargs) > MOST_PARAMETERS}
+    assert many <= COMMANDS
+
+
+@every_file
+def test_docstrings_name_what_they_describe(path: Path) -> None:
+    nodes = ast.walk(ast.parse(path.read_text()))
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    texts = [ast.get_docstring(node) or "" for node in nodes if isinstance(node, documented)]
+    assert [text for text in texts if re.match(r"(Of|What|That|Those|The same) ", text)] == []
+
+
+def test_no_circle_between_files() -> None:
+    graph = {module_of(path): {name.rpartition(".")[0] for name in imports_at_top(path)} for path in FILES}
+    TopologicalSorter({name: found & graph.keys() for name, found in graph.items()}).prepare()
