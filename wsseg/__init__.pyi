@@ -14,6 +14,7 @@ from .classifier.classifier import Preprocessing as Preprocessing
 from .classifier.head import Head as Head
 from .classifier.head import read_head as read_head
 from .classifier.load import load_classifier as load_classifier
+from .classifier.tree import Kind as Kind
 from .doctor import Diagnosis as Diagnosis
 from .doctor import diagnose as diagnose
 from .evaluation.compare import Comparison as Comparison

@@ -321,6 +321,7 @@ class TestTargets:
         assert found == ["tiger_cat", "Cardigan-1", "cardigan-2", "caf\u00e9__2_", "a____b"]
         assert labels(Target((0, 2), "tiger cat|cardigan")) == "tiger_cat_cardigan-2"
         assert labels(Target((0, 2), "cardigan|tiger cat")) == "cardigan_tiger_cat-2"
+        assert labels(Target((0, 2), "clothes")) == "clothes"
 
     def test_no_two_classes_have_one_label_even_without_case(self) -> None:
         names = ("a", "A", "a 0", "a_0", "a-0", "", " ", "a-1")

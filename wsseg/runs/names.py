@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from wsseg.classifier.categories import Categories, Target
@@ -17,12 +17,13 @@ def target_names_of(categories: Categories) -> Callable[[Target], str]:
     plain = [_plain(name) for name in categories.names]
     uses = Counter(map(folded, plain))
     alike = {index for index, name in enumerate(plain) if uses[folded(name)] > 1}
-    return partial(_target_name, frozenset(alike))
+    return partial(_target_name, {index: categories.names[index] for index in alike})
 
 
-def _target_name(alike: Collection[int], target: Target) -> str:
-    """Return the target's name in files, with the indices of classes whose names are `alike`."""
-    return "-".join([_plain(target.category), *(str(index) for index in target.indices if index in alike)])
+def _target_name(alike: Mapping[int, str], target: Target) -> str:
+    """Return the target's name in files, with the indices of classes that it is called by and whose names are alike."""
+    names = target.category.split("|")
+    return "-".join([_plain(target.category), *(str(index) for index in target.indices if alike.get(index) in names)])
 
 
 def check_target_names(targets: Iterable[Target], name_of_target: Callable[[Target], str]) -> None:

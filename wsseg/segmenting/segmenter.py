@@ -110,7 +110,7 @@ class Segmenter:
                 target=target,
                 probability=float(probabilities[list(target.indices)].sum()),
                 saliency=saliency_from_classifier(self.classifier, photo.image, scored, self.recipe),
-                reasons=photo.notes,
+                reasons=(*self.classifier.categories.notes_on(target, probabilities), *photo.notes),
                 scored=scored,
             )
             for target, scored in self._targets(probabilities, chosen, top)
