@@ -151,6 +151,9 @@ class Recipe:
     )
     band: int = _number("mask", 4, "half width of the band along the outline, in pixels, at each doubling", 1, 100)
     largest: bool = _switch("mask", True, "keep only the largest component of the mask")
+    presence: float = _number(
+        "mask", 0.015, "least probability of a given target, as a share of that of the photo's likeliest class", 0, 1
+    )
     click_radius: float = _number("hints", 0.02, "radius of the disc around a point, as a share of the long side", 0, 1)
     hint_reach: float = _number("hints", 0.15, "sigma of a hint's reach, as a share of the long side", 1e-3, 1)
     hint_near: float = _number("hints", 6.0, "weight of a hint on nearby pixels, in nats")

@@ -73,6 +73,14 @@ def test_one_target_is_its_own_cut_in_a_very_small_photo(shape: tuple[int, int],
     assert two.labels.shape == shape
 
 
+def test_a_target_without_a_map_gets_no_pixels() -> None:
+    image, _, (first, second, *_) = scene()
+    found, two = (labels_from_saliencies(image, maps, Recipe()) for maps in ([first, None, second], [first, second]))
+    np.testing.assert_array_equal(found.labels, np.array([0, 1, 3], np.uint8)[two.labels])
+    assert (found.energy, found.signs[1], found.doubts[1]) == (two.energy, {}, ())
+    assert not labels_from_saliencies(image, [None], Recipe()).labels.any()
+
+
 @EVERY_RECIPE
 @pytest.mark.parametrize("exact_side", [40, 96])
 def test_two_things_that_touch_are_told_apart(recipe: Recipe, exact_side: int) -> None:

@@ -214,8 +214,8 @@ class TestTarget:
             quick.resolve([])
 
     def test_an_unknown_class_is_refused(self, quick: Segmenter) -> None:
-        with pytest.raises(ValueError, match="target must fit one category, got 'cat'"):
-            quick.segment(photo_bytes("chelsea"), "cat")
+        with pytest.raises(ValueError, match="target must fit one category, got 'unicorn'"):
+            quick.segment(photo_bytes("chelsea"), "unicorn")
 
 
 class TestTogether:
@@ -277,6 +277,37 @@ class TestTogether:
         for label, part in enumerate(found.results, 1):
             assert (part.status == "no object") == (not found.mask(label).any())
             assert part.reasons
+
+    def test_a_target_that_is_not_in_the_photo_takes_no_pixels(self, network: Classifier) -> None:
+        """In the photo of a cat, 1.5 % of the likeliest class's probability is far more than that of a ball or boat."""
+        photo, segmenter = photo_bytes("chelsea"), Segmenter(network, replace(QUICK, presence=0.015))
+        found = segmenter.segment_categories(photo, ["tennis ball", "cat", "boat"])
+        ball, cat, boat = found.results
+        assert (ball.status, boat.status) == ("no object", "no object")
+        assert cat.status != "no object"
+        assert set(np.unique(found.labels)) == {0, 2}
+        assert ball.reasons[0].startswith("the classifier does not see tennis ball: probability ")
+        alone = segmenter.segment_categories(photo, ["cat"])
+        np.testing.assert_array_equal(found.mask(2), alone.mask(1))
+        none = segmenter.segment_categories(photo, ["tennis ball", "boat"])
+        assert not none.labels.any()
+        assert (none.energy, none.exact) == (0.0, True)
+
+    def test_a_target_given_alone_keeps_its_mask_and_is_weak(self, network: Classifier) -> None:
+        photo, segmenter = photo_bytes("chelsea"), Segmenter(network, replace(QUICK, presence=0.015))
+        probabilities = network.probabilities(segmenter.saliency(photo).image)
+        order = np.argsort(-probabilities)
+        unseen = int(order[np.searchsorted(-probabilities[order], -0.015 * probabilities.max(), side="right")])
+        assert 0.001 <= probabilities[unseen] < 0.015 * probabilities.max()
+        (found,) = segmenter.segment_each(photo, [unseen])
+        assert (found.status, found.seen) == ("weak", False)
+        assert found.reasons[0].startswith(f"the classifier does not see {found.category}: probability ")
+
+    def test_a_kind_is_named_as_asked_with_its_likeliest_class(self, quick: Segmenter) -> None:
+        found = quick.saliency(photo_bytes("chelsea"), "cat")
+        assert found.category == "cat"
+        assert found.reasons == ("the likeliest of 7 classes of cat is Egyptian cat 0.77",)
+        assert found.probability > 0.9
 
     def test_pictures_are_saved_in_the_colors_of_voc(self, crew: LabelMap, tmp_path: Path) -> None:
         crew.save(tmp_path / "new" / "labels.png")

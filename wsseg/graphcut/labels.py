@@ -50,7 +50,7 @@ class _Problem(NamedTuple):
 
 
 def labels_from_saliencies(
-    image: Image, saliencies: Sequence[Saliency], recipe: Recipe, *, given: bool = False
+    image: Image, saliencies: Sequence[Saliency | None], recipe: Recipe, *, given: bool = False
 ) -> LabelResult:
     """Return the labels of several targets, from one map each.
 
@@ -62,8 +62,8 @@ def labels_from_saliencies(
     ----------
     image : (H, W, 3) uint8 array
         The photo, sRGB.
-    saliencies : sequence of (H, W) float32 arrays
-        The map of each target, in [0, 1]; 1 to 254 of them.
+    saliencies : sequence of (H, W) float32 arrays or None
+        The map of each target, in [0, 1]; 1 to 254 of them. A target with None gets no pixels.
     recipe : Recipe
         All numbers of the method.
     given : bool
@@ -82,11 +82,13 @@ def labels_from_saliencies(
     if not 1 <= len(saliencies) <= MOST:
         raise ValueError(f"saliencies must hold 1 to {MOST} maps, got {len(saliencies)}; give one for each target")
     problems: dict[int, _Problem] = {}
-    doubts: list[tuple[str, ...]] = []
+    doubts: list[tuple[str, ...]] = [() for _ in saliencies]
     for number, saliency in enumerate(saliencies, 1):
+        if saliency is None:
+            continue
         solver, alone = solver_and_mask(image, saliency, recipe, given=given)
         solver.release_graphs()
-        doubts.append(alone.doubts)
+        doubts[number - 1] = alone.doubts
         if alone.mask.any():
             problems[number] = _Problem(solver, evidence_from_saliency(saliency, solver.recipe, given=given))
     nothing = Expansion(np.zeros(image.shape[:2], np.uint8), 0.0, True, 0.0)

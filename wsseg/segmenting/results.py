@@ -3,7 +3,7 @@
 import base64
 import html
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from typing import ClassVar, Final, Literal, TypeAlias
 
@@ -46,6 +46,8 @@ class SaliencyResult:
     """Short sentences on what to know before trusting the result."""
     scored: Target
     """The classes that the map explains: the given target, or the likeliest classes, weighted by probability."""
+    seen: bool = field(default=True, kw_only=True)
+    """False if the target is so much less likely than the photo's likeliest class that it is not in the photo."""
 
     pictures: ClassVar[tuple[str, ...]] = ("saliency", "strip")
     """Names of the pictures that `save` writes."""

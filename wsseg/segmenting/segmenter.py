@@ -19,7 +19,7 @@ from wsseg.recipe import MAX_PIXELS, Recipe, recipe_named
 from wsseg.saliency import check_head, saliency_from_classifier
 from wsseg.segmenting.results import LabelMap, SaliencyResult, Segmentation, TargetResult
 from wsseg.segmenting.session import Session
-from wsseg.segmenting.status import doubts_of, status_of
+from wsseg.segmenting.status import doubts_of, is_seen, status_of
 
 
 class Segmenter:
@@ -112,6 +112,7 @@ class Segmenter:
                 saliency=saliency_from_classifier(self.classifier, photo.image, scored, self.recipe),
                 reasons=(*self.classifier.categories.notes_on(target, probabilities), *photo.notes),
                 scored=scored,
+                seen=is_seen(target, probabilities, presence=self.recipe.presence),
             )
             for target, scored in self._targets(probabilities, chosen, top)
         )
@@ -218,6 +219,8 @@ class Segmenter:
     ) -> LabelMap:
         """Return one map of several targets: each pixel belongs to one of them or to the background.
 
+        A target that the classifier does not see, by the recipe's `presence`, is `no object` and has no pixel.
+
         Parameters
         ----------
         source : path, bytes, file, PIL image or (H, W, 3) uint8 array
@@ -240,7 +243,7 @@ class Segmenter:
         """
         results = self.saliency_each(source, check_apart(self.resolve(targets)), max_pixels=max_pixels)
         recipe = replace(self.recipe, largest=self.recipe.largest and not instances)
-        image, saliencies = results[0].image, [result.saliency for result in results]
+        image, saliencies = results[0].image, [result.saliency if result.seen else None for result in results]
         given = all(result.scored.given for result in results)
         found = labels_from_saliencies(image, saliencies, recipe, given=given)
         present = np.bincount(found.labels.ravel(), minlength=MOST + 1)[1:].astype(np.bool_).tolist()
@@ -261,6 +264,7 @@ class Segmenter:
             saliency=result.saliency,
             reasons=(*doubts, *result.reasons),
             scored=result.scored,
+            seen=result.seen,
             confidence=confidence,
             status=status_of(found, doubts),
         )

@@ -162,6 +162,7 @@ class Session:
             saliency=result.saliency,
             reasons=(*doubts, *notes, *result.reasons),
             scored=result.scored,
+            seen=result.seen,
             mask=found.mask,
             seeds=found.seeds,
             energy=found.energy,

@@ -2,19 +2,30 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wsseg.classifier.categories import Target
 from wsseg.graphcut.confidence import LEAST
 from wsseg.segmenting.results import SaliencyResult, Status
 
 
+def is_seen(target: Target, probabilities: NDArray[np.float32], *, presence: float) -> bool:
+    """Return False if the target is far less likely than the photo's likeliest class: it is not in the photo.
+
+    The likeliest class of the target counts, so that a kind with many classes is not seen because they are many.
+    """
+    return bool(probabilities[list(target.indices)].max() >= presence * probabilities.max())
+
+
 def doubts_of(result: SaliencyResult, classes: int, confidence: float | None) -> tuple[str, ...]:
-    """Return why to trust a result less: its target is less likely than chance, or its confidence is low.
+    """Return why to trust a result less: its target is not seen or less likely than chance, or its confidence is low.
 
     `classes` counts the classifier's classes; `confidence` is None where no object was found.
     """
     category, probability = result.category, result.probability
     doubts = []
-    if probability < _chance(result.target, classes):
+    if not result.seen or probability < _chance(result.target, classes):
         doubts.append(f"the classifier does not see {category}: probability {probability:.2g}")
     if confidence is not None and confidence < LEAST:
         doubts.append(f"low confidence: {confidence:.2f}")
