@@ -152,7 +152,7 @@ def test_the_likeliest_class_of_a_kind_is_noted():
     probabilities = np.zeros(1000, np.float32)
     probabilities[[207, 281, 282]] = 0.5, 0.25, 0.125
     notes = IMAGENET.notes_on(IMAGENET.resolve("dog"), probabilities)
-    assert notes == ("the likeliest of 118 classes of dog is golden retriever 0.50",)
+    assert notes == ("the likeliest of 118 classes of dog is golden retriever 0.5",)
     for classes in ("tabby", "tiger cat|tabby", 3):
         assert IMAGENET.notes_on(IMAGENET.resolve(classes), probabilities) == ()
     person = IMAGENET.resolve("person")

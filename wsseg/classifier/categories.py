@@ -199,7 +199,7 @@ class Categories:
         if len(target.indices) == 1 or {*target.category.split("|")} == {self.names[index] for index in target.indices}:
             return target.notes
         first = max(target.indices, key=probabilities.__getitem__)
-        likeliest = f"{self.names[first]} {probabilities[first]:.2f}"
+        likeliest = f"{self.names[first]} {probabilities[first]:.2g}"
         return (f"the likeliest of {len(target.indices)} classes of {target.category} is {likeliest}", *target.notes)
 
     def tree(self, under: int | str | None = None) -> Kind:
