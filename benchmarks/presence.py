@@ -1,4 +1,4 @@
-"""How often targets that are in a photo, and targets that are not, get pixels of a label map.
+"""Measure how often targets that are in a photo, and targets that are not, get pixels of a label map.
 
     python benchmarks/presence.py --data DIR --recipe fast
 
@@ -14,17 +14,18 @@ from itertools import groupby
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
+import cyclopts
 import numpy as np
-import typer
-from accuracy import Data
+from accuracy import NO_FLAGS, Data
+from cyclopts import Parameter
+from cyclopts.types import PositiveInt
 from provenance import provenance
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 import wsseg
-from wsseg.cli.app import recipe_flags
-from wsseg.recipe import Recipe
+from wsseg.cli.options import MaskRecipe
 
 KINDS = ("ball", "bird", "boat", "bottle", "car", "cat", "dog", "fish", "fruit", "insect", "monkey", "snake")
 """Kinds of things, whose classes count together; only `photos` are known to show none of the others."""
@@ -39,25 +40,25 @@ class Photo(NamedTuple):
 
 
 class Count(NamedTuple):
-    """What one photo came to: of its own target and of others, how many are seen, and how many got pixels."""
+    """The number of targets of one photo, of those that are seen, and of those with pixels."""
 
     collection: str
     present: tuple[int, int, int]
-    """Targets in the photo; those of them that are seen; those with pixels."""
+    """Targets that are in the photo: all, seen, with pixels."""
     absent: tuple[int, int, int]
-    """The same of targets that are not in the photo."""
+    """Targets that are not in the photo: all, seen, with pixels."""
 
 
 def main(
     *,
     data: Data,
-    others: Annotated[int, typer.Option(min=1, help="Absent targets tried in each photo.")] = 5,
-    kinds: Annotated[bool, typer.Option("--kinds", help="Try kinds of things, as dog, on `photos`.")] = False,
-    limit: Annotated[int | None, typer.Option(min=2, help="Photos of each set.")] = None,
-    recipe: Recipe,
+    others: Annotated[PositiveInt, Parameter(help="Number of absent targets in each photo.")] = 5,
+    kinds: Annotated[bool, Parameter(help="Use kinds of things, such as dog, and `photos` only.", negative=())] = False,
+    limit: Annotated[PositiveInt | None, Parameter(help="Maximum number of photos of each set.")] = None,
+    options: MaskRecipe = NO_FLAGS,
 ) -> None:
     """Print the shares of present and of absent targets with pixels, by set and half."""
-    segmenter = wsseg.Segmenter(recipe=recipe)
+    segmenter = wsseg.Segmenter(recipe=options.changed_recipe)
     photos = [*photos_of(data / "photos"), *([] if kinds else objects_of(data / "objects"))]
     tasks = [
         task for _, group in groupby(photos, lambda photo: photo.collection) for task in halves(list(group)[:limit])
@@ -72,13 +73,13 @@ def main(
 
 
 def photos_of(folder: Path) -> Iterator[Photo]:
-    """Photos called after their class."""
+    """Yield the photos that are named after their class."""
     for file in sorted(folder.iterdir()):
         yield Photo(folder.name, file, file.stem.partition("_")[0])
 
 
 def objects_of(folder: Path) -> Iterator[Photo]:
-    """Photos with their classes in a list; those without any are left out."""
+    """Yield the photos whose classes are listed; the others are left out."""
     classes = json.loads((folder / "classes.json").read_text())
     for file in sorted((folder / "images").iterdir()):
         if wnids := (classes.get(file.stem) or {}).get("imagenet"):
@@ -86,7 +87,7 @@ def objects_of(folder: Path) -> Iterator[Photo]:
 
 
 def halves(photos: Sequence[Photo]) -> Iterator[tuple[str, Photo]]:
-    """Each photo with the half of its set."""
+    """Yield each photo with the name of its half of the set."""
     for number, photo in enumerate(photos):
         yield f"{photo.collection}, {'test' if number % 2 else 'tuned on'}", photo
 
@@ -100,7 +101,7 @@ def targets_for(
     *,
     kinds: bool,
 ) -> tuple[list[wsseg.Target], list[wsseg.Target]]:
-    """Targets in the photo, and some that are not, none of which have a class in common."""
+    """Return targets in the photo and targets that are not in it; no two of them share a class."""
     resolve = segmenter.classifier.categories.resolve
     own = resolve(photo.target)
     if kinds:
@@ -119,7 +120,7 @@ def targets_for(
 def count_of(
     segmenter: wsseg.Segmenter, name: str, photo: Photo, targets: tuple[list[wsseg.Target], list[wsseg.Target]]
 ) -> Count:
-    """The photo labeled with all its targets together."""
+    """Return the counts of a photo that is labeled with all its targets together."""
     present, absent = targets
     found = segmenter.segment_categories(photo.file, [*present, *absent]).results
     facts = np.array([[True, part.seen, part.status != "no object"] for part in found], dtype=int)
@@ -127,7 +128,7 @@ def count_of(
 
 
 def table_of(counts: Sequence[Count]) -> Table:
-    """A line for each half of each set, and for all."""
+    """Return a table with a row for each half of each set, and one for all."""
     table = Table("", "present", "seen", "with pixels", "absent", "seen", "with pixels")
     for name in (*dict.fromkeys(count.collection for count in counts), "all"):
         own = [count for count in counts if name in (count.collection, "all")]
@@ -139,4 +140,4 @@ def table_of(counts: Sequence[Count]) -> Table:
 
 
 if __name__ == "__main__":
-    typer.run(recipe_flags("saliency", "seeds", "mixtures", "energy", "mask")(main))
+    cyclopts.run(main)
