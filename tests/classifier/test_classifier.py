@@ -53,12 +53,12 @@ def test_shrinking_is_antialiased():
     assert shown.min() > 110 and shown.max() < 145
 
 
-@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic", "nearest"])
 def test_preprocessing_agrees_with_pillow(interpolation):
     preprocessing = Preprocessing((17, 23), SMALL.mean, SMALL.std, interpolation)
     tensor = load_classifier(Tiny(), preprocessing=preprocessing).preprocess(PHOTO)
-    filters = {"bilinear": PIL.Image.Resampling.BILINEAR, "bicubic": PIL.Image.Resampling.BICUBIC}
-    squeezed = np.array(PIL.Image.fromarray(PHOTO).resize((23, 17), filters[interpolation]))
+    resampling = PIL.Image.Resampling[interpolation.upper()]
+    squeezed = np.array(PIL.Image.fromarray(PHOTO).resize((23, 17), resampling))
     expected = (squeezed / 255 - SMALL.mean) / SMALL.std
     assert tensor.dtype == torch.float32
     assert np.abs(tensor[0].permute(1, 2, 0).numpy() - expected).max() < 1.5 / 255 / min(SMALL.std)
@@ -112,7 +112,7 @@ def test_invalid_photos_and_sizes_are_refused():
         ("mean and std", ((8, 8), (0.5, 0.5), SMALL.std)),
         ("mean and std", ((8, 8), SMALL.mean, (0.2, 0.0, 0.2))),
         ("mean and std", ((8, 8), (np.nan, 0, 0), SMALL.std)),
-        ("interpolation", ((8, 8), SMALL.mean, SMALL.std, "nearest")),
+        ("interpolation", ((8, 8), SMALL.mean, SMALL.std, "lanczos")),
     ],
 )
 def test_preprocessing_is_checked(argument, values):
@@ -238,8 +238,6 @@ def test_networks_of_other_precision_work_and_keep_it(dtype):
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (lambda batch: (batch, batch), r"scores of shape \(1, classes\), got tuple"),
-        (lambda batch: {"logits": batch}, "got dict"),
         (lambda batch: batch, r"got \(1, 3, 8, 10\)"),
         (lambda batch: torch.zeros(2, 7), r"got \(2, 7\)"),
         (lambda batch: torch.tensor([[1.0, torch.nan]]), "finite scores, got NaN or infinity from Answer"),
@@ -254,7 +252,7 @@ def test_a_module_that_returns_no_scores_is_refused_at_once(answer, message):
 
 
 def test_a_number_of_scores_that_changes_is_refused():
-    classifier = own(Answer(lambda batch: torch.zeros(len(batch), len(batch) + 2)))
+    classifier = own(Answer(lambda batch: batch.mean((1, 2, 3))[:, None].expand(-1, len(batch) + 2)))
     with pytest.raises(ValueError, match="got 4 scores for 3 categories"):
         classifier.scores(torch.zeros(2, 3, 8, 10))
 

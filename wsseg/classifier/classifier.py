@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -19,6 +19,17 @@ from torch import nn
 from wsseg.arrays import Image, check_image
 from wsseg.classifier.categories import Categories, Target
 from wsseg.classifier.head import Head
+from wsseg.classifier.modes import reproducible
+from wsseg.classifier.outputs import (
+    Activation,
+    check_activation,
+    check_scores,
+    class_scores,
+    probabilities_of,
+    scores_in,
+)
+
+Interpolation: TypeAlias = Literal["bilinear", "bicubic", "nearest"]
 
 
 def _check_size(size: tuple[int, int]) -> tuple[int, int]:
@@ -39,7 +50,7 @@ class Preprocessing:
         Value subtracted from red, green and blue.
     std : tuple of float
         Value that red, green and blue are then divided by.
-    interpolation : {"bilinear", "bicubic"}, optional
+    interpolation : {"bilinear", "bicubic", "nearest"}, optional
         How the photo is resized.
 
     Raises
@@ -59,7 +70,7 @@ class Preprocessing:
     """Value subtracted from red, green and blue, where white is 1."""
     std: tuple[float, float, float]
     """Value that red, green and blue are then divided by."""
-    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    interpolation: Interpolation = "bilinear"
     """How the photo is resized."""
 
     def __post_init__(self) -> None:
@@ -70,10 +81,10 @@ class Preprocessing:
                 f"mean and std must be three finite numbers each and std positive, got {self.mean} and {self.std}; "
                 "give one per color, in units where white is 1"
             )
-        if self.interpolation not in ("bilinear", "bicubic"):
+        if self.interpolation not in ("bilinear", "bicubic", "nearest"):
             raise ValueError(
-                f"interpolation must be bilinear or bicubic, got {self.interpolation!r}; choose the one that the "
-                "network was trained with"
+                f"interpolation must be bilinear, bicubic or nearest, got {self.interpolation!r}; choose the one that "
+                "the network was trained with"
             )
 
 
@@ -92,7 +103,7 @@ class Classifier:
     name : str
         Name that `load_classifier` knows it by, or the class of your own module.
     model : torch.nn.Module
-        Network that maps (n, 3, H, W) inputs to un-normalized scores (n, classes).
+        Network that maps (n, 3, H, W) inputs to un-normalized scores (n, classes), see `load_classifier`.
     categories : Categories
         Names of the classes, in the order of the scores.
     preprocessing : Preprocessing
@@ -103,6 +114,8 @@ class Classifier:
         Device that the network is on.
     head : Head, optional
         Objectness head for this network's features, for recipes that use one.
+    activation : {"softmax", "sigmoid"}, optional
+        How scores become probabilities, see `load_classifier`.
 
     Examples
     --------
@@ -128,13 +141,19 @@ class Classifier:
     """Device that the network is on."""
     head: Head | None = None
     """Objectness head for this network's features, for recipes that use one."""
+    activation: Activation = "softmax"
+    """How scores become probabilities: of classes that exclude each other, or of each class by itself."""
     _answers: dict[Callable[["Classifier"], bool], bool] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        check_activation(self.activation)
 
     def __repr__(self) -> str:
         height, width = self.preprocessing.size
+        sigmoid = " by sigmoid" if self.activation == "sigmoid" else ""
         head = ", with a head" if self.head else ""
         return (
-            f"Classifier({self.name}, {len(self.categories)} categories, input {width} x {height}, "
+            f"Classifier({self.name}, {len(self.categories)} categories{sigmoid}, input {width} x {height}, "
             f"on {self.device}{head})"
         )
 
@@ -163,6 +182,7 @@ class Classifier:
             )
         return dataclasses.replace(self, head=head)
 
+    @reproducible()
     def preprocess(self, image: Image, size: tuple[int, int] | None = None) -> torch.Tensor:
         """Turn the whole photo into a network input: squeezed with antialiasing, then normalized.
 
@@ -183,12 +203,13 @@ class Classifier:
         ValueError
             If the photo or the size is not valid.
         """
-        pixels = torch.tensor(np.ascontiguousarray(check_image(image))).permute(2, 0, 1)[None]
+        pixels = torch.tensor(np.ascontiguousarray(check_image(image)), device="cpu").permute(2, 0, 1)[None]
         size = self.preprocessing.size if size is None else _check_size(size)
-        squeezed = nn.functional.interpolate(pixels, size, mode=self.preprocessing.interpolation, antialias=True)
+        squeezed = _squeezed(pixels, size, self.preprocessing.interpolation)
         mean, std = self._mean_and_std()
         return (squeezed.to(self.device, torch.float32) / 255 - mean) / std
 
+    @reproducible()
     def deprocess(self, tensor: torch.Tensor) -> Image:
         """Turn a network input back into a picture.
 
@@ -217,21 +238,19 @@ class Classifier:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Keep the network from training and learning inside the block, with torch on one thread; then restore all.
+        """Keep the network from training and learning inside the block, see `reproducible` too; then restore all.
 
-        Sums over several threads depend on the number of threads, so there is one. The flags are set one by one and
-        not with `model.eval()`, because sub-modules may override that to do more.
+        Other threads wait before their own blocks meanwhile. The flags are set one by one and not with `model.eval()`,
+        because sub-modules may override that to do more.
         """
-        training = [module for module in self.model.modules() if module.training]
-        learning = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        threads = torch.get_num_threads()
-        try:
-            torch.set_num_threads(1)
-            _set_flags(training, learning, on=False)
-            yield
-        finally:
-            torch.set_num_threads(threads)
-            _set_flags(training, learning, on=True)
+        with reproducible():
+            training = [module for module in self.model.modules() if module.training]
+            learning = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+            try:
+                _set_flags(training, learning, on=False)
+                yield
+            finally:
+                _set_flags(training, learning, on=True)
 
     def scores(self, batch: torch.Tensor) -> torch.Tensor:
         """Compute un-normalized class scores, differentiable with respect to the inputs.
@@ -260,7 +279,7 @@ class Classifier:
         return scores
 
     def probabilities(self, image: Image) -> NDArray[np.float32]:
-        """Compute the probability of each class: softmax of the scores of the squeezed photo.
+        """Compute the probability of each class: softmax, or sigmoid, of the scores of the squeezed photo.
 
         Parameters
         ----------
@@ -270,11 +289,32 @@ class Classifier:
         Returns
         -------
         ndarray of float32, shape (classes,)
-            Probabilities, which sum to 1.
+            Probabilities. They sum to 1, unless the activation is sigmoid.
         """
         with self.frozen(), torch.no_grad():
-            probabilities: NDArray[np.float32] = self.scores(self.preprocess(image)).softmax(1)[0].cpu().numpy()
+            scores = self.scores(self.preprocess(image))
+            probabilities: NDArray[np.float32] = probabilities_of(scores, self.activation)[0].cpu().numpy()
         return probabilities
+
+    def probability_of(self, target: Target, probabilities: NDArray[np.float32]) -> float:
+        """Compute the probability that a photo shows any of a target's classes.
+
+        Parameters
+        ----------
+        target : Target
+            One class or several.
+        probabilities : ndarray of float32, shape (classes,)
+            Probabilities of all classes, as `probabilities` returns them.
+
+        Returns
+        -------
+        float
+            The sum for classes that exclude each other, 1 - the product of (1 - p) for classes that do not.
+        """
+        of_target = probabilities[list(target.indices)]
+        if self.activation == "sigmoid":
+            return float(1 - (1 - of_target.astype(np.float64)).prod())
+        return float(of_target.sum())
 
     def target(self, image: Image | NDArray[np.float32], wanted: int | str | Target | None = None) -> Target:
         """Find the wanted classes, or else the most probable class of a photo.
@@ -319,26 +359,30 @@ class Classifier:
         return self._answers[question]
 
     def _mean_and_std(self) -> tuple[torch.Tensor, torch.Tensor]:
-        mean, std = torch.tensor((self.preprocessing.mean, self.preprocessing.std), device=self.device)
+        numbers = self.preprocessing.mean, self.preprocessing.std
+        mean, std = torch.tensor(numbers, dtype=torch.float32, device=self.device)
         return mean.view(3, 1, 1), std.view(3, 1, 1)
+
+
+def raw_output(classifier: Classifier, batch: torch.Tensor) -> object:
+    """Return what the network returns for (n, 3, H, W) inputs."""
+    with classifier.frozen():
+        # A copy, because an in-place first layer may overwrite its input.
+        return classifier.model(batch.to(classifier.device, _dtype(classifier.model), copy=True))
 
 
 def raw_scores(classifier: Classifier, batch: torch.Tensor) -> torch.Tensor:
     """Return finite scores of (n, 3, H, W) inputs, however many classes there are: float32 (n, classes)."""
-    with classifier.frozen():
-        # A copy, because an in-place first layer may overwrite its input.
-        output = classifier.model(batch.to(classifier.device, _dtype(classifier.model), copy=True))
-    if not isinstance(output, torch.Tensor) or output.ndim != 2 or len(output) != len(batch):
-        got = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
-        raise ValueError(
-            f"model must return scores of shape ({len(batch)}, classes), got {got}; wrap it in a module "
-            "that returns the scores alone"
-        )
-    if not output.isfinite().all():
-        raise ValueError(
-            f"model must return finite scores, got NaN or infinity from {classifier.name}; check its weights"
-        )
-    return output.float()
+    scores = scores_in(raw_output(classifier, batch), len(batch))
+    check_scores(scores, batch, classifier.name)
+    return class_scores(scores, classifier.activation)
+
+
+def _squeezed(pixels: torch.Tensor, size: tuple[int, int], interpolation: str) -> torch.Tensor:
+    """The uint8 (1, 3, h, w) pixels at another size, as Pillow resizes them."""
+    if interpolation == "nearest":
+        return nn.functional.interpolate(pixels, size, mode="nearest-exact")
+    return nn.functional.interpolate(pixels, size, mode=interpolation, antialias=True)
 
 
 def _set_flags(modules: list[nn.Module], parameters: list[nn.Parameter], *, on: bool) -> None:

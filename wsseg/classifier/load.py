@@ -3,7 +3,7 @@
 import dataclasses
 import difflib
 import reprlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -16,8 +16,11 @@ from torch import nn
 
 from wsseg.classifier.architectures import describing_misfit, timm_model, torchvision_model, torchvision_weights
 from wsseg.classifier.categories import Categories, numbered
-from wsseg.classifier.classifier import Classifier, Preprocessing, raw_scores
+from wsseg.classifier.classifier import Classifier, Preprocessing
 from wsseg.classifier.head import read_head
+from wsseg.classifier.modes import reproducible
+from wsseg.classifier.outputs import Activation, check_activation
+from wsseg.classifier.own import classifier_of_module, named
 from wsseg.classifier.weights import (
     EMBEDDED,
     WHEELS,
@@ -36,13 +39,15 @@ _HEADS: Final = resources.files("wsseg.classifier") / "heads"
 _CHECKPOINTS: Final = (".pth", ".pt", ".safetensors")
 
 
+@reproducible()
 def load_classifier(
     source: str | Path | nn.Module = EMBEDDED,
     *,
-    categories: Categories | Sequence[str] | None = None,
+    categories: Categories | Sequence[str] | Mapping[int, str] | Mapping[str, str] | Mapping[str, int] | None = None,
     preprocessing: Preprocessing | None = None,
     architecture: str | None = None,
     device: str | torch.device | None = None,
+    activation: Activation | None = None,
 ) -> Classifier:
     """Load a classifier by name, from a checkpoint or from a module.
 
@@ -53,21 +58,27 @@ def load_classifier(
     | `"timm:resnet50.a1_in1k"`                  | timm's, with its weights, downloaded on first use                  |
     | `"vgg19@my.pth"`, `"timm:resnet50@my.pt"`  | that architecture with the weights of a file (.safetensors too)    |
     | `"my.pth"` with `architecture="vgg19"`     | the same                                                           |
-    | a `torch.nn.Module`                        | your own; it must return un-normalized scores (n, classes)         |
+    | a `torch.nn.Module`                        | your own, see below                                                |
+
+    Your own module must take (n, 3, H, W) inputs and return un-normalized scores (n, classes): as a tensor, as `logits`
+    of an object or dict, as the one such entry of a dict, or as the first entry of a tuple.
 
     Parameters
     ----------
     source : str, Path or torch.nn.Module, optional
         See the table. Your own module stays on its device and keeps its dtype.
-    categories : Categories or sequence of str, optional
-        Names of the classes. By default a named network or checkpoint of 1000 classes has ImageNet's names in the
-        usual order; the classes of any other checkpoint or module are called `class 0`, `class 1`, ...
+    categories : Categories, sequence of str or mapping, optional
+        Names of the classes in the order of the scores, or a mapping from index to name or from name to index. By
+        default a named network or checkpoint of 1000 classes has ImageNet's names in the usual order; the classes of any other checkpoint or module are called `class 0`, `class 1`, ...
     preprocessing : Preprocessing, optional
         Preprocessing in place of the source's own. Your own module needs one; `IMAGENET` is the most common.
     architecture : str, optional
         Name of the network that a checkpoint belongs to.
     device : str or torch.device, optional
         Device for a named network or checkpoint, the CPU by default.
+    activation : {"softmax", "sigmoid"}, optional
+        How scores become probabilities: by softmax (default) for classes that exclude each other; by sigmoid for
+        classes that one photo may show together, or for one logit, which scores two classes, the negative one first.
 
     Returns
     -------
@@ -93,18 +104,22 @@ def load_classifier(
     >>> wsseg.load_classifier(module, categories=["cat", "dog"], preprocessing=wsseg.IMAGENET)
     Classifier(Sequential, 2 categories, input 224 x 224, on cpu)
     """
+    check_activation(activation or "softmax")
     with torch.inference_mode(False), torch.random.fork_rng(devices=[]):
         if isinstance(source, nn.Module):
-            return _from_module(source, categories, preprocessing, device)
+            return classifier_of_module(source, categories, preprocessing, device, activation or "softmax")
         usable = _usable_device(device or "cpu")
         name, file = _name_and_file(source, architecture)
-        found = _loader(name)(name, file)
+        with torch.device("cpu"):  # Whatever the default device.
+            found = _loader(name)(name, file)
+    activation = activation or found.activation
     return dataclasses.replace(
         found,
         model=found.model.to(usable).eval(),
-        categories=_checked(categories, len(found.categories)) if categories is not None else found.categories,
+        categories=named(categories, len(found.categories), activation, default=found.categories),
         preprocessing=preprocessing or found.preprocessing,
         device=usable,
+        activation=activation,
     )
 
 
@@ -146,49 +161,6 @@ def _usable_device(device: str | torch.device) -> torch.device:
             "use cpu, or a device that wsseg doctor lists"
         ) from error
     return torch.device(device)
-
-
-def _checked(categories: Categories | Sequence[str] | None, classes: int) -> Categories:
-    """The caller's categories, one per class; numbered ones if the caller gave none."""
-    if categories is None:
-        return numbered(classes)
-    if isinstance(categories, str):
-        raise TypeError(f"categories must be a sequence of names, got {categories!r}; put it in a list")
-    found = categories if isinstance(categories, Categories) else Categories(tuple(categories))
-    if len(found) != classes:
-        raise ValueError(
-            f"categories must be {classes} names, got {len(found)}; give one for each score of the last layer"
-        )
-    return found
-
-
-def _from_module(
-    model: nn.Module,
-    categories: Categories | Sequence[str] | None,
-    preprocessing: Preprocessing | None,
-    device: str | torch.device | None,
-) -> Classifier:
-    """The classifier of a person's own module, which stays where it is; one pass finds the number of classes."""
-    if preprocessing is None:
-        raise ValueError(
-            "preprocessing must be given for a module of your own, got None; "
-            "use wsseg.IMAGENET if it was trained like most networks"
-        )
-    own_device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    if device is not None and torch.empty(0, device=device).device != own_device:
-        raise ValueError(f"device must be the module's own, {own_device}, got {device}; move the module before")
-    classifier = Classifier(type(model).__name__, model, numbered(1), preprocessing, None, own_device)
-    with torch.no_grad():
-        scores = raw_scores(classifier, torch.zeros(1, 3, *preprocessing.size))
-    _check_unnormalized(scores)
-    return dataclasses.replace(classifier, categories=_checked(categories, scores.shape[1]))
-
-
-def _check_unnormalized(scores: torch.Tensor) -> None:
-    """ValueError for probabilities or their logarithms, whose gradients mix every class into each."""
-    probabilities = scores if scores.min() >= 0 else scores.exp()
-    if scores.shape[1] > 1 and abs(float(probabilities.sum()) - 1) < 1e-4:
-        raise ValueError("model must return un-normalized scores, got a softmax or its logarithm; leave that layer out")
 
 
 def _name_and_file(source: object, architecture: str | None) -> tuple[str, Path | None]:

@@ -21,6 +21,7 @@ from torch import nn
 from wsseg.arrays import Image
 from wsseg.classifier.categories import Target
 from wsseg.classifier.classifier import Classifier
+from wsseg.classifier.modes import reproducible
 from wsseg.saliency.layers import forward, grids_of, last, last_of_each, named, pooled_weights
 from wsseg.saliency.score import score_of
 from wsseg.saliency.views import BATCH, differentiable, mean_map, views_of
@@ -44,6 +45,7 @@ Formula: TypeAlias = Callable[[Layer], torch.Tensor]
 """Function from a layer to one map per input, (n, h, w); negative values count as 0."""
 
 
+@reproducible()
 def cam(classifier: Classifier, image: Image, target: Target, *, mirror: bool) -> torch.Tensor:
     """Compute ReLU(sum_k w_k A_k), with w the class's weights in the one linear layer after global average pooling.
 
@@ -232,6 +234,7 @@ def weighted_by_mean_slopes(activations: torch.Tensor, gradients: torch.Tensor) 
     return (gradients.mean(dim=(2, 3), keepdim=True) * activations).sum(dim=1)
 
 
+@reproducible()
 def _map(
     classifier: Classifier,
     image: Image,

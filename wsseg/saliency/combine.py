@@ -9,6 +9,7 @@ from torch import nn
 from wsseg.arrays import Image
 from wsseg.classifier.categories import Target
 from wsseg.classifier.classifier import Classifier
+from wsseg.classifier.modes import reproducible
 from wsseg.saliency.features import ForwardPass, forward_pass, takes_any_size
 from wsseg.saliency.propagate import spread
 from wsseg.saliency.views import mean_map, views_of
@@ -26,6 +27,7 @@ NARROWEST: Final = 4
 """Maximum ratio of an input's sides. A narrower photo is squeezed, because its input would grow without end."""
 
 
+@reproducible()
 def fused(
     classifier: Classifier,
     image: Image,
@@ -85,6 +87,7 @@ def fused(
     return _ranged(spread(both, features, steps=spread_steps))
 
 
+@reproducible()
 def spread_cam(
     classifier: Classifier, image: Image, target: Target, *, mirror: bool, spread_steps: int
 ) -> torch.Tensor:
@@ -117,6 +120,7 @@ def spread_cam(
     return _ranged(spread(_ranged(_resized(activation, features.shape[1:])), features, steps=spread_steps))
 
 
+@reproducible()
 def features_of(classifier: Classifier, image: Image, *, mirror: bool) -> torch.Tensor:
     """Compute the features that the maps here are spread over, with one forward pass.
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from wsseg.classifier.categories import Target
 from wsseg.classifier.classifier import Classifier
+from wsseg.classifier.modes import reproducible
 from wsseg.saliency.activation import weighted_by_mean_slopes
 from wsseg.saliency.layers import Grid, Size, forward, grids_of, last
 from wsseg.saliency.score import score_of
@@ -42,6 +43,7 @@ class ForwardPass:
             return weighted_by_mean_slopes(end.activations, end.gradients(score)).cpu()
 
 
+@reproducible()
 def forward_pass(classifier: Classifier, batch: torch.Tensor) -> ForwardPass:
     """Run the network once on (n, 3, H, W) inputs; ValueError as in `grids_of`."""
     with classifier.frozen(), differentiable(batch) as inputs:
@@ -73,7 +75,7 @@ def _takes_larger(classifier: Classifier) -> bool:
 
 def _layers_with_grid(classifier: Classifier, height: int, width: int) -> list[str]:
     """The names of the layers that give a grid for an input of this size."""
-    with classifier.frozen(), differentiable(torch.zeros(1, 3, height, width)) as inputs:
+    with classifier.frozen(), differentiable(torch.zeros(1, 3, height, width, device="cpu")) as inputs:
         return [grid.name for grid in grids_of(classifier, inputs, forward(classifier, inputs)[0])]
 
 

@@ -18,6 +18,7 @@ from torch.autograd.graph import Node
 from wsseg.arrays import Image
 from wsseg.classifier.categories import Target
 from wsseg.classifier.classifier import Classifier
+from wsseg.classifier.modes import reproducible
 from wsseg.saliency.score import score_of
 from wsseg.saliency.views import BATCH, differentiable, mean_map, views_of
 
@@ -67,6 +68,7 @@ def gradient(classifier: Classifier, image: Image, target: Target, *, mirror: bo
     return smoothgrad(classifier, image, target, mirror=mirror, crops=crops, samples=1, noise=0.0, random_state=0)
 
 
+@reproducible()
 def smoothgrad(
     classifier: Classifier,
     image: Image,
@@ -108,16 +110,17 @@ def smoothgrad(
     """
     canvas = _canvas(classifier, image, crops=crops)
     deviation = noise * float(canvas.max() - canvas.min())
-    generator = torch.Generator().manual_seed(random_state)
+    generator = torch.Generator("cpu").manual_seed(random_state)
 
     def slopes_of(views: torch.Tensor) -> torch.Tensor:
         copies = views.repeat(samples, 1, 1, 1)
-        copies += deviation * torch.randn(copies.shape, generator=generator).to(copies)
+        copies += deviation * torch.randn(copies.shape, generator=generator, device="cpu").to(copies)
         return torch.cat([score_gradient(classifier, some, target) for some in torch.split(copies, BATCH)])
 
     return _magnitudes(classifier, canvas, slopes_of, mirror=mirror)
 
 
+@reproducible()
 def integrated_gradients(
     classifier: Classifier, image: Image, target: Target, *, mirror: bool, crops: bool, steps: int
 ) -> torch.Tensor:
@@ -147,6 +150,7 @@ def integrated_gradients(
     return _magnitudes(classifier, _canvas(classifier, image, crops=crops), slopes_of, mirror=mirror)
 
 
+@reproducible()
 def guided_backprop(classifier: Classifier, image: Image, target: Target, *, mirror: bool, crops: bool) -> torch.Tensor:
     """Compute the map of |`guided_gradient`|: guided backpropagation.
 
@@ -177,6 +181,7 @@ def guided_backprop(classifier: Classifier, image: Image, target: Target, *, mir
     return _magnitudes(classifier, _canvas(classifier, image, crops=crops), slopes_of, mirror=mirror)
 
 
+@reproducible()
 def score_gradient(classifier: Classifier, batch: torch.Tensor, target: Target) -> torch.Tensor:
     """Compute d score / d input.
 
@@ -198,6 +203,7 @@ def score_gradient(classifier: Classifier, batch: torch.Tensor, target: Target) 
         return torch.autograd.grad(score_of(classifier.scores(inputs), target).sum(), inputs)[0]
 
 
+@reproducible()
 def attributions(classifier: Classifier, batch: torch.Tensor, target: Target, *, steps: int) -> torch.Tensor:
     """Compute (x - black) times the mean of d score / d input on the way from a black photo to x.
 
@@ -222,13 +228,14 @@ def attributions(classifier: Classifier, batch: torch.Tensor, target: Target, *,
         The attribution of each color of each pixel.
     """
     black = classifier.preprocess(np.zeros((1, 1, 3), np.uint8), (batch.shape[2], batch.shape[3]))
-    shares = (torch.arange(steps) + 0.5) / steps
+    shares = (torch.arange(steps, device="cpu") + 0.5) / steps
     total = torch.zeros_like(batch)
     for share in shares.tolist():
         total += score_gradient(classifier, black + share * (batch - black), target)
     return (batch - black) * total / steps
 
 
+@reproducible()
 def guided_gradient(classifier: Classifier, batch: torch.Tensor, target: Target) -> torch.Tensor:
     """Compute `score_gradient` with negative slopes stopped at every ReLU and ReLU6.
 
@@ -298,7 +305,7 @@ def _canvas(classifier: Classifier, image: Image, *, crops: bool) -> torch.Tenso
 def _magnitudes(classifier: Classifier, canvas: torch.Tensor, slopes_of: Slopes, *, mirror: bool) -> torch.Tensor:
     """The maximum over the color channels of |slopes|, averaged over the windows that show each pixel of the canvas."""
     size = canvas.shape[2:]
-    total, count = torch.zeros(size), torch.zeros(size)
+    total, count = torch.zeros(2, *size, device="cpu")
     with classifier.frozen():
         for y, x in _windows(size, classifier.preprocessing.size):
             slopes = slopes_of(views_of(canvas[..., y, x], mirror=mirror))

@@ -64,7 +64,7 @@ def forward(classifier: Classifier, inputs: torch.Tensor) -> tuple[list[Output],
 
     An output that a later layer changes in place is returned as changed.
     """
-    with _recording(classifier.model) as outputs:
+    with classifier.frozen(), _recording(classifier.model) as outputs:
         scores = classifier.scores(inputs)
     # An output that does not depend on the photo lies on no grid over it.
     return [output for output in outputs if output.tensor.requires_grad], scores
@@ -101,13 +101,16 @@ def grids_of(classifier: Classifier, inputs: torch.Tensor, outputs: Sequence[Out
             grids.append(Grid(output.name, output.tensor, size))
             sizes.append(size)
             lost = ""
-        elif output.tensor.ndim == 3 and math.prod(output.tensor.shape[:2]) > PREFIX_TOKENS * len(inputs):
+        elif _are_tokens(output.tensor.shape) and math.prod(output.tensor.shape[:2]) > PREFIX_TOKENS * len(inputs):
             lost = output.name
     if lost or not grids:
         why = f", whose {lost} gives tokens of an unknown order" if lost else ""
+        plain = ""
+        if not grids and any(map(_is_script, classifier.model.modules())):
+            why, plain = ", whose layers TorchScript hides", "load the module that it was made from, or "
         raise ValueError(
             f"classifier must have layers that give a grid of activations, up to the last, got {classifier.name}{why}; "
-            "choose gradient or smoothgrad"
+            f"{plain}choose gradient or smoothgrad"
         )
     return grids
 
@@ -175,12 +178,23 @@ def _recording(model: nn.Module) -> Iterator[list[Output]]:
 
         return record
 
-    hooks = [module.register_forward_hook(recorder(name)) for name, module in model.named_modules() if name]
+    open_modules = [(name, module) for name, module in model.named_modules() if name and not _is_script(module)]
+    hooks = [module.register_forward_hook(recorder(name)) for name, module in open_modules]
     try:
         yield outputs
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _are_tokens(shape: tuple[int, ...]) -> bool:
+    """Whether an output of this shape has tokens; a last axis of 1 belongs to channels averaged over them."""
+    return len(shape) == 3 and shape[2] > 1
+
+
+def _is_script(module: nn.Module) -> bool:
+    """Whether TorchScript runs the module, where no hook is called."""
+    return isinstance(module, torch.jit.ScriptModule)
 
 
 def _grid_size(output: Output, views: int, sizes: Sequence[Size]) -> Size | None:

@@ -20,6 +20,7 @@ from wsseg.arrays import Image
 from wsseg.classifier.categories import Target
 from wsseg.classifier.classifier import Classifier
 from wsseg.classifier.load import load_classifier
+from wsseg.classifier.modes import reproducible
 from wsseg.classifier.weights import EMBEDDED
 from wsseg.files.encode import check_new_picture, encoded_picture
 from wsseg.files.store import replacing
@@ -124,10 +125,11 @@ def visualize(
     found = classifier if isinstance(classifier, Classifier) else load_classifier(classifier, device=device)
     target = found.categories.resolve(category)
     picture = visualize_class(found, target, steps=steps, random_state=random_state, track=track)
-    probability = float(found.probabilities(picture)[list(target.indices)].sum())
+    probability = found.probability_of(target, found.probabilities(picture))
     return Visualization(picture, target, probability)
 
 
+@reproducible()
 def visualize_class(
     classifier: Classifier,
     wanted: int | str | Target,
@@ -180,7 +182,7 @@ def visualize_class(
     picture = torch.zeros((1, 3, *classifier.preprocessing.size), device=classifier.device)
     with classifier.frozen():
         for _ in track(range(steps)):
-            down, right = torch.randint(-jitter, jitter + 1, (2,), generator=generator).tolist()
+            down, right = torch.randint(-jitter, jitter + 1, (2,), generator=generator, device="cpu").tolist()
             moved = score_gradient(classifier, picture.roll((down, right), (2, 3)), target)
             slope = _coarsened(moved.roll((-down, -right), (2, 3)) - 2 * decay * picture)
             picture = picture + rate * slope / slope.square().mean().sqrt().clamp(min=torch.finfo(slope.dtype).tiny)
@@ -204,7 +206,8 @@ def _check_ascent(rate: float, decay: float, jitter: int) -> None:
 def _coarsened(slope: torch.Tensor) -> torch.Tensor:
     """The (1, 3, h, w) slope with each of its waves divided by the square of its frequency."""
     height, width = slope.shape[2:]
-    frequency = torch.hypot(torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None])
+    rows, columns = torch.fft.fftfreq(height, device="cpu"), torch.fft.rfftfreq(width, device="cpu")
+    frequency = torch.hypot(rows[:, None], columns[None])
     weights = frequency.clamp(min=1 / max(height, width)).square().reciprocal().to(slope.device)
     coarsened: torch.Tensor = torch.fft.irfft2(torch.fft.rfft2(slope) * weights, s=(height, width))
     return coarsened

@@ -23,7 +23,7 @@ from wsseg.segmenting.status import doubts_of, is_seen, status_of
 
 
 class Segmenter:
-    """A classifier and a recipe, ready for any number of photos; use it from one thread at a time.
+    """A classifier and a recipe, ready for any number of photos, in any number of threads.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class Segmenter:
             SaliencyResult(
                 image=photo.image,
                 target=target,
-                probability=float(probabilities[list(target.indices)].sum()),
+                probability=self.classifier.probability_of(target, probabilities),
                 saliency=saliency_from_classifier(self.classifier, photo.image, scored, self.recipe),
                 reasons=(*self.classifier.categories.notes_on(target, probabilities), *photo.notes),
                 scored=scored,

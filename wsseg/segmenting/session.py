@@ -1,6 +1,7 @@
 """One photo, cut again as hints arrive."""
 
 from functools import cached_property
+from threading import RLock
 from typing import Final
 
 import cv2
@@ -44,6 +45,7 @@ class Session:
         self.result = result
         self._classifier, self._recipe = classifier, recipe
         self._solvers: dict[Box | None, MaskSolver] = {}
+        self._lock = RLock()
 
     def __enter__(self) -> "Session":
         return self
@@ -74,6 +76,10 @@ class Session:
         TypeError, ValueError
             If the hints are not valid, see `seeds_from_hints`.
         """
+        with self._lock:  # The solvers keep the graph of the last cut.
+            return self._segmented(hints, refit=refit)
+
+    def _segmented(self, hints: Hints | None, *, refit: bool) -> Segmentation:
         if hints is None:
             return self._segmentation(self._unhinted)
         if not isinstance(hints, Hints):
