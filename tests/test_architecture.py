@@ -28,7 +28,7 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
     "arrays": (-1, set()),
     "recipe": (-1, set()),
     "engines": (0, {"ray", "threadpoolctl"}),
-    "classifier": (1, {"huggingface_hub", "msgspec", "safetensors", "timm", "torch", "torchvision"}),
+    "classifier": (1, {"huggingface_hub", "msgspec", "safetensors", "timm", "torch", "torchvision", "transformers"}),
     "files": (0, {"PIL", "pycocotools", "upath"}),
     "graphcut": (1, {"maxflow"}),
     "metrics": (1, set()),

@@ -18,6 +18,7 @@ from wsseg.classifier.architectures import describing_misfit, timm_model, torchv
 from wsseg.classifier.categories import Categories, numbered
 from wsseg.classifier.classifier import Classifier, Preprocessing
 from wsseg.classifier.head import read_head
+from wsseg.classifier.huggingface import classifier_of_hub
 from wsseg.classifier.modes import reproducible
 from wsseg.classifier.outputs import Activation, check_activation
 from wsseg.classifier.own import classifier_of_module, named
@@ -58,6 +59,8 @@ def load_classifier(
     | `"timm:resnet50.a1_in1k"`                  | timm's, with its weights, downloaded on first use                  |
     | `"vgg19@my.pth"`, `"timm:resnet50@my.pt"`  | that architecture with the weights of a file (.safetensors too)    |
     | `"my.pth"` with `architecture="vgg19"`     | the same                                                           |
+    | `"hf:google/vit-base-patch16-224"`         | Hugging Face's, downloaded on first use: `pip install 'wsseg[hf]'` |
+    | `"hf:FOLDER"`                              | the same, from a folder that `save_pretrained` wrote               |
     | a `torch.nn.Module`                        | your own, see below                                                |
 
     Your own module must take (n, 3, H, W) inputs and return un-normalized scores (n, classes): as a tensor, as `logits`
@@ -69,7 +72,8 @@ def load_classifier(
         See the table. Your own module stays on its device and keeps its dtype.
     categories : Categories, sequence of str or mapping, optional
         Names of the classes in the order of the scores, or a mapping from index to name or from name to index. By
-        default a named network or checkpoint of 1000 classes has ImageNet's names in the usual order; the classes of any other checkpoint or module are called `class 0`, `class 1`, ...
+        default a named network or checkpoint of 1000 classes has ImageNet's names in the usual order, and one of
+        Hugging Face its own; the classes of any other checkpoint or module are called `class 0`, `class 1`, ...
     preprocessing : Preprocessing, optional
         Preprocessing in place of the source's own. Your own module needs one; `IMAGENET` is the most common.
     architecture : str, optional
@@ -171,6 +175,8 @@ def _name_and_file(source: object, architecture: str | None) -> tuple[str, Path 
         )
     if architecture is not None:
         return architecture, _checkpoint(str(source))
+    if str(source).startswith("hf:"):
+        return str(source), None
     name, at, file = str(source).partition("@")
     if at:
         return name, _checkpoint(file)
@@ -194,6 +200,8 @@ def _loader(name: str) -> Callable[[str, Path | None], Classifier]:
     """The function that loads the classifier of this name; ValueError lists the nearest names if there is none."""
     if name in WHEELS:
         return _from_wheel
+    if name.startswith("hf:"):
+        return lambda name, _: classifier_of_hub(name)
     if name.startswith("timm:") and _timm_knows(name.removeprefix("timm:")):
         return _from_timm
     names = torchvision.models.list_models(module=torchvision.models)
