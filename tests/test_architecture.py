@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from importlib import import_module
 from pathlib import Path
@@ -52,9 +53,15 @@ FILES = {path: path.relative_to(ROOT).with_suffix("").parts[0] for path in sorte
 every_file = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """Return what a file says, parsed once."""
+    return ast.parse(path.read_text())
+
+
 def imports_of(path: Path) -> Iterator[str]:
     """The full name of all that a file imports, wherever in the file: `wsseg.arrays.Image`."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -69,14 +76,14 @@ def module_of(path: Path) -> str:
 
 def imports_at_top(path: Path) -> Iterator[str]:
     """Yield the full names that a file imports when it is imported itself."""
-    for node in ast.parse(path.read_text()).body:
+    for node in tree_of(path).body:
         if isinstance(node, ast.ImportFrom):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def raised_in(path: Path) -> Iterator[str]:
     """The sentences of the errors that a file raises, without the values in them."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Raise):
             parts = (part.value for part in ast.walk(node) if isinstance(part, ast.Constant))
             yield "".join(part for part in parts if isinstance(part, str))
@@ -120,7 +127,7 @@ def test_each_library_has_its_door(path: Path) -> None:
 
 @every_file
 def test_the_library_does_not_print(path: Path) -> None:
-    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    calls = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
     printed = [node.lineno for node in calls if isinstance(node.func, ast.Name) and node.func.id == "print"]
     assert FILES[path] == "cli" or not printed
 
@@ -128,7 +135,7 @@ def test_the_library_does_not_print(path: Path) -> None:
 @every_file
 def test_the_command_line_prints_through_one_function(path: Path) -> None:
     """Names may be any text, so all lines and all rows of tables go through what escapes them, in `cli/output.py`."""
-    calls = [ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    calls = [ast.unparse(node.func) for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
     printed = [call for call in calls if call.endswith((".print", ".add_row", ".write"))]
     if FILES[path] == "cli":
         assert printed == (["console.print", "to.add_row"] if path.name == "output.py" else [])
@@ -190,14 +197,14 @@ def test_a_file_fits_its_room(path: Path) -> None:
 
 @every_file
 def test_functions_take_few_parameters(path: Path) -> None:
-    functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
+    functions = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.FunctionDef)]
     many = {one.name for one in functions if len(one.args.args) + len(one.args.kwonlyargs) > MOST_PARAMETERS}
     assert many <= COMMANDS
 
 
 @every_file
 def test_docstrings_name_what_they_describe(path: Path) -> None:
-    nodes = ast.walk(ast.parse(path.read_text()))
+    nodes = ast.walk(tree_of(path))
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
     texts = [ast.get_docstring(node) or "" for node in nodes if isinstance(node, documented)]
     assert [text for text in texts if re.match(r"(Of|What|That|Those|The same) ", text)] == []
