@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import wsseg
+import wsseg.files
 
 ROOT = Path(wsseg.__file__).parent
 
@@ -30,7 +31,7 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
     "recipe": (-1, set()),
     "engines": (0, {"ray", "threadpoolctl"}),
     "classifier": (1, {"huggingface_hub", "msgspec", "safetensors", "timm", "torch", "torchvision", "transformers"}),
-    "files": (0, {"PIL", "pycocotools", "upath"}),
+    "files": (0, {"PIL", "lazy_loader", "pycocotools", "upath"}),
     "graphcut": (1, {"maxflow"}),
     "metrics": (1, set()),
     "saliency": (2, {"torch"}),
@@ -96,9 +97,9 @@ def modules_after(statement: str) -> set[str]:
     return set(run.stdout.splitlines()[-1].split())
 
 
-def public_names() -> dict[str, str]:
-    """Each public name by the module that `__init__.pyi` takes it from."""
-    stub = ast.parse((ROOT / "__init__.pyi").read_text())
+def public_names(room: str = "") -> dict[str, str]:
+    """Each public name by the module that the room's `__init__.pyi` takes it from."""
+    stub = ast.parse((ROOT / room / "__init__.pyi").read_text())
     nodes = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
     return {alias.name: node.module or alias.name for node in nodes for alias in node.names}
 
@@ -154,7 +155,7 @@ def test_every_error_says_what_helps(path: Path) -> None:
     assert [text for text in sentences if "; " not in text] == []
 
 
-@pytest.mark.parametrize("statement", ["import wsseg", "import wsseg.cli.app", HELP])
+@pytest.mark.parametrize("statement", ["import wsseg", "import wsseg.files", "import wsseg.cli.app", HELP])
 def test_what_is_slow_to_load_waits(statement: str) -> None:
     slow = {"torch", "torchvision", "timm", "numpy", "cv2", "skimage", "PIL", "maxflow", "safetensors", "scipy"}
     loaded = modules_after(statement)
@@ -179,6 +180,15 @@ def test_the_stub_is_the_list_of_public_names() -> None:
 def test_every_public_name_is_what_its_module_defines(name: str, module: str) -> None:
     defined = import_module(f"wsseg.{module}")
     assert getattr(wsseg, name) is (defined if name == module else getattr(defined, name))
+
+
+def test_the_stub_of_files_is_the_list_of_its_names() -> None:
+    assert sorted(wsseg.files.__all__) == sorted(public_names("files"))
+
+
+@pytest.mark.parametrize(("name", "module"), public_names("files").items())
+def test_every_name_of_files_is_what_its_module_defines(name: str, module: str) -> None:
+    assert getattr(wsseg.files, name) is getattr(import_module(f"wsseg.files.{module}"), name)
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
