@@ -3,15 +3,17 @@
 import os
 import pickle
 import signal
+import sys
 import threading
 import traceback
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing import get_context, parent_process, resource_tracker
+from multiprocessing import current_process, get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from wsseg.engines.stream import CRASHES, POLL, Lost, Stream, deferred, lost_reason, single_threaded
@@ -24,6 +26,15 @@ AHEAD: Final = 3
 """Items that a worker holds at once: one is being read, one worked on, one written."""
 
 _READY: Final = "ready"
+
+_GUARD: Final = 'put the calls of the script below `if __name__ == "__main__":`'
+"""The remedy for a script whose calls also run in its workers, each of which imports the script first."""
+
+_UNGUARDED: Final = 74
+"""Exit code of a worker that would start workers while it imports the script: an arbitrary number."""
+
+_IMPORT_FAILED: Final = 1
+"""Exit code of a worker that fails to import the script; Python prints the error."""
 
 
 def in_processes(
@@ -38,13 +49,31 @@ def in_processes(
     Raises
     ------
     ChildProcessError
-        If workers crash before they have started.
+        If workers crash before they have started, which those of a script without a main guard do.
+    ValueError
+        If the script is standard input, which workers cannot import, or if this process may not have children.
     """
+    _check_may_have_workers(workers)
     pool = _Pool(pickle.dumps(stream), workers, lost)
     try:
         yield from pool.results(iter(items))
     finally:
         pool.close()
+
+
+def _check_may_have_workers(workers: int) -> None:
+    if current_process().daemon:
+        raise ValueError(
+            f"workers must be 1 in a daemonic process, which Python lets start no other, got {workers}; use 1, or "
+            "start that process with daemon=False"
+        )
+    main = sys.modules["__main__"]
+    script = getattr(main, "__file__", None)
+    if script and getattr(main, "__spec__", None) is None and not Path(script).exists():
+        raise ValueError(
+            f"workers must be 1 in a script that is no file, since workers import it, got {workers} in '{script}'; "
+            f"save the script as a file and {_GUARD}, or use 1 worker"
+        )
 
 
 @dataclass(eq=False)
@@ -56,10 +85,9 @@ class _Worker(Generic[Item]):
     """Items that the worker holds, the oldest first; that is the one whose result comes next."""
 
     @property
-    def exit_reason(self) -> str:
+    def exit_code(self) -> int:
         self.process.join()
-        code = self.process.exitcode or 0
-        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return self.process.exitcode or 0
 
 
 class _Pool(Generic[Item, Result]):
@@ -98,7 +126,7 @@ class _Pool(Generic[Item, Result]):
         if os.name == "posix":
             resource_tracker.ensure_running()  # Started along with a worker, it would let signals through again.
         with deferred(signal.SIGINT):  # An interrupt during the worker's imports would print a traceback.
-            process.start()
+            _start(process)
         theirs.close()  # So that the connection ends when the worker does.
         with suppress(OSError):  # The worker has crashed. (An argument of the process would block forever.)
             mine.send_bytes(self._stream)
@@ -144,12 +172,11 @@ class _Pool(Generic[Item, Result]):
 
     def _restarted(self, worker: _Worker[Item]) -> Iterator[Result]:
         """Start another worker in place of a crashed one, whose items become suspects, or are lost."""
-        reason = worker.exit_reason
-        self._failed_starts += not worker.ready
-        if self._failed_starts == CRASHES:
-            raise ChildProcessError(
-                f"workers must be able to start, got {reason}; give them more memory, or use fewer workers"
-            )
+        code = worker.exit_code
+        reason = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        if not worker.ready:
+            self._failed_starts += 1
+            _check_can_start(code, reason, self._failed_starts)
         worker.connection.close()
         self._workers[self._workers.index(worker)] = self._started()
         if self._holds_suspect(worker):
@@ -162,6 +189,33 @@ class _Pool(Generic[Item, Result]):
         for item in worker.items:
             self._crashes.setdefault(id(item), 0)
             self._suspects.append(item)
+
+
+def _start(process: SpawnProcess) -> None:
+    """Start a worker; a worker that is still importing the script, and so would start workers of its own, ends here."""
+    try:
+        process.start()
+    except RuntimeError as error:
+        if "bootstrapping phase" in str(error):
+            raise SystemExit(_UNGUARDED) from error  # Python's traceback would hide the sentence of the first process.
+        raise
+
+
+def _check_can_start(code: int, reason: str, failed_starts: int) -> None:
+    """Raise ChildProcessError if another try would fail too."""
+    if code == _UNGUARDED:
+        raise ChildProcessError(
+            f"workers must be able to import the script, got its calls once more in each worker; {_GUARD}"
+        )
+    if code == _IMPORT_FAILED:
+        raise ChildProcessError(
+            "workers must be able to import the script, got the error printed above; fix it, or, if the script has no "
+            f"main guard, {_GUARD}"
+        )
+    if failed_starts == CRASHES:
+        raise ChildProcessError(
+            f"workers must be able to start, got {reason}; give them more memory, or use fewer workers"
+        )
 
 
 def _serve(connection: Connection) -> None:
