@@ -26,11 +26,11 @@ from .evaluation.result import Evaluation as Evaluation
 from .evaluation.result import Statistic as Statistic
 from .export.export import Export as Export
 from .export.export import export_run as export_run
-from .files.decode import ReadError as ReadError
 from .files.encode import write_labels as write_labels
 from .files.encode import write_mask as write_mask
 from .files.encode import write_picture as write_picture
 from .files.find import find_photos as find_photos
+from .files.levels import ReadError as ReadError
 from .files.masks import read_labels as read_labels
 from .files.masks import read_mask as read_mask
 from .files.masks import read_truth as read_truth

@@ -1,4 +1,3 @@
-from .decode import ReadError as ReadError
 from .decode import read_file as read_file
 from .encode import FORMATS as FORMATS
 from .encode import SUFFIXES as SUFFIXES
@@ -11,6 +10,7 @@ from .encode import write_picture as write_picture
 from .find import find_photos as find_photos
 from .find import pictures_below as pictures_below
 from .find import unsupported_photos as unsupported_photos
+from .levels import ReadError as ReadError
 from .masks import UNKNOWN_LEVEL as UNKNOWN_LEVEL
 from .masks import read_class_ids as read_class_ids
 from .masks import read_labels as read_labels

@@ -20,9 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, ImageFile, UnidentifiedImageError
 from PIL import Image as pillow
+from PIL.TiffImagePlugin import TiffImageFile
 
-from wsseg.arrays import Image
+from wsseg.files.levels import WHITE_16 as WHITE_16
+from wsseg.files.levels import WIDE_MODES as WIDE_MODES
+from wsseg.files.levels import ReadError as ReadError
+from wsseg.files.levels import check_unit_range as check_unit_range
+from wsseg.files.levels import eight_bits
+from wsseg.files.levels import levels_of as levels_of
 from wsseg.files.store import is_local, one_line
+from wsseg.files.tiff import corrected_tiff, is_misread, is_tiff, rare_tiff
 from wsseg.recipe import MAX_PIXELS
 
 UndecodedSource: TypeAlias = str | PathLike[str] | bytes | pillow.Image | NDArray[Any]
@@ -55,11 +62,6 @@ _UPRIGHT: Final[dict[object, pillow.Transpose]] = {
 }
 """The transposition that undoes each EXIF orientation."""
 
-WIDE_MODES: Final = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
-"""Pillow's modes of more than 8 bits. Its own `convert` would clip them."""
-
-WHITE_16: Final = 65535
-
 _BYTES: Final = 8
 """Bytes of an uncompressed pixel: 16 bits in four channels."""
 
@@ -69,17 +71,12 @@ _HEADER: Final = 1 << 24
 _PILLOW: Final = threading.RLock()
 
 
-class ReadError(ValueError):
-    """A file is not a usable picture; the message names the file, the reason and the remedy."""
-
-
 @contextmanager
 def opened_picture(source: UndecodedSource, max_pixels: int, notes: list[str], name: str) -> Iterator[pillow.Image]:
     """Open and decode a picture while Pillow is strict; any error of Pillow, also in the body, becomes a ReadError."""
     try:
-        with _strict_pillow(max_pixels, notes), _picture(source, max_pixels, notes) as picture:
-            picture.load()
-            yield picture
+        with _strict_pillow(max_pixels, notes), _picture(source, max_pixels, notes, name) as picture:
+            yield _loaded(picture, name, notes)
     except ReadError:
         raise
     except Exception as error:  # Pillow's decoders can raise any exception on a broken file.
@@ -105,16 +102,36 @@ def _strict_pillow(max_pixels: int, notes: list[str]) -> Iterator[None]:
 
 
 @contextmanager
-def _picture(source: UndecodedSource, max_pixels: int, notes: list[str]) -> Iterator[pillow.Image]:
+def _picture(source: UndecodedSource, max_pixels: int, notes: list[str], name: str) -> Iterator[pillow.Image]:
     if isinstance(source, pillow.Image):
         _check_pixels(source.width, source.height, max_pixels)
+        if is_misread(source):
+            raise ReadError(f"{name} must be a TIFF that Pillow reads, got planes of 16 bits; give its path instead")
         yield source
     elif isinstance(source, np.ndarray):
         yield _picture_of_array(source, max_pixels)
     else:
-        with _bytes_of(source) as file, pillow.open(file, formats=_formats()) as picture:
+        with _bytes_of(source) as file, _opened(file, max_pixels, name, notes) as picture:
             _note_frames(picture, notes)
             yield picture
+
+
+def _opened(file: BinaryIO, max_pixels: int, name: str, notes: list[str]) -> pillow.Image:
+    head = file.read(12)
+    file.seek(0)
+    try:
+        picture = pillow.open(file, formats=_formats())
+    except UnidentifiedImageError:
+        if is_tiff(head):
+            return rare_tiff(file, max_pixels, name, notes)
+        raise
+    return rare_tiff(file, max_pixels, name, notes) if is_misread(picture) else picture
+
+
+def _loaded(picture: pillow.Image, name: str, notes: list[str]) -> pillow.Image:
+    """Return the picture decoded, and corrected where Pillow misreads its format."""
+    picture.load()
+    return corrected_tiff(picture, name, notes) if isinstance(picture, TiffImageFile) else picture
 
 
 @cache
@@ -239,41 +256,6 @@ def upright(picture: pillow.Image, notes: list[str]) -> pillow.Image:
         return picture
     turn = _UPRIGHT.get(orientation)
     return picture if turn is None else picture.transpose(turn)
-
-
-def levels_of(picture: pillow.Image, name: str) -> NDArray[Any]:
-    """Return the levels of a picture of one channel; 32-bit integers become 16-bit, the most that photos use."""
-    levels = np.array(picture)
-    if levels.dtype != np.int32:
-        return levels
-    if levels.min() < 0 or levels.max() > WHITE_16:
-        raise ReadError(
-            f"{name} must hold levels in [0, {WHITE_16}], got [{levels.min()}, {levels.max()}]; scale them to 16 bits"
-        )
-    return levels.astype(np.uint16)
-
-
-def eight_bits(levels: NDArray[Any], name: str) -> Image:
-    """Return the levels with white at 255: uint8 unchanged, bool and uint16 scaled by their range, floats from 1."""
-    match levels.dtype.kind, levels.dtype.itemsize:
-        case "u", 1:
-            return levels
-        case "b", _:
-            return levels * np.uint8(255)
-        case "u", 2:
-            return ((levels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-        case "f", _:
-            check_unit_range(levels, name)
-            return np.asarray(np.rint(levels * 255), np.uint8)
-    raise ReadError(f"{name} must be bool, uint8, uint16 or float, got {levels.dtype}; convert it with astype of numpy")
-
-
-def check_unit_range(levels: NDArray[Any], name: str) -> None:
-    """Raise ReadError unless the floats lie in [0, 1]."""
-    if not (levels.min() >= 0 and levels.max() <= 1):
-        raise ReadError(
-            f"{name} must hold floats in [0, 1], got [{levels.min()}, {levels.max()}]; divide them by their white"
-        )
 
 
 def has_photo_suffix(path: PurePath) -> bool:

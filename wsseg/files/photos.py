@@ -10,7 +10,9 @@ from PIL import Image as pillow
 from PIL import ImageCms
 
 from wsseg.arrays import Image
-from wsseg.files.decode import WIDE_MODES, UndecodedSource, eight_bits, levels_of, opened_picture, upright
+from wsseg.files.decode import UndecodedSource, opened_picture, upright
+from wsseg.files.levels import WHITE_16, WIDE_MODES, eight_bits, levels_of, scaled
+from wsseg.files.tiff import WHITE
 from wsseg.recipe import MAX_PIXELS
 
 
@@ -89,10 +91,12 @@ def _over_white(picture: pillow.Image, name: str, notes: list[str]) -> pillow.Im
 
 def _narrow(picture: pillow.Image, name: str) -> pillow.Image:
     """Return the picture in 8 bits, with its levels scaled and its transparent level kept."""
-    if picture.mode not in WIDE_MODES:
+    if picture.mode not in WIDE_MODES and WHITE not in picture.info:
         return picture
-    levels = levels_of(picture, name)
-    grey = pillow.fromarray(eight_bits(levels, name))
+    levels, white = levels_of(picture, name), picture.info.get(WHITE, WHITE_16)
+    if levels.dtype == np.uint8:  # The white of signed levels is 127.
+        return pillow.fromarray(scaled(levels.view(np.int8), white, name))
+    grey = pillow.fromarray(eight_bits(levels, name, white))
     if (transparent := picture.info.get("transparency")) is None:
         return grey
     return pillow.merge("LA", (grey, pillow.fromarray(eight_bits(levels != transparent, name))))
