@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, ImageFile, UnidentifiedImageError
 from PIL import Image as pillow
+from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from wsseg.files.levels import WHITE_16 as WHITE_16
@@ -28,6 +29,7 @@ from wsseg.files.levels import ReadError as ReadError
 from wsseg.files.levels import check_unit_range as check_unit_range
 from wsseg.files.levels import eight_bits
 from wsseg.files.levels import levels_of as levels_of
+from wsseg.files.png import loaded_png
 from wsseg.files.store import is_local, one_line
 from wsseg.files.tiff import corrected_tiff, is_misread, is_tiff, rare_tiff
 from wsseg.recipe import MAX_PIXELS
@@ -130,6 +132,8 @@ def _opened(file: BinaryIO, max_pixels: int, name: str, notes: list[str]) -> pil
 
 def _loaded(picture: pillow.Image, name: str, notes: list[str]) -> pillow.Image:
     """Return the picture decoded, and corrected where Pillow misreads its format."""
+    if isinstance(picture, PngImageFile):
+        return loaded_png(picture, notes)
     picture.load()
     return corrected_tiff(picture, name, notes) if isinstance(picture, TiffImageFile) else picture
 
