@@ -61,6 +61,54 @@ def png(width: int, height: int, depth: int, color: int, *chunks: bytes) -> byte
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + chunk(b"IEND", b"")
 
 
+def fixed(*numbers: float) -> bytes:
+    return b"".join(struct.pack(">i", round(number * 65536)) for number in numbers)
+
+
+def rgb_profile(name: str, curve: bytes) -> bytes:
+    """An ICC profile of version 2 with the primaries of sRGB."""
+    text = name.encode() + b"\0"
+    tags = {
+        b"desc": b"desc\0\0\0\0" + struct.pack(">I", len(text)) + text + bytes(78 + -len(text) % 4),
+        b"wtpt": b"XYZ \0\0\0\0" + fixed(0.9642, 1, 0.8249),
+        b"rXYZ": b"XYZ \0\0\0\0" + fixed(0.43607, 0.22249, 0.01392),
+        b"gXYZ": b"XYZ \0\0\0\0" + fixed(0.38515, 0.71687, 0.09708),
+        b"bXYZ": b"XYZ \0\0\0\0" + fixed(0.14307, 0.06061, 0.71410),
+    } | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)
+    table, data = struct.pack(">I", len(tags)), b""
+    for tag, value in tags.items():
+        table += tag + struct.pack(">II", 132 + 12 * len(tags) + len(data), len(value))
+        data += value
+    head = struct.pack(">I4xI", 128 + len(table + data), 0x02400000) + b"mntrRGB XYZ " + bytes(12) + b"acsp"
+    return (head.ljust(68, b"\0") + fixed(0.9642, 1, 0.8249)).ljust(128, b"\0") + table + data
+
+
+def gamma_curve(gamma: float) -> bytes:
+    return b"curv\0\0\0\0" + struct.pack(">IHxx", 1, round(gamma * 256))
+
+
+def psd(channels: list[list[int]], layers: int | None = None, profile: bytes = b"") -> bytes:
+    """A PSD of one row: its merged picture of RGB and more, so many layers without pixels, and a color profile."""
+    head = b"8BPS" + struct.pack(">H6xHIIHH", 1, len(channels), 1, len(channels[0]), 8, 3) + bytes(4)
+    resource = struct.pack(">4sHHI", b"8BIM", 1039, 0, len(profile)) + profile + bytes(len(profile) % 2)
+    resources = resource if profile else b""
+    records = (bytes(18) + b"8BIMnorm" + bytes(4) + struct.pack(">I", 0)) * abs(layers or 0)
+    info = struct.pack(">h", layers or 0) + records
+    sections = b"" if layers is None else struct.pack(">I", len(info)) + info
+    pixels = b"".join(map(bytes, channels))
+    return b"".join(
+        [
+            head,
+            struct.pack(">I", len(resources)),
+            resources,
+            struct.pack(">I", len(sections)),
+            sections,
+            bytes(2),
+            pixels,
+        ]
+    )
+
+
 def smooth_photo() -> NDArray[np.uint8]:
     noise = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
     return cv2.GaussianBlur(noise, (0, 0), 3).astype(np.uint8)

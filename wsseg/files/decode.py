@@ -23,6 +23,7 @@ from PIL import Image as pillow
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from wsseg.files.alpha import has_useless_alpha, without_alpha
 from wsseg.files.levels import WHITE_16 as WHITE_16
 from wsseg.files.levels import WIDE_MODES as WIDE_MODES
 from wsseg.files.levels import ReadError as ReadError
@@ -132,10 +133,13 @@ def _opened(file: BinaryIO, max_pixels: int, name: str, notes: list[str]) -> pil
 
 def _loaded(picture: pillow.Image, name: str, notes: list[str]) -> pillow.Image:
     """Return the picture decoded, and corrected where Pillow misreads its format."""
+    is_opaque = has_useless_alpha(picture)
     if isinstance(picture, PngImageFile):
-        return loaded_png(picture, notes)
-    picture.load()
-    return corrected_tiff(picture, name, notes) if isinstance(picture, TiffImageFile) else picture
+        loaded = loaded_png(picture, notes)
+    else:
+        picture.load()
+        loaded = corrected_tiff(picture, name, notes) if isinstance(picture, TiffImageFile) else picture
+    return without_alpha(loaded, notes) if is_opaque else loaded
 
 
 @cache

@@ -86,6 +86,9 @@ def _name_of(source: object) -> str:
 def _over_white(picture: pillow.Image, name: str, notes: list[str]) -> pillow.Image:
     colors, alpha = _without_alpha(_narrow(picture, name))
     colors = _in_srgb(colors, picture.info.get("icc_profile"), notes)
+    if alpha is not None and alpha.getextrema() == (0, 0):
+        notes.append("its alpha is 0 everywhere: taken as opaque")
+        alpha = None
     return colors if alpha is None else pillow.composite(colors, pillow.new("RGB", colors.size, "white"), alpha)
 
 
