@@ -219,65 +219,6 @@ def test_unreadable_exif_is_noted() -> None:
     )
 
 
-def profile_with(old: bytes, new: bytes, swap: bool) -> bytes:
-    """An RGB profile of another name, in which red and blue may be swapped."""
-    data = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    data = data.replace(old.decode().encode("utf-16-be"), new.decode().encode("utf-16-be"))
-    if swap:
-        data = data.replace(b"rXYZ", b"tmpX").replace(b"bXYZ", b"rXYZ").replace(b"tmpX", b"bXYZ")
-    return data
-
-
-def test_color_profiles_are_followed() -> None:
-    swapped = profile_with(b"sRGB", b"test", swap=True)
-    photo = read_photo(encoded(QUARTERS, "PNG", icc_profile=swapped))
-    assert np.abs(photo.image.astype(int) - QUARTERS[..., ::-1]).max() <= 3
-    assert photo.notes == ()
-
-
-def test_grey_photos_may_carry_a_color_profile() -> None:
-    profile = profile_with(b"sRGB", b"test", swap=False)
-    photo = read_photo(encoded(RAMP_8, "PNG", icc_profile=profile))
-    assert np.abs(photo.image[..., 0].astype(int) - RAMP_8).max() <= 1
-    assert photo.notes == ()
-
-
-def linear_grey_profile() -> bytes:
-    """The smallest profile of greys: their levels are proportional to light."""
-    white = b"XYZ \0\0\0\0" + struct.pack(">3i", 0xF6D6, 0x10000, 0xD32D)
-    curve = b"curv\0\0\0\0" + struct.pack(">I", 0)
-    tags = struct.pack(">I", 2) + struct.pack(">4sII4sII", b"wtpt", 156, 20, b"kTRC", 176, 12)
-    head = struct.pack(">I4sI4s4s4s12s4s", 188, b"", 0x02100000, b"mntr", b"GRAY", b"XYZ ", b"", b"acsp")
-    return head.ljust(68, b"\0") + white[8:].ljust(60, b"\0") + tags + white + curve
-
-
-@pytest.mark.parametrize("mode", ["L", "LA"])
-def test_grey_profiles_are_followed(mode: str) -> None:
-    picture = PIL.Image.new("L", (4, 3), 55).convert(mode)
-    photo = read_photo(encoded(picture, "PNG", icc_profile=linear_grey_profile()))
-    assert photo.notes == ()
-    assert np.abs(photo.image.astype(int) - 128).max() <= 1
-
-
-def test_alpha_survives_a_color_profile() -> None:
-    rgba = np.dstack([QUARTERS, np.zeros((32, 48), np.uint8)])
-    rgba[16:, :, 3] = 255
-    assert (read_image(encoded(rgba, "PNG", icc_profile=profile_with(b"sRGB", b"test", swap=True)))[:16] == 255).all()
-
-
-def test_the_srgb_profile_changes_nothing() -> None:
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    photo = smooth_photo()
-    np.testing.assert_array_equal(read_image(encoded(photo, "PNG", icc_profile=profile)), photo)
-
-
-@pytest.mark.parametrize("profile", [b"no profile", b"\0" * 200])
-def test_a_broken_profile_is_noted_and_ignored(profile: bytes) -> None:
-    photo = read_photo(encoded(QUARTERS, "PNG", icc_profile=profile))
-    np.testing.assert_array_equal(photo.image, QUARTERS)
-    assert photo.notes == ("its color profile is broken: taken as sRGB",)
-
-
 @pytest.mark.parametrize(
     ("kind", "options", "note"),
     [

@@ -31,6 +31,7 @@ from wsseg.files.levels import check_unit_range as check_unit_range
 from wsseg.files.levels import eight_bits
 from wsseg.files.levels import levels_of as levels_of
 from wsseg.files.png import loaded_png
+from wsseg.files.profiles import hidden_colors
 from wsseg.files.store import is_local, one_line
 from wsseg.files.tiff import corrected_tiff, is_misread, is_tiff, rare_tiff
 from wsseg.recipe import MAX_PIXELS
@@ -133,13 +134,18 @@ def _opened(file: BinaryIO, max_pixels: int, name: str, notes: list[str]) -> pil
 
 def _loaded(picture: pillow.Image, name: str, notes: list[str]) -> pillow.Image:
     """Return the picture decoded, and corrected where Pillow misreads its format."""
-    is_opaque = has_useless_alpha(picture)
+    is_opaque, colors = has_useless_alpha(picture), hidden_colors(picture, notes)
     if isinstance(picture, PngImageFile):
         loaded = loaded_png(picture, notes)
     else:
         picture.load()
         loaded = corrected_tiff(picture, name, notes) if isinstance(picture, TiffImageFile) else picture
-    return without_alpha(loaded, notes) if is_opaque else loaded
+    if is_opaque:
+        loaded = without_alpha(loaded, notes)
+    if colors:
+        loaded = loaded.copy()
+        loaded.info.update(colors)
+    return loaded
 
 
 @cache

@@ -1,15 +1,14 @@
 """Photos of any format, read as upright sRGB images."""
 
 from dataclasses import dataclass
-from io import BytesIO
 from os import PathLike
 from typing import TypeAlias
 
 import numpy as np
 from PIL import Image as pillow
-from PIL import ImageCms
 
 from wsseg.arrays import Image
+from wsseg.files.colors import in_srgb
 from wsseg.files.decode import UndecodedSource, opened_picture, upright
 from wsseg.files.levels import WHITE_16, WIDE_MODES, eight_bits, levels_of, scaled
 from wsseg.files.tiff import WHITE
@@ -85,7 +84,7 @@ def _name_of(source: object) -> str:
 
 def _over_white(picture: pillow.Image, name: str, notes: list[str]) -> pillow.Image:
     colors, alpha = _without_alpha(_narrow(picture, name))
-    colors = _in_srgb(colors, picture.info.get("icc_profile"), notes)
+    colors = in_srgb(colors, picture.info, notes)
     if alpha is not None and alpha.getextrema() == (0, 0):
         notes.append("its alpha is 0 everywhere: taken as opaque")
         alpha = None
@@ -115,23 +114,3 @@ def _without_alpha(picture: pillow.Image) -> tuple[pillow.Image, pillow.Image | 
     if picture.mode in ("L", "RGB", "CMYK", "LAB"):
         return picture, None
     return picture.convert("L" if picture.mode == "1" else "RGB"), None
-
-
-def _in_srgb(colors: pillow.Image, profile: bytes | None, notes: list[str]) -> pillow.Image:
-    if profile:
-        try:
-            return _through_profile(colors, ImageCms.ImageCmsProfile(BytesIO(profile)))
-        except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
-            notes.append("its color profile is broken: taken as sRGB")
-    return colors.convert("RGB")
-
-
-def _through_profile(colors: pillow.Image, profile: ImageCms.ImageCmsProfile) -> pillow.Image:
-    if "sRGB" in (profile.profile.profile_description or ""):
-        return colors.convert("RGB")
-    if profile.profile.xcolor_space == "RGB " and colors.mode == "L":
-        colors = colors.convert("RGB")
-    converted = ImageCms.profileToProfile(colors, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    if converted is None:
-        raise TypeError("profileToProfile works in place only when told to")
-    return converted

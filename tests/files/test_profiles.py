@@ -1,0 +1,73 @@
+"""Color profiles that Pillow does not hand over."""
+
+import struct
+
+import numpy as np
+import PIL.Image
+import pytest
+from photo_files import encoded, gamma_curve, psd, rgb_profile
+
+from wsseg.files.photos import read_photo
+
+LINEAR = rgb_profile("any", gamma_curve(1.0))
+"""A profile under which 55 is 128 in sRGB."""
+
+DARK = PIL.Image.new("RGB", (8, 8), (55, 55, 55))
+
+ORANGE = PIL.Image.new("RGB", (8, 8), (200, 100, 50))
+
+
+def jp2_with(profile: bytes, method: int) -> bytes:
+    """A JPEG 2000 file whose box of colors holds a profile."""
+    data = encoded(DARK, "JPEG2000")
+    header, colors = data.index(b"jp2h") - 4, data.index(b"colr") - 4
+    (header_length,), (length,) = struct.unpack_from(">I", data, header), struct.unpack_from(">I", data, colors)
+    box = struct.pack(">I4sBBB", 11 + len(profile), b"colr", method, 0, 0) + profile
+    grown = struct.pack(">I", header_length - length + len(box))
+    return data[:header] + grown + data[header + 4 : colors] + box + data[colors + length :]
+
+
+def bmp_v5(kind: bytes, profile: bytes = b"", calibration: bytes = bytes(48)) -> bytes:
+    pixels = bytes([55] * 12)
+    head = struct.pack("<IiiHHIIiiII", 124, 4, 1, 1, 24, 0, 12, 2835, 2835, 0, 0) + bytes(16) + kind + calibration
+    head += struct.pack("<IIII", 0, 124 + len(pixels), len(profile), 0)
+    return b"BM" + struct.pack("<IHHI", 14 + 124 + 12 + len(profile), 0, 0, 138) + head + pixels + profile
+
+
+@pytest.mark.parametrize(
+    "data",
+    [jp2_with(LINEAR, 2), jp2_with(LINEAR, 3), bmp_v5(b"DEBM", LINEAR), psd([[55], [55], [55]], profile=LINEAR)],
+    ids=["JPEG 2000, restricted", "JPEG 2000, any", "BMP", "PSD"],
+)
+def test_hidden_profiles_are_followed(data: bytes) -> None:
+    photo = read_photo(data)
+    assert np.abs(photo.image.astype(int) - 128).max() <= 1
+    assert photo.notes == ()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [encoded(DARK, "JPEG2000"), bmp_v5(b"BGRs"), bmp_v5(b" niW"), bmp_v5(bytes(4)), psd([[55], [55], [55]])],
+    ids=["JPEG 2000", "BMP of sRGB", "BMP of Windows", "BMP without calibration", "PSD"],
+)
+def test_without_a_profile_levels_stay(data: bytes) -> None:
+    photo = read_photo(data)
+    assert (photo.image == 55).all()
+    assert photo.notes == ()
+
+
+@pytest.mark.parametrize("data", [bmp_v5(bytes(4), calibration=b"\1" * 48), bmp_v5(b"KNIL", b"c:/a.icc")])
+def test_a_color_space_that_is_not_followed_is_noted(data: bytes) -> None:
+    photo = read_photo(data)
+    assert (photo.image == 55).all()
+    assert photo.notes == ("its color space is not followed: taken as sRGB",)
+
+
+@pytest.mark.parametrize(("index", "expected"), [("R98", (200, 100, 50)), ("R03", (227, 100, 42))])
+def test_adobe_rgb_that_exif_names_is_followed(index: str, expected: tuple[int, int, int]) -> None:
+    """Expected of R03: levels to the power 563/256, by the matrices of Adobe RGB (1998) and sRGB."""
+    exif = PIL.Image.Exif()
+    exif.get_ifd(0x8769)[0xA005] = {1: index}
+    photo = read_photo(encoded(ORANGE, "JPEG", quality=100, subsampling=0, exif=exif))
+    assert np.abs(photo.image - np.array(expected)).max() <= 1
+    assert photo.notes == ()
