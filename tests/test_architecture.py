@@ -31,7 +31,7 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
     "recipe": (-1, set()),
     "engines": (0, {"ray", "threadpoolctl"}),
     "classifier": (1, {"huggingface_hub", "msgspec", "safetensors", "timm", "torch", "torchvision", "transformers"}),
-    "files": (0, {"PIL", "lazy_loader", "pycocotools", "tifffile", "upath"}),
+    "files": (0, {"PIL", "lazy_loader", "pillow_heif", "pycocotools", "tifffile", "upath"}),
     "graphcut": (1, {"maxflow"}),
     "metrics": (1, set()),
     "saliency": (2, {"torch"}),

@@ -1,12 +1,14 @@
 """Color profiles that Pillow does not hand over."""
 
 import struct
+from typing import Any
 
 import numpy as np
 import PIL.Image
 import pytest
 from photo_files import encoded, gamma_curve, psd, rgb_profile
 
+from wsseg.files import decode
 from wsseg.files.photos import read_photo
 
 LINEAR = rgb_profile("any", gamma_curve(1.0))
@@ -71,3 +73,25 @@ def test_adobe_rgb_that_exif_names_is_followed(index: str, expected: tuple[int, 
     photo = read_photo(encoded(ORANGE, "JPEG", quality=100, subsampling=0, exif=exif))
     assert np.abs(photo.image - np.array(expected)).max() <= 1
     assert photo.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected", "notes"),
+    [
+        ((1, 13), (200, 100, 50), 0),
+        ((12, 13), (215, 93, 31), 0),
+        ((1, 1), (200, 100, 50), 0),
+        ((2, 2), (200, 100, 50), 0),
+        ((9, 16), (200, 100, 50), 1),
+        ((9, 18), (200, 100, 50), 1),
+    ],
+)
+def test_the_codes_of_heic_are_followed_or_noted(codes: tuple[int, int], expected: Any, notes: int) -> None:
+    """Expected of 12, 13: Display P3, by its matrix and the curve of sRGB."""
+    pytest.importorskip("pillow_heif")
+    assert decode.has_heif()
+    names = "color_primaries", "transfer_characteristics", "matrix_coefficients", "full_range_flag"
+    profile = dict(zip(names, (*codes, 6, 1), strict=True))
+    photo = read_photo(encoded(ORANGE, "HEIF", quality=100, nclx_profile=profile))
+    assert np.abs(photo.image - np.array(expected)).max() <= 2
+    assert len(photo.notes) == notes

@@ -150,7 +150,7 @@ KINDS = [
     Kind("same.bmp", as_format("BMP"), SIZE),
 ]
 
-SKIPPED = ("outside.jpg", "camera.heic", "camera.NEF", "logo.svg", ".hidden.jpg", "notes.txt", "paper.pdf")
+SKIPPED = ("outside.jpg", "camera.jxl", "camera.NEF", "logo.svg", ".hidden.jpg", "notes.txt", "paper.pdf")
 """Not photos of the folder: a link out of it, formats that nothing here reads, and other files."""
 
 
@@ -228,10 +228,10 @@ def test_files_skipped_in_a_folder_fail_by_name(corpus: Path, tmp_path: Path) ->
     """Also a camera's own format that is a TIFF as well, of its preview alone, and by a list."""
     (tmp_path / "camera.nef").write_bytes(data("TIFF"))
     (tmp_path / "list.txt").write_text(f"camera.nef\n{corpus / 'good.jpg'}\n{corpus / 'cut.jpg'}\n")
-    found, _ = run_over(corpus / "camera.heic", tmp_path / "list.txt", out=tmp_path / "out")
+    found, _ = run_over(corpus / "camera.jxl", tmp_path / "list.txt", out=tmp_path / "out")
     assert (found.photos, found.done) == (4, 1)
     for path, error in (
-        (corpus / "camera.heic", "must be a picture, got nothing that Pillow reads; convert it to PNG"),
+        (corpus / "camera.jxl", "must be a picture, got nothing that Pillow reads; convert it to PNG"),
         (tmp_path / "camera.nef", "must be a picture, got a camera RAW file; "),
         (corpus / "cut.jpg", "must be a whole and sound picture"),
     ):

@@ -9,6 +9,7 @@ from .encode import write_mask as write_mask
 from .encode import write_picture as write_picture
 from .find import find_photos as find_photos
 from .find import pictures_below as pictures_below
+from .find import remedy_for_unsupported as remedy_for_unsupported
 from .find import unsupported_photos as unsupported_photos
 from .levels import ReadError as ReadError
 from .masks import UNKNOWN_LEVEL as UNKNOWN_LEVEL

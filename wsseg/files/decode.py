@@ -49,8 +49,18 @@ _RAW: Final = frozenset(
 )
 """Suffixes of camera RAW files. Many are TIFF, and Pillow would read their preview in place of the photo."""
 
-UNSUPPORTED: Final = _RAW | {".heic", ".heif", ".hif", ".jxl", ".psb", ".svg"}
-"""Suffixes of photos and pictures that Pillow alone does not open."""
+_HEIF: Final = frozenset({".heic", ".heics", ".heif", ".heifs", ".hif"})
+"""Suffixes of the photos of telephones, which Pillow opens if pillow-heif is installed."""
+
+_HEIF_BRANDS: Final = tuple(
+    b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1")
+)
+"""Bytes 4 to 12 of a HEIF file."""
+
+HEIF_REMEDY: Final = "pip install 'wsseg[heif]', or convert it to PNG or JPEG"
+
+_UNSUPPORTED: Final = _RAW | {".jxl", ".psb", ".svg"}
+"""Suffixes of other photos and pictures that Pillow does not open."""
 
 _FRAMES: Final = {"AVIF": "frames", "GIF": "frames", "PNG": "frames", "WEBP": "frames", "TIFF": "pages"}
 """The name for the pictures of a file of several; those of MPO and PSD are previews, gain maps and layers."""
@@ -128,6 +138,8 @@ def _opened(file: BinaryIO, max_pixels: int, name: str, notes: list[str]) -> pil
     except UnidentifiedImageError:
         if is_tiff(head):
             return rare_tiff(file, max_pixels, name, notes)
+        if head[4:] in _HEIF_BRANDS and not has_heif():
+            raise ReadError(f"{name} must be a picture that Pillow reads, got HEIC; {HEIF_REMEDY}") from None
         raise
     return rare_tiff(file, max_pixels, name, notes) if is_misread(picture) else picture
 
@@ -151,7 +163,19 @@ def _loaded(picture: pillow.Image, name: str, notes: list[str]) -> pillow.Image:
 @cache
 def _formats() -> list[str]:
     pillow.init()
-    return [name for name in _FORMATS if name in pillow.OPEN]
+    names = (*_FORMATS, "HEIF") if has_heif() else _FORMATS
+    return [name for name in names if name in pillow.OPEN]
+
+
+@cache
+def has_heif() -> bool:
+    """Return whether pillow-heif is installed; if so, Pillow opens HEIC from now on."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        return False
+    register_heif_opener()
+    return True
 
 
 def read_file(path: Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
@@ -214,9 +238,11 @@ def _check_not_empty(name: str, size: int) -> None:
 
 
 def _note_frames(picture: pillow.Image, notes: list[str]) -> None:
-    frames = getattr(picture, "n_frames", 1) if picture.format in _FRAMES else 1
-    if frames > 1:
-        notes.append(f"only the first of {frames} {_FRAMES[str(picture.format)]} is used")
+    frames, kind = getattr(picture, "n_frames", 1), str(picture.format)
+    if frames > 1 and kind == "HEIF":
+        notes.append(f"only the main one of {frames} pictures is used")
+    elif frames > 1 and kind in _FRAMES:
+        notes.append(f"only the first of {frames} {_FRAMES[kind]} is used")
 
 
 def _picture_of_array(array: NDArray[Any], max_pixels: int) -> pillow.Image:
@@ -277,8 +303,18 @@ def has_photo_suffix(path: PurePath) -> bool:
     return path.suffix.lower() in _photo_suffixes()
 
 
+def has_unsupported_suffix(path: PurePath) -> bool:
+    """Return whether the file's suffix is that of a photo or picture that cannot be read here."""
+    return path.suffix.lower() in (_UNSUPPORTED if has_heif() else _UNSUPPORTED | _HEIF)
+
+
+def is_heif(path: PurePath) -> bool:
+    """Return whether the file's suffix is that of HEIF."""
+    return path.suffix.lower() in _HEIF
+
+
 @cache
 def _photo_suffixes() -> frozenset[str]:
     # Pillow opens MPO, a format of phones and stereo cameras, as JPEG.
-    kinds = {"MPO", *_FORMATS}
+    kinds = {"MPO", *_formats()}
     return frozenset(suffix for suffix, kind in pillow.registered_extensions().items() if kind in kinds)

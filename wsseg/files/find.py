@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from wsseg.files.decode import UNSUPPORTED, has_photo_suffix
+from wsseg.files.decode import HEIF_REMEDY, has_photo_suffix, has_unsupported_suffix, is_heif
 from wsseg.files.names import Source, refuse_name_clashes, with_output_names
 from wsseg.files.store import is_local, path_of, store_of
 
@@ -79,8 +79,7 @@ def _expand(given: str | PathLike[str], *, several: bool, empty_ok: bool) -> lis
         try:
             if str(given) and store_of(path).is_folder(path):
                 sources = _in_folder(path, several=several)
-                remedy = "add one, or give hidden or linked photos by their own paths"
-                return sources if empty_ok else _some(sources, path, remedy)
+                return sources if empty_ok else _some_in_folder(sources, path)
             if path.is_file() and path.suffix.lower() == ".txt":
                 return _in_list(path)
             if str(given) and path.exists():
@@ -90,6 +89,12 @@ def _expand(given: str | PathLike[str], *, several: bool, empty_ok: bool) -> lis
         except OSError as error:
             raise ValueError(f"'{given}' must be readable, got '{error}'; check its permissions") from error
     raise ValueError(f"'{given}' must be a photo, folder, pattern or list, got nothing; check its spelling")
+
+
+def _some_in_folder(sources: list[Source], folder: Path) -> list[Source]:
+    if not sources and any(is_heif(path) for path in unsupported_photos([folder])):
+        raise ValueError(f"'{folder}' must hold one photo or more, got only HEIC; {HEIF_REMEDY}")
+    return _some(sources, folder, "add one, or give hidden or linked photos by their own paths")
 
 
 def _in_folder(folder: Path, *, several: bool) -> list[Source]:
@@ -103,7 +108,13 @@ def unsupported_photos(paths: Sequence[Path]) -> list[Path]:
     """Return the files in these folders that are photos of formats that wsseg cannot read, such as camera RAW."""
     folders = [path for path in paths if is_local(path) and path.is_dir()]
     files = [Path(top, name) for folder in folders for top, _, names in os.walk(folder) for name in sorted(names)]
-    return [path for path in files if path.suffix.lower() in UNSUPPORTED and not path.name.startswith(".")]
+    return [path for path in files if has_unsupported_suffix(path) and not path.name.startswith(".")]
+
+
+def remedy_for_unsupported(paths: Sequence[Path]) -> str:
+    """Return what makes these files readable."""
+    heif = "pip install 'wsseg[heif]' for HEIC, or " if any(map(is_heif, paths)) else ""
+    return f"{heif}convert them to PNG or JPEG"
 
 
 def _is_pattern(part: str) -> bool:

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TypeAlias
 
-from wsseg.files.find import find_photos, unsupported_photos
+from wsseg.files.find import find_photos, remedy_for_unsupported, unsupported_photos
 from wsseg.files.names import Source
 from wsseg.files.store import path_of, store_of
 from wsseg.runs.record import REPORTED, is_run, read_run
@@ -30,7 +30,7 @@ def photos_of(given: Given, out: Path, notice: Notice) -> list[Source]:
         raise ValueError(f"sources must hold photos, got only pictures of runs such as '{out}'; give other folders")
     if others := unsupported_photos([path_of(each) for each in given]):
         got = f"{len(others)} files such as '{others[0].name}'"
-        notice(f"skipped {got}, whose format wsseg cannot read: convert them to PNG or JPEG")
+        notice(f"skipped {got}, whose format wsseg cannot read: {remedy_for_unsupported(others)}")
     return sources
 
 
