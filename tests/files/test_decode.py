@@ -25,7 +25,8 @@ from photo_files import (
 )
 from PIL import ImageFile
 
-from wsseg.files.decode import ReadError, opened_picture, read_file
+from wsseg.files.decode import opened_picture, read_file
+from wsseg.files.levels import ReadError
 from wsseg.files.photos import read_image, read_photo
 
 

@@ -21,7 +21,6 @@ from photo_files import (
 )
 
 from wsseg.arrays import UNKNOWN
-from wsseg.files.decode import ReadError
 from wsseg.files.encode import (
     FORMATS,
     SUFFIXES,
@@ -31,6 +30,7 @@ from wsseg.files.encode import (
     write_mask,
     write_picture,
 )
+from wsseg.files.levels import ReadError
 from wsseg.files.masks import read_mask, read_truth
 
 

@@ -6,8 +6,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 from photo_files import names
 
-from wsseg.files.decode import ReadError
 from wsseg.files.find import _inside, find_photos
+from wsseg.files.levels import ReadError
 from wsseg.files.photos import read_image
 
 

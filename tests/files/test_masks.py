@@ -18,7 +18,7 @@ from photo_files import (
 )
 
 from wsseg.arrays import FOREGROUND, UNKNOWN
-from wsseg.files.decode import ReadError
+from wsseg.files.levels import ReadError
 from wsseg.files.masks import read_class_ids, read_mask, read_soft_levels, read_soft_mask, read_truth
 
 

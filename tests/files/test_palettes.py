@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from wsseg.arrays import UNKNOWN
-from wsseg.files.decode import ReadError
 from wsseg.files.encode import VOC_COLORS
+from wsseg.files.levels import ReadError
 from wsseg.files.masks import read_labels, read_mask, read_soft_mask, read_truth, read_values
 from wsseg.files.palettes import Palettes, palettes_of
 

@@ -30,7 +30,7 @@ from photo_files import (
 )
 from PIL import ImageCms
 
-from wsseg.files.decode import ReadError
+from wsseg.files.levels import ReadError
 from wsseg.files.photos import Photo, read_image, read_photo
 
 

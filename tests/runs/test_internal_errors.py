@@ -11,8 +11,8 @@ import pytest
 from wsseg.classifier.categories import Target
 from wsseg.engines.processes import in_processes
 from wsseg.engines.stream import here
-from wsseg.files.decode import ReadError
 from wsseg.files.encode import write_picture
+from wsseg.files.levels import ReadError
 from wsseg.files.names import Source
 from wsseg.files.photos import Photo
 from wsseg.graphcut.hints import Hints

@@ -15,7 +15,7 @@ from PIL import Image as pillow
 from quick import CREW, QUICK, photo_bytes
 
 from wsseg.classifier.classifier import Classifier
-from wsseg.files.decode import ReadError
+from wsseg.files.levels import ReadError
 from wsseg.graphcut.confidence import LEAST
 from wsseg.recipe import RECIPES
 from wsseg.segmenting.results import LabelMap, Segmentation

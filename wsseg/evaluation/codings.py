@@ -9,7 +9,7 @@ from typing import Final, Literal
 import numpy as np
 
 from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Mask, Seeds
-from wsseg.files.decode import ReadError
+from wsseg.files.levels import ReadError
 from wsseg.files.masks import ValuesError, read_class_ids, read_labels, read_truth, read_values
 from wsseg.files.palettes import Palettes
 from wsseg.metrics.classes import ClassIds

@@ -24,12 +24,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from wsseg.files.alpha import has_useless_alpha, without_alpha
-from wsseg.files.levels import WHITE_16 as WHITE_16
-from wsseg.files.levels import WIDE_MODES as WIDE_MODES
-from wsseg.files.levels import ReadError as ReadError
-from wsseg.files.levels import check_unit_range as check_unit_range
-from wsseg.files.levels import eight_bits
-from wsseg.files.levels import levels_of as levels_of
+from wsseg.files.levels import ReadError, eight_bits
 from wsseg.files.png import loaded_png
 from wsseg.files.profiles import hidden_colors
 from wsseg.files.store import is_local, one_line

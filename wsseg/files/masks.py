@@ -9,16 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image as pillow
 
 from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Labels, Mask, Seeds
-from wsseg.files.decode import (
-    WHITE_16,
-    WIDE_MODES,
-    ReadError,
-    check_unit_range,
-    levels_of,
-    opened_picture,
-    read_file,
-    upright,
-)
+from wsseg.files.decode import opened_picture, read_file, upright
+from wsseg.files.levels import WHITE_16, WIDE_MODES, ReadError, check_unit_range, levels_of
 from wsseg.files.palettes import PALETTE_MODES, Palettes, palette_indices, palette_levels, palettes_in
 from wsseg.recipe import MAX_PIXELS
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as pillow
 
-from wsseg.files.decode import ReadError, opened_picture
+from wsseg.files.decode import opened_picture
+from wsseg.files.levels import ReadError
 from wsseg.recipe import MAX_PIXELS
 
 Palettes: TypeAlias = Literal["indices", "greys"]
