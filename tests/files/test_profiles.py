@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import pytest
-from photo_files import encoded, gamma_curve, psd, rgb_profile
+from photo_files import encoded, gamma_curve, kinds, psd, rgb_profile
 
 from wsseg.files import decode
 from wsseg.files.photos import read_photo
+
+decode.has_heif()  # So that Pillow writes HEIC, if it can.
 
 LINEAR = rgb_profile("any", gamma_curve(1.0))
 """A profile under which 55 is 128 in sRGB."""
@@ -68,8 +70,10 @@ def test_a_color_space_that_is_not_followed_is_noted(data: bytes) -> None:
 @pytest.mark.parametrize(("index", "expected"), [("R98", (200, 100, 50)), ("R03", (227, 100, 42))])
 def test_adobe_rgb_that_exif_names_is_followed(index: str, expected: tuple[int, int, int]) -> None:
     """Expected of R03: levels to the power 563/256, by the matrices of Adobe RGB (1998) and sRGB."""
-    exif = PIL.Image.Exif()
-    exif.get_ifd(0x8769)[0xA005] = {1: index}
+    exif = b"Exif\0\0II*\0" + struct.pack("<I", 8)
+    for tag, place in ((0x8769, 26), (0xA005, 44)):  # Each block holds the place of the next one.
+        exif += struct.pack("<HHHIII", 1, tag, 4, 1, place, 0)
+    exif += struct.pack("<HHHI4sI", 1, 1, 2, 4, index.encode() + b"\0", 0)
     photo = read_photo(encoded(ORANGE, "JPEG", quality=100, subsampling=0, exif=exif))
     assert np.abs(photo.image - np.array(expected)).max() <= 1
     assert photo.notes == ()
@@ -82,16 +86,21 @@ def test_adobe_rgb_that_exif_names_is_followed(index: str, expected: tuple[int, 
         ((12, 13), (215, 93, 31), 0),
         ((1, 1), (200, 100, 50), 0),
         ((2, 2), (200, 100, 50), 0),
+        ((2, 13), (200, 100, 50), 0),
         ((9, 16), (200, 100, 50), 1),
         ((9, 18), (200, 100, 50), 1),
     ],
 )
-def test_the_codes_of_heic_are_followed_or_noted(codes: tuple[int, int], expected: Any, notes: int) -> None:
+@kinds("HEIF", "AVIF")
+def test_the_codes_of_heic_and_avif_are_followed_or_noted(
+    kind: str, codes: tuple[int, int], expected: Any, notes: int
+) -> None:
     """Expected of 12, 13: Display P3, by its matrix and the curve of sRGB."""
-    pytest.importorskip("pillow_heif")
-    assert decode.has_heif()
     names = "color_primaries", "transfer_characteristics", "matrix_coefficients", "full_range_flag"
-    profile = dict(zip(names, (*codes, 6, 1), strict=True))
-    photo = read_photo(encoded(ORANGE, "HEIF", quality=100, nclx_profile=profile))
+    options = {"nclx_profile": dict(zip(names, (*codes, 6, 1), strict=True))} if kind == "HEIF" else {}
+    data = encoded(ORANGE, kind, quality=100, **options)
+    if kind == "AVIF":
+        data = data.replace(b"colrnclx\0\1\0\x0d", b"colrnclx" + struct.pack(">HH", *codes))
+    photo = read_photo(data)
     assert np.abs(photo.image - np.array(expected)).max() <= 2
     assert len(photo.notes) == notes

@@ -130,7 +130,7 @@ def _opened(file: BinaryIO, max_pixels: int, name: str, notes: list[str]) -> pil
     file.seek(0)
     try:
         picture = pillow.open(file, formats=_formats())
-    except UnidentifiedImageError:
+    except (OSError, TypeError, ValueError):  # Pillow's readers of TIFF raise each of these.
         if is_tiff(head):
             return rare_tiff(file, max_pixels, name, notes)
         if head[4:] in _HEIF_BRANDS and not has_heif():

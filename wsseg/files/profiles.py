@@ -17,7 +17,14 @@ from wsseg.files.png import CICP
 _PSD_PROFILE: Final = 1039
 
 _LINEAR, _SRGB, _PQ, _HLG = 8, 13, 16, 18
-"""Transfer functions of ITU-T H.273. The others of HEIC are those of television, which are shown as sRGB is."""
+"""Transfer functions of ITU-T H.273. The others of HEIC and AVIF are of television, which is shown as sRGB is."""
+
+_SRGB_PRIMARIES, _UNSPECIFIED = 1, 2
+
+_NCLX: Final = b"colrnclx"
+
+_AVIF_HEAD: Final = 1 << 16
+"""Bytes of an AVIF in which its boxes lie, before the pixels."""
 
 
 def hidden_colors(picture: pillow.Image, notes: list[str]) -> dict[str | tuple[int, int], Any]:
@@ -27,7 +34,10 @@ def hidden_colors(picture: pillow.Image, notes: list[str]) -> dict[str | tuple[i
     file: BinaryIO | Any = getattr(picture, "fp", None)
     match picture.format:
         case "HEIF":
-            return _codes_of_heif(picture)
+            codes = picture.info.get("nclx_profile") or {}
+            return _coded(codes.get("color_primaries", 0), codes.get("transfer_characteristics", 0))
+        case "AVIF" if file is not None:
+            return _coded(*_codes_of_avif(file))
         case "JPEG" | "MPO":
             profile = adobe_rgb() if _is_of_adobe_rgb(picture) else None
         case "PSD" if isinstance(picture, PsdImageFile):
@@ -41,12 +51,20 @@ def hidden_colors(picture: pillow.Image, notes: list[str]) -> dict[str | tuple[i
     return {"icc_profile": profile} if profile else {}
 
 
-def _codes_of_heif(picture: pillow.Image) -> dict[str | tuple[int, int], Any]:
-    codes = picture.info.get("nclx_profile") or {}
-    transfer = codes.get("transfer_characteristics")
-    if transfer not in (_LINEAR, _SRGB, _PQ, _HLG):
-        return {}
-    return {CICP: (int(codes["color_primaries"]), int(transfer), 0, 1)}  # Pillow's levels are RGB of the full range.
+def _coded(primaries: int, transfer: int) -> dict[str | tuple[int, int], Any]:
+    """Return the codes of colors that may not be shown as those of sRGB are; Pillow's levels are RGB, of full range."""
+    known = _SRGB_PRIMARIES if primaries == _UNSPECIFIED else int(primaries)
+    return {CICP: (known, int(transfer), 0, 1)} if transfer in (_LINEAR, _SRGB, _PQ, _HLG) else {}
+
+
+def _codes_of_avif(file: BinaryIO | Any) -> tuple[int, int]:
+    """Return primaries and transfer function of the first box of colors, or zeros."""
+    place = file.tell()
+    file.seek(0)
+    head = file.read(_AVIF_HEAD)
+    file.seek(place)
+    found = head.find(_NCLX) + len(_NCLX)
+    return struct.unpack_from(">HH", head, found) if _NCLX in head[:-4] else (0, 0)
 
 
 def _is_of_adobe_rgb(picture: pillow.Image) -> bool:
