@@ -16,7 +16,7 @@ from wsseg.export.reading import annotated_photo, check_masks
 from wsseg.export.voc import cvat, voc
 from wsseg.export.writing import write_file, write_folder, write_zip
 from wsseg.export.yolo import yolo
-from wsseg.files.store import path_of
+from wsseg.files.store import check_new_file, path_of
 from wsseg.recipe import MAX_PIXELS
 from wsseg.runs.record import Record, read_run
 
@@ -165,6 +165,8 @@ def _place(out: str | PathLike[str], form: Format, *, force: bool) -> Path:
     place = Path(out)
     if form.suffix and (place.suffix.lower() != form.suffix or place.is_dir()):
         raise ValueError(f"out must be a file that ends in {form.suffix}, got '{out}'; choose such a name")
+    if form.suffix:
+        check_new_file(place, force=True)
     if not form.suffix and place.exists() and not place.is_dir():
         raise FileExistsError(f"out must be a folder, got the file '{out}'; choose another name")
     if not force and place.exists() and (place.stat().st_size if form.suffix else any(place.iterdir())):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from wsseg.export.annotations import File
-from wsseg.files.store import replacing
+from wsseg.files.store import replace_by, replacing
 
 
 def write_file(out: Path, files: Iterator[File]) -> None:
@@ -60,4 +60,4 @@ def _move(folder: Path, out: Path) -> None:
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         place = out / path.relative_to(folder)
         place.parent.mkdir(parents=True, exist_ok=True)
-        path.replace(place)
+        replace_by(place, path)

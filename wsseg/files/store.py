@@ -4,6 +4,7 @@ A path on a disk is a `pathlib.Path`; a path in an object store comes from unive
 The two classes here hold what must be done differently.
 """
 
+import errno
 import os
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +13,8 @@ from io import BytesIO
 from os import PathLike
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol, cast
+
+from wsseg.files.kinds import FILE, FOLDER, STREAM, kind_of, poured
 
 
 class Sizes(Protocol):
@@ -105,13 +108,17 @@ class DiskStore:
 
     @contextmanager
     def replacing(self, path: Path, by: Path | None) -> Iterator[BinaryIO]:
+        check_new_file(path, force=True)
+        linked = path.is_symlink()
+        target = self.real(path) if linked else path
+        folder = by if by and not linked else target.parent
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with _moved(path, by or path.parent) as file:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with poured(path) if _kind_of(path) == STREAM else _moved(target, folder) as file:
                 yield file
         except OSError as error:
-            reason = error.strerror or error
-            refusal = OSError(f"'{path}' must be writable, got '{reason}'; make room or choose another folder")
+            remedy = "start its reader first" if error.errno == errno.ENXIO else "make room or choose another folder"
+            refusal = OSError(f"'{path}' must be writable, got '{error.strerror or error}'; {remedy}")
             refusal.errno = error.errno
             raise refusal from error
 
@@ -279,21 +286,52 @@ def replacing(path: Path, *, by: Path | None = None) -> AbstractContextManager[B
     """Open a new file that replaces `path` when the body ends, and that is removed if the body fails.
 
     Until then it lies in the folder `by`, on the same disk, or beside `path`. Missing folders are created. In an object
-    store it is written at once.
+    store it is written at once. A link stays, and the file that it leads to is replaced. A pipe or a device stays too,
+    and gets the bytes when the body ends; its reader may stop early.
 
     Raises
     ------
+    FileExistsError
+        If a folder or anything else that cannot be replaced is at the path.
     OSError
         If the path cannot be written; the message names it.
     """
     return store_of(path).replacing(path, by)
 
 
-def check_new_file(path: Path, *, force: bool) -> None:
-    """Raise FileExistsError if the path is a folder, or is a file and `force` is not set."""
-    if path.is_dir() or (path.exists() and not force):
-        remedy = "give the name of a file" if path.is_dir() else "choose another name or use force (--force)"
-        raise FileExistsError(f"out must be a new file, got '{path}'; {remedy}")
+def replace_by(path: Path, file: Path) -> None:
+    """Replace `path` by a file on the same disk, as `replacing` does."""
+    if path.is_symlink() or _kind_of(path) not in ("", FILE):
+        with replacing(path) as whole:
+            whole.write(file.read_bytes())
+        file.unlink()
+    else:
+        file.replace(path)
+
+
+def check_new_file(path: Path, *, force: bool, allowed: str = "a new file") -> None:
+    """Raise FileExistsError if `replacing` cannot write to the path, or replaces a file and `force` is not set.
+
+    A pipe or a device needs no `force`, because nothing is replaced. The message says what is `allowed`.
+    """
+    kind = _kind_of(path)
+    if kind in ("", STREAM) or (kind == FILE and force):
+        return
+    got, remedy = (f"'{path}'", "give the name of a file")
+    if kind == FILE:
+        remedy = "choose another name or use force (--force)"
+    elif kind != FOLDER:
+        got = f"'{path}', which is {kind}"
+    refusal = FileExistsError(f"out must be {allowed}, got {got}; {remedy}")
+    refusal.errno = errno.EISDIR if kind == FOLDER else errno.EEXIST
+    raise refusal
+
+
+def _kind_of(path: Path) -> str:
+    """Return what lies at the path, see `kind_of`."""
+    if is_local(path):
+        return kind_of(path)
+    return FOLDER if path.is_dir() else FILE if path.exists() else ""
 
 
 def _walk(folder: Path, root: Path) -> Iterator[Path]:

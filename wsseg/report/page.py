@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from wsseg.evaluation.truths import Reading
-from wsseg.files.store import path_of, replacing
+from wsseg.files.store import check_new_file, path_of, replacing
 from wsseg.recipe import MAX_PIXELS
 from wsseg.report.pictures import PictureMaker, picture_side
 from wsseg.report.render import html_of
@@ -115,12 +115,12 @@ def write_report(
 def _check_out(page: Path, *, force: bool) -> None:
     if page.suffix.lower() != ".html":
         raise ValueError(f"out must end in .html, got '{page}'; add .html, so that browsers open it as a page")
-    if page.is_dir() or (page.exists() and not force and not is_report(page)):
-        remedy = "give the name of a file" if page.is_dir() else "choose another name or use force (--force)"
-        raise FileExistsError(f"out must be new or an earlier report, got '{page}'; {remedy}")
+    check_new_file(page, force=force or is_report(page), allowed="new or an earlier report")
 
 
 def is_report(page: Path) -> bool:
-    """Return whether the file is a page by `write_report`."""
+    """Return whether the path is a page by `write_report`."""
+    if not page.is_file():
+        return False
     with page.open("rb") as file:
         return MARK in file.read(HEAD)
