@@ -40,6 +40,12 @@ COMMANDS = {
 
 HELP_RECIPE = "--help-recipe"
 
+PRINTABLE = ("--csv", "--json")
+"""The options whose file may be `-`, which is standard output."""
+
+PRINTED = ("models", "doctor")
+"""The commands whose `--json` takes no file."""
+
 WITH_RECIPE = ("segment", "saliency", "tune", "adapt")
 """The commands with a flag for each of the recipe's numbers."""
 
@@ -97,7 +103,7 @@ def _run(words: Sequence[str]) -> int:
     if not words:
         program()(["--help"])
         return CANNOT_RUN
-    words = _with_command(words)
+    words = _with_files_joined(_with_command(words))
     numbers = HELP_RECIPE in words and words[0] in WITH_RECIPE
     return program(numbers=numbers)([words[0], "--help"] if numbers else words) or 0
 
@@ -113,6 +119,20 @@ def _with_command(words: Sequence[str]) -> Sequence[str]:
     raise ValueError(
         f"the first word must be a command or a photo, got '{first}'; did you mean {' or '.join(nearest)}?"
     )
+
+
+def _with_files_joined(words: Sequence[str]) -> list[str]:
+    """Return the words with `--csv -` as `--csv=-`, because cyclopts takes a `-` alone for an option.
+
+    After a `--json` that takes no file the `-` is left out, because it is printed anyway.
+    """
+    joined = list[str]()
+    for word in words:
+        if word == "-" and joined and joined[-1] in PRINTABLE:
+            joined[-1] += "" if words[0] in PRINTED else "=-"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _sentence(error: CycloptsError) -> str:

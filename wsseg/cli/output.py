@@ -1,14 +1,21 @@
 """Everything that the command line prints: answers on stdout, messages on stderr.
 
 Names of files and classes may hold any text, so all of it goes through `show`, which escapes what a terminal would
-obey, and `table` and `add_row`, which do the same in tables. Tests hold that nothing else prints.
+obey, and `table` and `add_row`, which do the same in tables. Only `answer_data` writes text as it is, and not on a
+terminal. Tests hold that nothing else prints.
+
+A reader may stop before the end, as `| head` does. The command then finishes its work in silence, and its exit code is
+that of the work.
 """
 
+import errno
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from pathlib import Path
+from typing import Final, TypeVar
 
 from rich.console import Console
 from rich.table import Column, Table
@@ -33,12 +40,39 @@ class Manner:
 
 manner = Manner()
 
-answers, messages = (Console(stderr=stderr, highlight=False, emoji=False, markup=False) for stderr in (False, True))
+STDOUT: Final = Path("-")
+"""The file that stands for standard output."""
 
 
-def show(console: Console, what: str | Table, style: str = "") -> None:
+class Output(Console):
+    """A stream that nobody has to read."""
+
+    def on_broken_pipe(self) -> None:
+        """Print nothing more; rich would end the program."""
+        self.quiet = True
+        with suppress(OSError), Path(os.devnull).open("wb") as nowhere:  # Python itself writes what is left at its end.
+            os.dup2(nowhere.fileno(), self.file.fileno())
+
+
+answers, messages = (Output(stderr=stderr, highlight=False, emoji=False, markup=False) for stderr in (False, True))
+
+
+def show(console: Output, what: str | Table, style: str = "") -> None:
     """Print a line as it is, with unprintable characters escaped, or a table made by `table`."""
-    console.print(_plain(what, style) if isinstance(what, str) else what, soft_wrap=isinstance(what, str))
+    with _printing(console):
+        console.print(_plain(what, style) if isinstance(what, str) else what, soft_wrap=isinstance(what, str))
+
+
+@contextmanager
+def _printing(console: Output) -> Iterator[None]:
+    """Stop printing if the stream is closed; an OSError says why standard output cannot be written otherwise."""
+    try:
+        yield
+    except OSError as error:
+        console.on_broken_pipe()
+        if console is answers and error.errno not in (errno.EPIPE, errno.EINVAL):  # EINVAL is a closed pipe of Windows.
+            refusal = OSError(f"standard output must be writable, got '{error.strerror}'; make room or write to a file")
+            raise refusal from error
 
 
 def answer(what: str | Table, style: str = "") -> None:
@@ -48,8 +82,30 @@ def answer(what: str | Table, style: str = "") -> None:
 
 def answer_json(value: object) -> None:
     """Print a value as JSON, one line an element."""
-    for line in json.dumps(value, indent=1).splitlines():
-        answer(line)
+    answer_data(json.dumps(value, indent=1).encode() + b"\n")
+
+
+def answer_data(data: bytes) -> None:
+    """Print the content of a text file: its bytes, or on a terminal its lines with unprintable characters escaped."""
+    stream = getattr(answers.file, "buffer", None)
+    if answers.is_terminal or stream is None:
+        for line in data.decode("utf-8", "surrogateescape").removesuffix("\n").split("\n"):
+            answer(line)
+    elif not answers.quiet:
+        with _printing(answers):
+            answers.file.flush()
+            stream.write(data)
+            stream.flush()
+
+
+def is_stdout(file: Path | None) -> bool:
+    """Return whether the file is standard output: `-`, or whatever else leads there, such as /dev/stdout."""
+    if file is None or file == STDOUT:
+        return file == STDOUT
+    try:
+        return os.path.samestat(file.stat(), os.fstat(answers.file.fileno()))
+    except (OSError, ValueError):  # One of both is missing.
+        return False
 
 
 def say(text: str) -> None:
@@ -97,8 +153,8 @@ def add_row(to: Table, *cells: str | tuple[str, str], style: str = "") -> None:
 
 
 @contextmanager
-def tracking(verb: str) -> Iterator[Callable[[Sequence[Item]], Iterator[Item]]]:
-    """Yield a function that iterates over a sequence and shows the progress on stderr."""
+def tracking(verb: str, *, after: str = "nothing was written") -> Iterator[Callable[[Sequence[Item]], Iterator[Item]]]:
+    """Yield a function that iterates over a sequence and shows the progress; say what holds `after` an interrupt."""
 
     def track(items: Sequence[Item]) -> Iterator[Item]:
         with progress(verb, len(items), "auto", messages) as advance:
@@ -106,4 +162,8 @@ def tracking(verb: str) -> Iterator[Callable[[Sequence[Item]], Iterator[Item]]]:
                 yield item
                 advance()
 
-    yield track
+    try:
+        yield track
+    except (KeyboardInterrupt, SystemExit):
+        say(f"interrupted; {after}")
+        raise

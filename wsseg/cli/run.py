@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from wsseg.runs.record import Record
     from wsseg.runs.result import FolderRun, PhotoDone
 
+RESUME = "rerun the command to resume"
+
 STYLES = {"": "", "ok": "", "weak": "yellow", "no object": "yellow"}
 """The look of a line about a photo, by the status of its mask."""
 
@@ -122,7 +124,7 @@ def merge(
     ],
 ) -> int:
     """Merge runs, such as those of shards, into one that can be resumed."""
-    with tracking("merging") as track:
+    with tracking("merging", after=RESUME) as track:
         merging = wsseg.merge_runs(runs, out, track=track)
     for run in merging.unfinished:
         warn(f"{run} did not finish and may be missing photos; rerun it")
@@ -150,7 +152,7 @@ def _photos_shown(kind: Kind) -> Iterator[Callable[["PhotoDone"], None]]:
             yield show
         except (KeyboardInterrupt, SystemExit):
             stack.close()
-            say("interrupted; rerun the command to resume")
+            say(f"interrupted; {RESUME}")
             raise
         except RuntimeError as error:
             from wsseg.runs.faults import InternalError

@@ -10,7 +10,17 @@ from rich.table import Column, Table
 
 import wsseg
 from wsseg.cli.options import FILES, SCORING, ForceFile, TruthOptions, Workers, option
-from wsseg.cli.output import SOME_FAILED, add_row, answer, complain, table, tracking
+from wsseg.cli.output import (
+    SOME_FAILED,
+    add_row,
+    answer,
+    answer_data,
+    answer_json,
+    complain,
+    is_stdout,
+    table,
+    tracking,
+)
 
 if TYPE_CHECKING:
     from wsseg.evaluation.compare import Comparison
@@ -45,8 +55,10 @@ class ScoreOptions(TruthOptions):
         option("A missing mask is an error (default), or empty.", group=SCORING, metavar="error|zero"),
     ] = "error"
     workers: Workers = None
-    csv: Annotated[Path | None, option("File for the scores of each photo.", group=FILES, metavar="FILE")] = None
-    json: Annotated[Path | None, option("File for all scores.", group=FILES, metavar="FILE")] = None
+    csv: Annotated[
+        Path | None, option("File for the scores of each photo; - prints them.", group=FILES, metavar="FILE")
+    ] = None
+    json: Annotated[Path | None, option("File for all scores; - prints them.", group=FILES, metavar="FILE")] = None
     force: ForceFile = False
 
     def check_files(self) -> None:
@@ -54,15 +66,29 @@ class ScoreOptions(TruthOptions):
         from wsseg.files.store import check_new_file
 
         for file in filter(None, (self.csv, self.json)):
-            check_new_file(file, force=self.force)
-        if self.csv and self.json and self.csv.resolve() == self.json.resolve():
+            if not is_stdout(file):
+                check_new_file(file, force=self.force)
+        if self.csv and self.json and (self.csv.resolve() == self.json.resolve() or self._printed == 2):
             raise ValueError(f"csv must be another file than json, got '{self.csv}' for both; rename one of them")
 
-    def save(self, scored: "Evaluation | Comparison") -> None:
-        """Write the files that were asked for."""
-        if self.json:
+    @property
+    def _printed(self) -> int:
+        """The number of files that are standard output."""
+        return is_stdout(self.csv) + is_stdout(self.json)
+
+    def show(self, scored: "Evaluation | Comparison", *parts: str | Table) -> None:
+        """Write the files that were asked for, and print the parts unless a file is printed."""
+        from wsseg.evaluation.tables import encoded
+
+        for part in () if self._printed else parts:
+            answer(part)
+        if is_stdout(self.json):
+            answer_json(scored.as_json())
+        elif self.json:
             scored.save_json(self.json, force=self.force)
-        if self.csv:
+        if is_stdout(self.csv):
+            answer_data(encoded(scored.as_csv()))
+        elif self.csv:
             scored.save_csv(self.csv, force=self.force)
 
 
@@ -92,9 +118,7 @@ def evaluate(
             track=track,
         )
     if not evaluation.problems:
-        answer(_photos_of(evaluation))
-        answer(_statistics_of(evaluation))
-        options.save(evaluation)
+        options.show(evaluation, _photos_of(evaluation), _statistics_of(evaluation))
     return _code_of(evaluation.problems, len(evaluation.failures))
 
 
@@ -124,10 +148,7 @@ def compare(
             track=track,
         )
     if not comparison.problems:
-        answer(_changes_of(comparison))
-        answer(_differences_of(comparison))
-        answer(comparison.verdict)
-        options.save(comparison)
+        options.show(comparison, _changes_of(comparison), _differences_of(comparison), comparison.verdict)
     return _code_of(comparison.problems, len(comparison.first.failures) + len(comparison.second.failures))
 
 

