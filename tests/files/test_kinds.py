@@ -79,14 +79,16 @@ class TestLink:
         (tmp_path / "link").symlink_to(target)
         with pytest.raises(FileExistsError, match="link', which is a link that leads to no file; give the name of a"):
             check_new_file(tmp_path / "link", force=force)
-        with pytest.raises(FileExistsError, match="^out must be a new file"):
+        with pytest.raises(
+            FileExistsError, match="link' must be a file or nothing yet, got a link that leads to no file; remove it"
+        ):
             write(tmp_path / "link")
         assert (tmp_path / "link").readlink() == Path(target)
 
     def test_one_to_a_folder_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "folder").mkdir()
         (tmp_path / "link").symlink_to("folder")
-        with pytest.raises(FileExistsError, match="link'; give the name of a file"):
+        with pytest.raises(FileExistsError, match="link' must be a file or nothing yet, got a folder; remove it"):
             write(tmp_path / "link")
         assert (tmp_path / "link").is_symlink() and list((tmp_path / "folder").iterdir()) == []
 

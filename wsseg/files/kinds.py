@@ -1,4 +1,4 @@
-"""What lies at a path on a disk, and how a pipe or a device is written to."""
+"""Kinds of what lies at a path on a disk, and writing into a pipe or a device."""
 
 import errno
 import os

@@ -108,13 +108,14 @@ class DiskStore:
 
     @contextmanager
     def replacing(self, path: Path, by: Path | None) -> Iterator[BinaryIO]:
-        check_new_file(path, force=True)
+        if (kind := kind_of(path)) not in ("", FILE, STREAM):
+            raise FileExistsError(f"'{path}' must be a file or nothing yet, got {kind}; remove it or rename the output")
         linked = path.is_symlink()
         target = self.real(path) if linked else path
         folder = by if by and not linked else target.parent
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            with poured(path) if _kind_of(path) == STREAM else _moved(target, folder) as file:
+            with poured(path) if kind == STREAM else _moved(target, folder) as file:
                 yield file
         except OSError as error:
             remedy = "start its reader first" if error.errno == errno.ENXIO else "make room or choose another folder"
@@ -322,9 +323,7 @@ def check_new_file(path: Path, *, force: bool, allowed: str = "a new file") -> N
         remedy = "choose another name or use force (--force)"
     elif kind != FOLDER:
         got = f"'{path}', which is {kind}"
-    refusal = FileExistsError(f"out must be {allowed}, got {got}; {remedy}")
-    refusal.errno = errno.EISDIR if kind == FOLDER else errno.EEXIST
-    raise refusal
+    raise FileExistsError(f"out must be {allowed}, got {got}; {remedy}")
 
 
 def _kind_of(path: Path) -> str:
