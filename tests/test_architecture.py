@@ -26,25 +26,25 @@ COMMANDS = {"evaluate", "compare", "tune", "write_report", "segment_folder", "sa
 COMMON = {"numpy", "cv2", "skimage"}
 
 ROOMS: dict[str, tuple[int, set[str]]] = {
-    "__init__": (-2, {"lazy_loader"}),
-    "arrays": (-1, set()),
-    "recipe": (-1, set()),
-    "engines": (0, {"ray", "threadpoolctl"}),
-    "classifier": (1, {"huggingface_hub", "msgspec", "safetensors", "timm", "torch", "torchvision", "transformers"}),
-    "files": (0, {"PIL", "lazy_loader", "pillow_heif", "pycocotools", "tifffile", "upath"}),
-    "graphcut": (1, {"maxflow"}),
-    "metrics": (1, set()),
-    "saliency": (2, {"torch"}),
-    "pictures": (2, {"PIL"}),
-    "segmenting": (3, set()),
-    "runs": (4, {"filelock", "msgspec", "rich"}),
-    "evaluation": (5, {"jinja2"}),
-    "export": (5, {"yaml"}),
-    "learning": (6, set()),
-    "report": (6, {"jinja2"}),
-    "doctor": (6, {"packaging"}),
-    "cli": (7, {"cyclopts", "rich"}),
-    "__main__": (8, set()),
+    "__init__": (0, {"lazy_loader"}),
+    "arrays": (0, set()),
+    "recipe": (0, set()),
+    "engines": (1, {"ray", "threadpoolctl"}),
+    "classifier": (2, {"huggingface_hub", "msgspec", "safetensors", "timm", "torch", "torchvision", "transformers"}),
+    "files": (1, {"PIL", "lazy_loader", "pillow_heif", "pycocotools", "tifffile", "upath"}),
+    "graphcut": (2, {"maxflow"}),
+    "metrics": (2, set()),
+    "saliency": (3, {"torch"}),
+    "pictures": (3, {"PIL"}),
+    "segmenting": (4, set()),
+    "runs": (5, {"filelock", "msgspec", "rich"}),
+    "evaluation": (6, {"jinja2"}),
+    "export": (6, {"yaml"}),
+    "learning": (7, set()),
+    "report": (7, {"jinja2"}),
+    "doctor": (7, {"packaging"}),
+    "cli": (8, {"cyclopts", "rich"}),
+    "__main__": (9, set()),
 }
 """The floor of each room, and the libraries whose door it is: a room imports from lower floors only."""
 
@@ -139,7 +139,7 @@ def test_the_command_line_prints_through_one_function(path: Path) -> None:
     calls = [ast.unparse(node.func) for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
     printed = [call for call in calls if call.endswith((".print", ".add_row", ".write"))]
     if FILES[path] == "cli":
-        assert printed == (["console.print", "to.add_row"] if path.name == "output.py" else [])
+        assert sorted(printed) == (["console.print", "stream.write", "to.add_row"] if path.name == "output.py" else [])
 
 
 @every_file
