@@ -162,7 +162,9 @@ class Run:
 def read_run(folder: Path) -> Run:
     """Return the run in the folder, ended or not; ValueError if there is none or a record is broken."""
     if not is_run(folder):
-        raise ValueError(f"run must be a folder that wsseg segment wrote, got '{folder}'; check its path")
+        raise ValueError(
+            f"run must be a folder that wsseg segment wrote, got '{folder}'; give the folder after its --out (-o)"
+        )
     records = [record_of(line) for line in lines_by_name(folder).values()]
     return Run(folder=folder, made_by=_made_by(folder), records=tuple(sorted(records, key=record_order)))
 
