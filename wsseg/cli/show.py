@@ -23,6 +23,7 @@ from wsseg.cli.options import (
     option,
 )
 from wsseg.cli.output import SOME_FAILED, add_row, answer, answer_json, answers, complain, say, tracking, warn
+from wsseg.files.text import escape_unprintable
 from wsseg.recipe import EMBEDDED, MAX_PIXELS, VISUALIZATION_STEPS
 
 if TYPE_CHECKING:
@@ -264,7 +265,7 @@ def _weights(weights: "Weights") -> Table:
 
 def _path_lines(path: Path, width: int) -> list[str]:
     """Return the path in lines of at most `width` characters if its parts allow that, broken after slashes only."""
-    *folders, file = path.parts
+    *folders, file = map(escape_unprintable, path.parts)
     lines = [""]
     for part in (*(folder if folder.endswith(os.sep) else f"{folder}{os.sep}" for folder in folders), file):
         if lines[-1] and len(lines[-1]) + len(part) > width:
