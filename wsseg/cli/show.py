@@ -187,7 +187,7 @@ def models(
     every: Annotated[bool, option("Also list those that would be downloaded.", "--all", group=FILES)] = False,
     as_json: Json = False,
 ) -> int:
-    """List the classifiers that can be used now, or with --all every one; --json adds files and addresses."""
+    """List the classifiers that can be used now, or with --all every one."""
     known = list(wsseg.models())
     shown = known if every else [model for model in known if model.state != "download"]
     if as_json:
