@@ -113,6 +113,16 @@ class TestModelsAndDoctor:
         assert "vgg19" not in out
         assert "--all" in err
 
+    def test_the_classes_of_a_kind_are_a_tree(self, run: Run) -> None:
+        code, out, _ = run("models", "--under", "bear")
+        assert (code, out.splitlines()[0]) == (0, "bear (n02131653, 4 classes)")
+        assert "  ice bear (296, n02134084)" in out.splitlines()
+
+    def test_all_classes_are_a_tree(self, run: Run) -> None:
+        lines = run("models", "--categories").out.splitlines()
+        assert len(lines) > 1000
+        assert max(map(len, lines)) <= 80
+
     def test_all_models_as_json(self, run: Run) -> None:
         told = {one["name"]: one for one in json.loads(run("models", "--all", "--json").out)}
         assert told["efficientnet_lite0"]["file"]

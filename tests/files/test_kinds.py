@@ -57,14 +57,17 @@ class TestLink:
             raise RuntimeError
         assert (tmp_path / "real").read_bytes() == b"old"
 
-    def test_the_working_folder_is_not_used_across_it(self, tmp_path: Path) -> None:
-        """The file may lie on another disk."""
-        (tmp_path / "folder").mkdir()
+    def test_a_run_replaces_the_link_itself(self, tmp_path: Path) -> None:
+        """So that a run writes nothing outside its own folders."""
+        for name in ("folder", "working"):
+            (tmp_path / name).mkdir()
         (tmp_path / "folder/real").write_bytes(b"old")
         (tmp_path / "link").symlink_to("folder/real")
-        with replacing(tmp_path / "link", by=tmp_path / "missing") as file:
+        with replacing(tmp_path / "link", by=tmp_path / "working") as file:
             file.write(b"new")
-        assert (tmp_path / "folder/real").read_bytes() == b"new"
+        assert not (tmp_path / "link").is_symlink()
+        assert (tmp_path / "link").read_bytes() == b"new"
+        assert (tmp_path / "folder/real").read_bytes() == b"old"
 
     def test_it_counts_as_its_file(self, tmp_path: Path) -> None:
         (tmp_path / "real").write_bytes(b"old")

@@ -68,7 +68,7 @@ Paths: TypeAlias = Annotated[
 ClassifierName: TypeAlias = Annotated[
     str,
     option(
-        "torchvision name, timm:NAME or NAME@FILE; see wsseg models.",
+        "torchvision name, timm:NAME, hf:NAME or NAME@FILE; see wsseg models.",
         "--classifier",
         group=RECIPE,
         metavar="NAME",

@@ -185,9 +185,18 @@ def visualize(
 def models(
     *,
     every: Annotated[bool, option("Also list those that would be downloaded.", "--all", group=FILES)] = False,
+    categories: Annotated[bool, option("Show the classes of one classifier as a tree.", group=FILES)] = False,
+    under: Annotated[
+        str | None, option("Show only the classes of this kind, such as dog.", group=FILES, metavar="KIND")
+    ] = None,
+    classifier: ClassifierName = EMBEDDED,
     as_json: Json = False,
 ) -> int:
-    """List the classifiers that can be used now, or with --all every one."""
+    """List the classifiers that can be used now, with --all every one, or the classes of one."""
+    if categories or under is not None:
+        for line in wsseg.load_classifier(classifier).categories.tree(under).lines():
+            answer(line)
+        return 0
     known = list(wsseg.models())
     shown = known if every else [model for model in known if model.state != "download"]
     if as_json:

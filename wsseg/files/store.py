@@ -108,11 +108,12 @@ class DiskStore:
 
     @contextmanager
     def replacing(self, path: Path, by: Path | None) -> Iterator[BinaryIO]:
-        if (kind := kind_of(path)) not in ("", FILE, STREAM):
-            raise FileExistsError(f"'{path}' must be a file or nothing yet, got {kind}; remove it or rename the output")
         linked = path.is_symlink()
-        target = self.real(path) if linked else path
-        folder = by if by and not linked else target.parent
+        kind = "" if linked and by else kind_of(path)
+        if kind not in ("", FILE, STREAM):
+            raise FileExistsError(f"'{path}' must be a file or nothing yet, got {kind}; remove it or rename the output")
+        target = self.real(path) if linked and not by else path
+        folder = by or target.parent
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with poured(path) if kind == STREAM else _moved(target, folder) as file:
@@ -286,9 +287,10 @@ def one_line(error: Exception) -> str:
 def replacing(path: Path, *, by: Path | None = None) -> AbstractContextManager[BinaryIO]:
     """Open a new file that replaces `path` when the body ends, and that is removed if the body fails.
 
-    Until then it lies in the folder `by`, on the same disk, or beside `path`. Missing folders are created. In an object
-    store it is written at once. A link stays, and the file that it leads to is replaced. A pipe or a device stays too,
-    and gets the bytes when the body ends; its reader may stop early.
+    Until then it lies beside `path`. Missing folders are created. In an object store it is written at once. A link
+    stays, and the file that it leads to is replaced. A pipe or a device stays too, and gets the bytes when the body
+    ends; its reader may stop early. A run names the folder `by`, on the same disk, for its unfinished files: nothing is
+    written outside its folders, so a link there is replaced itself.
 
     Raises
     ------
