@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
@@ -223,3 +224,9 @@ def test_docstrings_name_what_they_describe(path: Path) -> None:
 def test_no_circle_between_files() -> None:
     graph = {module_of(path): {name.rpartition(".")[0] for name in imports_at_top(path)} for path in FILES}
     TopologicalSorter({name: found & graph.keys() for name, found in graph.items()}).prepare()
+
+
+def test_names_of_test_files_are_unique() -> None:
+    """Pytest imports them by their names alone."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert [name for name, count in Counter(names).items() if count > 1] == []

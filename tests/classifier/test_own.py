@@ -33,7 +33,7 @@ def names_of(categories):
         {"cat": np.int32(0), "fish": np.int32(2), "dog": np.int32(1)},
         {"cat": 0, "dog": 1, "fish": 2}.keys(),
         np.array(["cat", "dog", "fish"]),
-        iter(["cat", "dog", "fish"]),
+        pytest.param(iter(["cat", "dog", "fish"]), id="iterator"),
     ],
     ids=str,
 )
