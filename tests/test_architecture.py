@@ -150,14 +150,14 @@ def test_the_command_line_imports_no_private_name(path: Path) -> None:
 
 
 @every_file
-def test_every_error_says_what_helps(path: Path) -> None:
+def test_every_error_gives_a_remedy(path: Path) -> None:
     """One of "its" weights is passed on by a caller, who says whose, and what helps."""
     sentences = [text for text in raised_in(path) if " must " in text and not text.startswith(("it ", "its "))]
     assert [text for text in sentences if "; " not in text] == []
 
 
 @pytest.mark.parametrize("statement", ["import wsseg", "import wsseg.files", "import wsseg.cli.app", HELP])
-def test_what_is_slow_to_load_waits(statement: str) -> None:
+def test_slow_libraries_are_imported_lazily(statement: str) -> None:
     slow = {"torch", "torchvision", "timm", "numpy", "cv2", "skimage", "PIL", "maxflow", "safetensors", "scipy"}
     loaded = modules_after(statement)
     assert "wsseg" in loaded

@@ -54,7 +54,7 @@ def test_the_array_itself_comes_back(name: str) -> None:
 
 @every_door
 @pytest.mark.parametrize("strange", [None, [[0, 1]], 3.0, "chelsea.png"], ids=repr)
-def test_no_array_is_a_type_error(name: str, strange: object) -> None:
+def test_other_types_are_a_type_error(name: str, strange: object) -> None:
     check, dtype, _ = DOORS[name]
     wanted = rf"^{name} must be a {np.dtype(dtype).name} array of shape \(.*\), got {type(strange).__name__}; \w"
     with pytest.raises(TypeError, match=wanted):
@@ -137,7 +137,7 @@ def test_costs_are_finite_and_not_negative(name: str, value: float) -> None:
 
 
 @pytest.mark.parametrize("labels", [1, 2, 3, 300])
-def test_a_unary_may_be_of_any_number_of_labels(labels: int) -> None:
+def test_a_unary_may_have_any_number_of_labels(labels: int) -> None:
     unary = np.ones((2, 5, labels))
     assert check_unary(unary, labels=None) is unary
     assert check_unary(unary, labels=labels) is unary

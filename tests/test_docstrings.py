@@ -48,7 +48,7 @@ def test_every_parameter_is_described(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CALLABLES)
-def test_what_comes_back_is_described(name: str) -> None:
+def test_return_values_are_described(name: str) -> None:
     function = CALLABLES[name]
     signature = inspect.signature(function)
     returns, plain = signature.return_annotation, "." in name and list(signature.parameters) == ["self"]
@@ -67,7 +67,7 @@ def test_its_examples_run(name: str, tmp_path: Any, monkeypatch: pytest.MonkeyPa
         assert not result.failed, f"{test.name} fails"
 
 
-def test_enough_of_them_show_an_example() -> None:
+def test_enough_functions_show_an_example() -> None:
     shown = [name for name in wsseg.__all__ if ">>> " in (inspect.getdoc(getattr(wsseg, name)) or "")]
     shown += [
         name for name, function in CALLABLES.items() if "." in name and ">>> " in (inspect.getdoc(function) or "")

@@ -19,7 +19,7 @@ def model_of(file: Path, sha256: str, name: str = "efficientnet_lite0") -> Model
     return Model(name, "cached", None, 1.0, "https://example.org", file, sha256)
 
 
-def test_a_sound_installation_segments_a_photo_by_each_recipe() -> None:
+def test_a_working_installation_segments_a_photo_with_each_recipe() -> None:
     found = diagnose()
     assert found.problem is None
     assert list(found.seconds) == list(TIMED)

@@ -137,11 +137,11 @@ def test_the_commands_of_the_page_run(page: Path, folder: Path) -> None:
         assert (folder / "scores.json").is_file()
 
 
-def test_no_command_of_the_pages_is_lost() -> None:
+def test_every_command_of_the_pages_runs() -> None:
     assert sum(len(commands(page)) for page in PAGES) == 31
 
 
-def test_the_recipe_of_the_pages_is_one(folder: Path) -> None:
+def test_the_pages_name_an_existing_recipe(folder: Path) -> None:
     (text,) = blocks("toml")
     Path("mine.toml").write_text(text)
     assert wsseg.read_recipe("mine.toml") != wsseg.Recipe()
@@ -152,7 +152,7 @@ def test_the_scripts_of_the_pages_exist() -> None:
         assert os.access(ROOT / script, os.X_OK)
 
 
-def test_the_links_of_the_readme_lead_somewhere() -> None:
+def test_the_readme_s_links_work() -> None:
     links = re.findall(r"\]\(([^)#]+)", (ROOT / "README.md").read_text())
     assert len(links) > 10
     assert [link for link in links if not (ROOT / link).exists()] == []

@@ -94,7 +94,7 @@ def test_the_quantiles_may_meet_but_not_cross() -> None:
         Recipe(foreground_quantile=0.4, background_quantile=0.5)
 
 
-def test_an_unknown_number_is_no_recipe() -> None:
+def test_an_unknown_number_is_refused() -> None:
     with pytest.raises(TypeError, match="smootness"):
         Recipe(**{"smootness": 3})
 
@@ -106,12 +106,12 @@ def test_a_recipe_is_frozen(name: str) -> None:
         setattr(recipe, name, getattr(recipe, name))
 
 
-def test_equal_recipes_are_one() -> None:
+def test_equal_recipes_hash_alike() -> None:
     assert len({Recipe(), Recipe(prior=Recipe().prior), Recipe(prior=5.0)}) == 2
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_recipe_comes_back_from_json(name: str) -> None:
+def test_a_recipe_survives_json(name: str) -> None:
     recipe = RECIPES[name]
     numbers = json.loads(json.dumps(recipe.as_dict(), allow_nan=False))
     assert list(numbers) == list(NUMBERS)
@@ -126,7 +126,7 @@ def test_the_paper_s_numbers() -> None:
     assert (paper.prior, paper.refits, paper.border, paper.blur) == (0, 0, 0, 0)
 
 
-def test_the_default_recipe_is_the_defaults() -> None:
+def test_the_default_recipe_holds_the_defaults() -> None:
     assert recipe_named("default") == Recipe()
 
 
@@ -157,7 +157,7 @@ def file(tmp_path: Path) -> Path:
         Recipe(layers='blocks.4, "é\\n😀'),
     ],
 )
-def test_a_recipe_comes_back_from_its_file(file: Path, recipe: Recipe) -> None:
+def test_a_recipe_survives_its_file(file: Path, recipe: Recipe) -> None:
     file.write_text(f"# Mine.\n{recipe.as_toml()}")
     assert read_recipe(file) == recipe
     assert recipe_named(file) == recipe_named(str(file)) == recipe
@@ -205,7 +205,7 @@ def test_a_file_changes_its_base(file: Path, text: str, recipe: Recipe) -> None:
         (b"prior = '" + 50_000 * b"a" + b"'", ": prior must be float, got 'aaaaaaaaaaaa...aaaaaaaaaaaaa'; weight"),
     ],
 )
-def test_a_file_that_is_no_recipe_is_refused_in_a_line(file: Path, content: bytes, message: str) -> None:
+def test_a_file_without_a_recipe_is_refused_in_one_line(file: Path, content: bytes, message: str) -> None:
     file.write_bytes(content)
     with pytest.raises(ValueError, match=f"^'{re.escape(str(file))}':? ?{message.removeprefix(': ')}") as caught:
         recipe_named(file)
@@ -213,7 +213,7 @@ def test_a_file_that_is_no_recipe_is_refused_in_a_line(file: Path, content: byte
     assert len(str(caught.value)) < 1000
 
 
-def test_a_file_must_be_one(file: Path) -> None:
+def test_the_path_must_be_a_file(file: Path) -> None:
     with pytest.raises(ValueError, match=r"mine\.toml' must be a recipe file, got no file; check the spelling"):
         read_recipe(file)
     file.symlink_to("/dev/zero")
@@ -221,13 +221,13 @@ def test_a_file_must_be_one(file: Path) -> None:
         read_recipe(file)
 
 
-def test_other_suffixes_name_no_file(tmp_path: Path) -> None:
+def test_only_toml_names_a_file(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("prior = 3")
     with pytest.raises(ValueError, match=r"^recipe must be one of .* or a \.toml file, got '.*mine\.txt'; choose"):
         recipe_named(tmp_path / "mine.txt")
 
 
-def test_a_given_target_has_a_prior_of_its_own() -> None:
+def test_a_given_target_has_its_own_prior() -> None:
     recipe = Recipe(prior=1.5, prior_given=2.5)
     assert (recipe.prior_of(given=False), recipe.prior_of(given=True)) == (1.5, 2.5)
 

@@ -51,7 +51,7 @@ def test_case_underscore_hyphen_and_space_are_alike(index, data):
 
 
 @pytest.mark.parametrize("wanted", ["9999", " 9999", "9" * 30])
-def test_a_number_out_of_range_is_answered_with_the_range(wanted):
+def test_a_number_out_of_range_shows_the_range(wanted):
     with pytest.raises(
         ValueError, match=f"^target must be a class index from 0 to {len(CATS) - 1}, got {wanted.strip()}; "
     ):
@@ -64,18 +64,18 @@ def test_a_part_of_a_name_never_matches(wanted):
         CATS.resolve(wanted)
 
 
-def test_a_part_of_a_name_is_answered_with_the_classes_that_hold_the_word():
+def test_a_part_of_a_name_suggests_the_classes_with_that_word():
     with pytest.raises(ValueError, match=re.escape("nearest: tabby (0, n1001), tiger cat (1, n1002)")):
         CATS.resolve("cat")
 
 
-def test_a_misspelling_is_answered_with_the_name_first():
+def test_a_misspelling_suggests_the_name_first():
     with pytest.raises(ValueError, match=re.escape("'tigre cat', which fits none; give the index or wnid")) as caught:
         CATS.resolve("tigre cat")
     assert "nearest: tiger cat (1, n1002), tabby" in str(caught.value)
 
 
-def test_a_name_similar_to_none_says_so():
+def test_a_name_without_a_similar_one_says_so():
     with pytest.raises(ValueError, match="no name is similar"):
         numbered(3).resolve("zebra")
 
@@ -89,7 +89,7 @@ def test_a_name_that_fits_several_lists_exactly_these(wanted, fitting):
         CATS.resolve(wanted)
 
 
-def test_at_most_so_many_classes_are_offered():
+def test_the_number_of_suggestions_is_limited():
     with pytest.raises(ValueError, match="fits none") as caught:
         numbered(100).resolve("class")
     assert str(caught.value).count("(") == NEAREST
@@ -103,7 +103,7 @@ def test_a_class_named_twice_counts_once():
     assert CATS.resolve("tabby|tabby cat|0") == Target((0,), "tabby")
 
 
-def test_a_name_that_holds_a_bar_is_still_a_name():
+def test_a_name_with_a_bar_is_still_a_name():
     names = Categories(("a", "b", "a|b"))
     assert names.resolve("a|b") == Target((2,), "a|b")
     assert names.resolve("b|a") == Target((0, 1), "b|a")
@@ -148,7 +148,7 @@ def test_a_target_holds_rising_indices(indices):
         Target(indices, "x")
 
 
-def test_categories_must_be_there_and_be_strings_and_as_many_as_their_ids():
+def test_categories_must_be_strings_with_one_id_each():
     with pytest.raises(ValueError, match="names must hold a name for each class"):
         Categories(())
     with pytest.raises(TypeError, match="names must be strings, got 7"):

@@ -19,7 +19,7 @@ def test_a_classifier_s_repr_is_one_short_line(embedded):
     assert repr(own()) == "Classifier(Tiny, 4 categories, input 10 x 8, on cpu)"
 
 
-def test_a_question_about_the_network_is_answered_once():
+def test_answers_about_the_network_are_cached():
     classifier, asked = own(), []
 
     def question(about):
@@ -39,7 +39,7 @@ def test_the_whole_photo_is_seen(embedded):
         assert (embedded.preprocess(marked) - plain)[0, 0, y, x] > 1.5
 
 
-def test_a_squeeze_keeps_halves_in_halves():
+def test_resizing_keeps_each_half_in_place():
     photo = np.zeros((30, 90, 3), np.uint8)
     photo[:, 45:] = 255
     shown = own().deprocess(own().preprocess(photo, (16, 16)))
@@ -198,7 +198,7 @@ def test_probabilities_need_no_gradient_mode_and_keep_the_callers():
     assert torch.is_grad_enabled()
 
 
-def test_scores_are_what_the_network_says_and_the_batch_stays():
+def test_scores_are_the_network_s_and_keep_the_batch():
     model = Tiny().eval()
     batch = torch.randn(3, 3, 8, 8)
     before = batch.clone()
@@ -265,7 +265,7 @@ def test_by_default_the_target_is_the_top_class():
     assert classifier.target(np.array([0.1, 0.6, 0.2, 0.1], np.float32)).category == "b"
 
 
-def test_a_wanted_class_needs_no_pass_of_the_network():
+def test_a_given_class_needs_no_forward_pass():
     classifier = own(categories=["a", "b", "c", "d"])
     object.__setattr__(classifier, "model", None)
     assert classifier.target(PHOTO, "c|b") == Target((1, 2), "c|b")

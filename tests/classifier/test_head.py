@@ -24,7 +24,7 @@ def test_features_of_another_network_are_an_error() -> None:
         Head(np.zeros(2, np.float32), 0.0, PROVENANCE).objectness(np.zeros((3, 1, 1), np.float32))
 
 
-def test_a_written_head_comes_back(tmp_path: Path) -> None:
+def test_a_head_survives_its_file(tmp_path: Path) -> None:
     head = Head(np.random.default_rng(3).normal(0, 1, 5).astype(np.float32), 0.123456, PROVENANCE)
     head.save(tmp_path / "head.json")
     assert (tmp_path / "head.json").read_text() == head.as_json()
@@ -70,7 +70,7 @@ GOOD = {
         b" " * LARGEST + json.dumps(GOOD).encode(),
     ],
 )
-def test_a_file_that_is_no_head_is_named(content: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_head_is_named(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "head.json"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"head must be a file that wsseg adapt made, got .*head\.json"):

@@ -137,13 +137,13 @@ def test_imagenets_names_come_with_their_ids(tmp_path):
     assert categories.resolve("n02124075").indices == categories.resolve("Egyptian cat").indices == (285,)
 
 
-def test_what_a_caller_gives_comes_first(tmp_path):
+def test_the_caller_s_values_take_precedence(tmp_path):
     own = Preprocessing((32, 32), (0.1,) * 3, (0.2,) * 3)
     classifier = load_classifier(saved(tmp_path), categories=["a", "b", "c"], preprocessing=own)
     assert (classifier.categories.names, classifier.preprocessing) == (("a", "b", "c"), own)
 
 
-def test_a_network_of_transformers_is_a_module_of_ones_own_too(tmp_path):
+def test_a_transformers_network_may_be_passed_as_a_module(tmp_path):
     network = vit()
     own = load_classifier(network, preprocessing=Preprocessing((32, 32), (0.5,) * 3, (0.5,) * 3), categories=NAMES)
     assert own.categories.names == tuple(NAMES.values())
@@ -174,7 +174,7 @@ def test_code_in_a_folder_is_not_run(tmp_path):
 
 
 @pytest.mark.parametrize("source", ["hf:", "hf:/no/such/folder", "hf:a/b/c", "hf:./weights"])
-def test_what_is_neither_a_folder_nor_a_name_is_refused(source):
+def test_a_source_that_is_neither_folder_nor_name_is_refused(source):
     with pytest.raises(FileNotFoundError, match="source must name a repository of the Hugging Face hub or a folder"):
         load_classifier(source)
 

@@ -87,7 +87,7 @@ def test_a_name_of_wordnet_for_a_single_class_means_that_class():
         ),
     ],
 )
-def test_a_name_of_different_things_is_answered_with_all_of_them(wanted, choices):
+def test_an_ambiguous_name_lists_all_meanings(wanted, choices):
     with pytest.raises(
         ValueError,
         match=re.escape(f"which fits several; give the index or wnid of one of the nearest: {choices}") + "$",
@@ -105,7 +105,7 @@ def test_a_name_of_different_things_is_answered_with_all_of_them(wanted, choices
         ("cow", "cattle (n02402425, 1 class: ox)"),
     ],
 )
-def test_a_kind_without_classes_is_answered_with_the_nearest_that_has_some(wanted, nearest):
+def test_a_kind_without_classes_suggests_the_nearest_with_classes(wanted, nearest):
     with pytest.raises(
         ValueError,
         match=re.escape(f"{wanted!r}, which fits none; give the index or wnid of one of the nearest: {nearest}"),
@@ -200,7 +200,7 @@ def test_the_tree_is_listed_without_repetition_in_80_columns():
     assert max(map(len, lines)) <= 80
 
 
-def test_a_name_of_several_kinds_has_a_tree_of_them_all():
+def test_a_name_of_several_kinds_has_a_tree_of_all():
     food = IMAGENET.tree("food")
     assert (food.text, food.indices) == ("food (48 classes)", IMAGENET.resolve("food").indices)
     assert [kind.wnid for kind in food.children] == ["n00021265", "n07555863"]

@@ -96,7 +96,7 @@ def test_imagenet_names_that_fit_several(name):
 
 
 @pytest.mark.parametrize("name", ["golden", "hairless", "Egyptian"])
-def test_a_word_of_an_imagenet_name_fits_none(name):
+def test_a_single_word_of_an_imagenet_name_does_not_match(name):
     with pytest.raises(ValueError, match=rf"fits none; .*\b{name}\b"):
         imagenet_categories().resolve(name)
 
@@ -114,7 +114,7 @@ def test_larger_imagenets_have_names_too():
         imagenet_categories(12)
 
 
-def test_an_own_module_is_taken_as_it_is():
+def test_a_module_is_used_unchanged():
     model = Tiny()
     classifier = own(model, categories=("cat", "dog", "cow", "hen"))
     assert classifier.model is model and model.training
@@ -124,7 +124,7 @@ def test_an_own_module_is_taken_as_it_is():
     assert own(categories=Categories(tuple("abcd"))).categories.names == tuple("abcd")
 
 
-def test_an_own_module_needs_preprocessing_and_fitting_categories():
+def test_a_module_needs_preprocessing_and_matching_categories():
     with pytest.raises(ValueError, match="preprocessing must be given"):
         load_classifier(Tiny())
     with pytest.raises(ValueError, match="categories must be 4 names, got 2"):
@@ -133,7 +133,7 @@ def test_an_own_module_needs_preprocessing_and_fitting_categories():
         own(categories="cats")
 
 
-def test_an_own_module_is_never_moved():
+def test_a_module_is_never_moved():
     assert own(device="cpu").device == torch.device("cpu")
     with pytest.raises(ValueError, match="device must be the module's own, cpu, got meta; move the module"):
         own(device="meta")
@@ -175,7 +175,7 @@ UNTRAINED = next(name for name in timm.list_models() if not timm.is_model_pretra
         ("timm:vit_small_patch14_dinov2.lvd142m", "makes features only"),
     ],
 )
-def test_an_unknown_source_is_answered_with_what_to_write(source, message):
+def test_an_unknown_source_gets_a_remedy(source, message):
     with pytest.raises(ValueError, match=message):
         load_classifier(source)
 

@@ -80,7 +80,7 @@ def test_one_thread_at_a_time_uses_a_network():
     assert all(module.training for module in classifier.model.modules())
 
 
-def test_many_threads_get_what_one_gets():
+def test_many_threads_get_the_same_result():
     classifier = own()
     classifier.model.train()
     photos = [np.random.default_rng(seed).integers(0, 256, (30, 40, 3), np.uint8) for seed in range(4)]

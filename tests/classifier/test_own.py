@@ -37,7 +37,7 @@ def names_of(categories):
     ],
     ids=str,
 )
-def test_names_come_in_any_form_that_has_an_order(categories):
+def test_names_may_come_in_any_ordered_form(categories):
     assert names_of(categories) == ("cat", "dog", "fish")
 
 
@@ -52,7 +52,7 @@ def test_a_set_has_no_order(unordered):
 
 
 @pytest.mark.parametrize("strange", [3, "cats", b"cats"])
-def test_what_holds_no_names_is_refused(strange):
+def test_a_source_without_names_is_refused(strange):
     with pytest.raises(TypeError, match="^categories must be a sequence of names, got .*; put it in a list"):
         names_of(strange)
 
@@ -196,7 +196,7 @@ def grey_net(channels):
 
 @pytest.mark.parametrize("wrap", [lambda net: net, lambda net: torch.jit.trace(net, torch.zeros(1, 1, 9, 9))])
 @pytest.mark.filterwarnings("ignore:`torch.jit")
-def test_a_network_of_one_color_is_refused_and_the_remedy_works(wrap):
+def test_a_grayscale_network_is_refused_and_the_remedy_works(wrap):
     network, grey = wrap(grey_net(1)), np.repeat(PHOTO[..., :1], 3, axis=2)
     same = Preprocessing((8, 10), (0.5,) * 3, (0.2,) * 3)
     with pytest.raises(ValueError, match=r"^model must take 3 colors, got one that takes 1; .*Grayscale\(\), model\)"):
@@ -220,7 +220,7 @@ def test_a_network_that_fails_is_described_in_one_sentence(model, message):
     assert caught.value.__cause__ is not None and "\n" not in str(caught.value)
 
 
-def test_a_compiled_network_is_as_good_as_its_module():
+def test_a_compiled_network_equals_its_module():
     torch.manual_seed(0)
     model = Tiny()
     compiled = load_classifier(torch.compile(model, backend="eager"), preprocessing=SMALL)

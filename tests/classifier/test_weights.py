@@ -216,7 +216,7 @@ def test_torchvision_weights_are_downloaded_once(torchvision_file, tmp_path, cap
     assert capsys.readouterr() == ("", "")
 
 
-def test_without_a_network_one_sentence_says_where_the_file_may_be_put(torchvision_file, tmp_path):
+def test_offline_one_sentence_says_where_to_put_the_file(torchvision_file, tmp_path):
     content = torchvision_file.read_bytes()
     torchvision_file.unlink()
     place = tmp_path / "hub/checkpoints" / torchvision_file.name
@@ -236,7 +236,7 @@ def test_a_download_that_arrives_damaged_is_not_kept(torchvision_file, tmp_path)
     assert list((tmp_path / "hub/checkpoints").iterdir()) == []
 
 
-def test_a_damaged_file_in_its_place_is_refused(torchvision_file, tmp_path):
+def test_a_damaged_cached_file_is_refused(torchvision_file, tmp_path):
     load_classifier("squeezenet1_1")
     place = tmp_path / "hub/checkpoints" / torchvision_file.name
     place.write_bytes(place.read_bytes()[:-9])
@@ -271,7 +271,7 @@ def test_timm_weights_come_from_the_hub_cache(hub):
     assert classifier.preprocessing.size == (160, 160) and len(classifier.categories) == 1000
 
 
-def test_without_a_network_timm_says_where_to_get_the_file(hub):
+def test_offline_timm_says_where_to_get_the_file(hub):
     url = "https://huggingface.co/timm/test_resnet.r160_in1k/resolve/main/model.safetensors"
     with pytest.raises(ConnectionError, match=re.escape(f"get {url} elsewhere and pass timm:test_resnet")) as caught:
         load_classifier("timm:test_resnet.r160_in1k")

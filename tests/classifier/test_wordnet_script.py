@@ -52,7 +52,7 @@ def test_the_license_is_shipped_beside_the_nouns():
 
 
 @pytest.mark.skipif(not (WORDNET / "data.noun").is_file(), reason="needs WordNet, as from apt-get install wordnet-base")
-def test_it_makes_the_files_that_are_shipped(script, tmp_path, monkeypatch):
+def test_it_reproduces_the_shipped_files(script, tmp_path, monkeypatch):
     monkeypatch.setattr(script, "FOLDER", tmp_path)
     monkeypatch.setattr(sys, "argv", ["wordnet.py", str(WORDNET)])
     script.main()

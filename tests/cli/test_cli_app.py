@@ -32,12 +32,12 @@ class TestFirstWord:
         run(first, "other.jpg", "-o", "out")
         assert asked == [[first, "other.jpg"]]
 
-    def test_a_command_is_no_photo(self, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def test_a_command_is_not_a_photo(self, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.chdir(tmp_path)
         (tmp_path / "report").mkdir()
         assert "see wsseg report --help" in run("report").err
 
-    def test_an_unknown_one_gets_the_nearest(self, run: Run) -> None:
+    def test_an_unknown_command_suggests_the_nearest(self, run: Run) -> None:
         ended = run("visualise", "lemon")
         assert ended.code == 2
         assert ended.err == (
@@ -45,7 +45,7 @@ class TestFirstWord:
         )
         assert all(command in run("xyzzy").err for command in COMMANDS)
 
-    def test_none_shows_the_commands(self, run: Run) -> None:
+    def test_no_command_shows_the_commands(self, run: Run) -> None:
         ended = run()
         assert ended.code == 2
         assert ended.out == run("--help").out
@@ -72,7 +72,7 @@ class TestEnd:
             signal.signal(signal.SIGTERM, before)
         assert ended == (code, "", "interrupted; rerun the command to resume\n")
 
-    def test_faults_of_wsseg_are_shown_and_end_a_run(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_bugs_in_wsseg_are_shown_and_end_a_run(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         def segment_folder(*_: object, notice: Callable[[str], None], **__: object) -> None:
             notice("Traceback (most recent call last):\n  in see\nKeyError: 'a\x1b'\na.jpg: this is a fault of wsseg")
             raise InternalError("ten in a row")
@@ -89,7 +89,7 @@ class TestEnd:
         ]
 
     @pytest.mark.parametrize("error", [ValueError("no"), TypeError("no"), FileExistsError("no"), OSError("no")])
-    def test_what_a_person_can_fix_is_one_sentence(
+    def test_a_user_s_mistake_is_one_sentence(
         self, run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception
     ) -> None:
         def diagnose() -> None:
@@ -98,7 +98,7 @@ class TestEnd:
         monkeypatch.setattr(wsseg, "diagnose", diagnose)
         assert run("doctor") == (2, "", "error: no\n")
 
-    def test_a_fault_of_the_program_is_not_hidden(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_bug_is_not_hidden(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         def diagnose() -> None:
             raise ZeroDivisionError
 
@@ -120,7 +120,7 @@ class TestCompletion:
     def test_a_shell_completes_names(self, run: Run, words: Sequence[str], expected: Sequence[str]) -> None:
         assert set(expected) <= set(run("__complete", *words).out.split("\n"))
 
-    def test_its_script_knows_commands_and_flags(
+    def test_the_completion_script_knows_commands_and_flags(
         self, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         monkeypatch.setenv("HOME", str(tmp_path))

@@ -13,7 +13,7 @@ class TestTogether:
     QUICK = ("--samples", "1", "--no-mirror", "--exact-side", "64", "--refit-side", "64")
     BOTH = ("--target", "Egyptian cat", "--target", "espresso")
 
-    def test_a_folder_gives_one_map_each_whose_values_are_told(self, run: Run, photos: Path, tmp_path: Path) -> None:
+    def test_each_photo_gets_a_map_and_its_values_are_explained(self, run: Run, photos: Path, tmp_path: Path) -> None:
         ended = run("segment", photos, "-o", tmp_path / "out", "--together", *self.BOTH, *self.QUICK)
         assert ended.code == 0, ended.err
         assert files_in(tmp_path / "out") == ["labels/cat.png", "labels/sub/cup.png", *RUN_FILES]
@@ -31,7 +31,7 @@ class TestTogether:
         ] * 2
         assert "2 of 2 photos done" in ended.err
 
-    def test_other_pictures_may_be_asked_for(self, run: Run, photos: Path, tmp_path: Path) -> None:
+    def test_other_pictures_may_be_written(self, run: Run, photos: Path, tmp_path: Path) -> None:
         words = ("--together", *self.BOTH, "--write", "overlay,instances,labels", *self.QUICK)
         assert run("segment", photos / "cat.jpg", "-o", tmp_path / "out", *words).code == 0
         names = ["instances/cat.png", "labels/cat.png", "overlays/cat.png", *RUN_FILES]
@@ -40,16 +40,14 @@ class TestTogether:
             np.testing.assert_array_equal(np.array(instances) > 0, np.array(labels) > 0)
 
     @pytest.mark.slow
-    def test_parts_of_one_target_are_kept_where_they_are_told_apart(
-        self, run: Run, photos: Path, tmp_path: Path
-    ) -> None:
+    def test_instances_of_one_target_are_kept_apart(self, run: Run, photos: Path, tmp_path: Path) -> None:
         words = (photos / "cat.jpg", "-o", tmp_path / "out", "--together", *self.BOTH, *self.QUICK)
         run("segment", *words)
         assert "by an earlier run" in run("segment", *words).err
         assert "by an earlier run" not in run("segment", *words, "--write", "labels,instances").err
 
     @pytest.mark.slow
-    def test_a_map_is_no_photo_of_the_next_run(self, run: Run, photos: Path, tmp_path: Path) -> None:
+    def test_a_map_is_not_a_photo_of_the_next_run(self, run: Run, photos: Path, tmp_path: Path) -> None:
         for _ in range(2):
             ended = run("segment", photos, "-o", photos, "--force", "--together", *self.BOTH, *self.QUICK)
             assert "2 of 2 photos done" in ended.err
@@ -67,7 +65,7 @@ class TestTogether:
             ),
         ],
     )
-    def test_what_cannot_be_told_apart_is_refused_before_any_work(
+    def test_indistinguishable_targets_are_refused_before_any_work(
         self, run: Run, photos: Path, tmp_path: Path, words: tuple[str, ...], error: str
     ) -> None:
         ended = run("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--together", *words)
@@ -75,7 +73,7 @@ class TestTogether:
         assert error in " ".join(ended.err.split())
         assert not (tmp_path / "out").exists()
 
-    def test_without_it_a_map_is_no_picture(self, run: Run, photos: Path, tmp_path: Path) -> None:
+    def test_labels_need_together(self, run: Run, photos: Path, tmp_path: Path) -> None:
         ended = run("segment", photos, "-o", tmp_path / "out", "--write", "labels")
         assert ended.code == 2
         assert "pictures must be some of mask, cutout, overlay, seeds, saliency, strip, got 'labels'" in ended.err
@@ -109,7 +107,7 @@ class TestHints:
         assert "espresso" in run("segment", photos / "cat.jpg", "-o", tmp_path / "out", *words).out
 
     @pytest.mark.slow
-    def test_hints_are_of_the_photo_of_their_relative_name(
+    def test_hints_belong_to_the_photo_of_the_same_relative_name(
         self, run: Run, photos: Path, hints: Path, tmp_path: Path
     ) -> None:
         assert run("segment", photos, "-o", tmp_path / "plain", *QUICK).code == 0
@@ -124,7 +122,7 @@ class TestHints:
         assert (made_by["box"], made_by["hints"]) == (None, str(hints))
         assert json.loads((tmp_path / "plain/run.json").read_text())["hints"] is None
 
-    def test_hints_may_be_of_another_shard(self, run: Run, photos: Path, hints: Path, tmp_path: Path) -> None:
+    def test_hints_may_belong_to_another_shard(self, run: Run, photos: Path, hints: Path, tmp_path: Path) -> None:
         for shard in ("1/3", "2/3", "3/3"):
             ended = run("segment", photos, "-o", tmp_path / "out", "--hints", hints, "--shard", shard, *QUICK)
             assert ended.code == 0, ended.err
@@ -132,7 +130,7 @@ class TestHints:
 
     @pytest.mark.slow
     @pytest.mark.parametrize("size", [None, (226, 151)])
-    def test_a_bad_hint_is_its_photo_s_own(
+    def test_a_bad_hint_fails_only_its_photo(
         self, run: Run, photos: Path, hints: Path, tmp_path: Path, size: tuple[int, int] | None
     ) -> None:
         if size:
@@ -146,7 +144,7 @@ class TestHints:
         assert "1 of 2 photos done" in ended.err
         assert files_in(tmp_path / "out/masks") == ["sub/cup.png"]
 
-    def test_hints_of_other_values_are_refused(self, run: Run, photos: Path, hints: Path, tmp_path: Path) -> None:
+    def test_hints_with_other_values_are_refused(self, run: Run, photos: Path, hints: Path, tmp_path: Path) -> None:
         pillow.new("L", (226, 150), 77).save(hints / "cat.png")
         ended = run("segment", photos, "-o", tmp_path / "out", "--hints", hints, *QUICK)
         assert ended.code == 1 and "got also 77" in ended.err
@@ -165,7 +163,7 @@ class TestHints:
             (("--box", "0,0,9,9", "--hints", "."), "box must be the only hint, got '.' too"),
         ],
     )
-    def test_a_box_that_cannot_be_heeded_says_why(
+    def test_an_unusable_box_is_explained(
         self, run: Run, photos: Path, tmp_path: Path, words: tuple[str, ...], message: str
     ) -> None:
         ended = run("segment", photos / "cat.jpg", "-o", tmp_path / "out", *words)
@@ -173,26 +171,26 @@ class TestHints:
         assert message in ended.err
         assert not (tmp_path / "out").exists()
 
-    def test_a_box_outside_the_photo_is_that_photo_s_error(self, run: Run, photos: Path, tmp_path: Path) -> None:
+    def test_a_box_outside_the_photo_fails_that_photo(self, run: Run, photos: Path, tmp_path: Path) -> None:
         ended = run("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--box", "0,0,227,150", *QUICK)
         assert ended.code == 1
         assert f"{photos / 'cat.jpg'}: box must be x0 < x1 and y0 < y1 within the 226 x 150 photo" in ended.err
 
-    def test_a_box_is_of_one_photo(self, run: Run, photos: Path, tmp_path: Path) -> None:
+    def test_a_box_needs_exactly_one_photo(self, run: Run, photos: Path, tmp_path: Path) -> None:
         ended = run("segment", photos, "-o", tmp_path / "out", "--box", "0,0,9,9")
         assert ended.code == 2
         assert "box must be of one photo, got 2; put hints into a folder" in ended.err
         assert not (tmp_path / "out").exists()
 
     @pytest.mark.parametrize("words", [("--top", "1"), ("--target", "tabby", "--target", "espresso")])
-    def test_hints_are_of_one_target(
+    def test_hints_need_a_single_target(
         self, run: Run, photos: Path, hints: Path, tmp_path: Path, words: tuple[str, ...]
     ) -> None:
         ended = run("segment", photos, "-o", tmp_path / "out", "--hints", hints, *words)
         assert ended.code == 2
         assert "hints must be of one target, got several; leave out top and all but one target" in ended.err
 
-    def test_hints_of_no_photo_are_refused(self, run: Run, photos: Path, hints: Path, tmp_path: Path) -> None:
+    def test_hints_without_a_photo_are_refused(self, run: Run, photos: Path, hints: Path, tmp_path: Path) -> None:
         pillow.new("L", (300, 200), 128).save(hints / "cup.png")
         ended = run("segment", photos, "-o", tmp_path / "out", "--hints", hints)
         assert ended.code == 2

@@ -28,7 +28,9 @@ class TestTune:
         return tmp_path / "photos", tmp_path / "truths"
 
     @pytest.mark.slow
-    def test_a_recipe_file_and_what_it_gains(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
+    def test_it_writes_a_recipe_file_and_reports_the_gain(
+        self, run: Run, folders: tuple[Path, Path], tmp_path: Path
+    ) -> None:
         file = tmp_path / "new" / "mine.toml"
         ended = run("tune", *folders, "-o", file, "--trials", 1, "--method", "gradient", *QUICK)
         assert ended.code == 0, ended.err
@@ -54,7 +56,7 @@ class TestTune:
             (("-o", "mine.toml", "--recipe", "best"), "recipe must be one of default"),
         ],
     )
-    def test_what_cannot_run_says_why(
+    def test_impossible_arguments_are_explained(
         self,
         run: Run,
         folders: tuple[Path, Path],
@@ -69,7 +71,7 @@ class TestTune:
         assert message in ended.err
         assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "truths"]
 
-    def test_an_earlier_file_stays_unless_forced(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
+    def test_an_existing_file_is_kept_unless_forced(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
         file = tmp_path / "mine.toml"
         file.write_text("prior = 3.0\n")
         ended = run("tune", *folders, "-o", file)
@@ -84,7 +86,7 @@ class TestTune:
         assert ended.code == 2
         assert "photos and truths must hold one file of each name, got none or several for 3;" in ended.err
 
-    def test_a_truth_that_is_no_picture_is_named(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
+    def test_a_truth_that_is_not_a_picture_is_named(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
         (folders[1] / "3.png").write_bytes(b"")
         ended = run("tune", *folders, "-o", tmp_path / "mine.toml")
         assert ended.code == 2
@@ -93,7 +95,7 @@ class TestTune:
 
 class TestAdapt:
     @pytest.mark.parametrize("words", [(), ("--force",)])
-    def test_a_folder_is_no_place_for_a_head(self, run: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
+    def test_a_head_cannot_replace_a_folder(self, run: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
         ended = run("adapt", tmp_path / "photos", "-o", tmp_path, *words)
         assert ended.code == 2
         assert f"out must be a new file, got '{tmp_path}'; give the name of a file" in ended.err

@@ -69,7 +69,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 class TestHelp:
-    def test_it_fits_a_screen(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_help_fits_a_screen(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         shown = _narrow(run, monkeypatch)("segment", "--help").splitlines()
         assert len(shown) <= 50
         assert max(map(len, shown)) <= 80
@@ -102,7 +102,7 @@ class TestHelp:
 
 
 class TestOptions:
-    def test_without_any_the_function_s_defaults_hold(self, run: Run, asked: dict[str, Any]) -> None:
+    def test_without_options_the_defaults_of_the_function_hold(self, run: Run, asked: dict[str, Any]) -> None:
         run("segment", "a.jpg", "b", "-o", "out")
         assert asked.pop("progress") and asked.pop("notice")
         assert asked.pop("style") == wsseg.Style()
@@ -150,7 +150,9 @@ class TestOptions:
             ("--recipe fast --mirror", "recipe", Recipe(method="spread_cam", mirror=True)),
         ],
     )
-    def test_what_is_given_arrives(self, run: Run, asked: dict[str, Any], words: str, name: str, value: object) -> None:
+    def test_given_options_reach_the_function(
+        self, run: Run, asked: dict[str, Any], words: str, name: str, value: object
+    ) -> None:
         assert run("segment", "a.jpg", "-o", "out", *words.split()).err == "error: enough\n"
         assert asked[name] == value
 
@@ -165,7 +167,7 @@ class TestOptions:
         "words",
         ["-o b", "--out b", "--box 0,0,1,1 --box 0,0,2,2", "--recipe fast --recipe default", "--force --force"],
     )
-    def test_what_cannot_add_up_is_refused_the_second_time(self, run: Run, asked: dict[str, Any], words: str) -> None:
+    def test_repeated_options_are_refused(self, run: Run, asked: dict[str, Any], words: str) -> None:
         ended = run("segment", "a.jpg", "-o", "out", *words.split())
         assert ended.code == 2 and not asked
         assert "must be given once, got it again; keep one of them" in ended.err

@@ -21,7 +21,9 @@ from wsseg.recipe import RECIPES
 
 
 class TestSegment:
-    def test_a_folder_gives_a_mask_each_by_relative_name(self, run: Run, photos: Path, tmp_path: Path) -> None:
+    def test_each_photo_of_a_folder_gets_a_mask_with_its_relative_name(
+        self, run: Run, photos: Path, tmp_path: Path
+    ) -> None:
         ended = run("segment", photos, "-o", tmp_path / "out", *QUICK)
         assert ended.code == 0, ended.err
         assert files_in(tmp_path / "out") == ["masks/cat.png", "masks/sub/cup.png", *RUN_FILES]
@@ -31,7 +33,7 @@ class TestSegment:
         assert "Egyptian cat" in ended.out
         assert "2 of 2 photos done" in ended.err
 
-    def test_all_pictures_on_request(self, run: Run, photos: Path, tmp_path: Path) -> None:
+    def test_all_pictures_can_be_written(self, run: Run, photos: Path, tmp_path: Path) -> None:
         kinds = "mask,cutout,overlay,seeds,saliency,strip"
         assert run("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--write", kinds, *QUICK).code == 0
         folders = ("cutouts", "masks", "overlays", "saliency", "seeds", "strips")
@@ -40,7 +42,7 @@ class TestSegment:
             alpha = np.array(cutout.getchannel("A"))
         np.testing.assert_array_equal(alpha, mask_at(tmp_path / "out/masks/cat.png"))
 
-    def test_a_bad_photo_is_named_and_the_rest_go_on(self, run: Run, photos: Path, tmp_path: Path) -> None:
+    def test_a_bad_photo_is_named_and_the_others_are_done(self, run: Run, photos: Path, tmp_path: Path) -> None:
         (photos / "bad.jpg").write_text("no picture")
         ended = run("segment", photos, "-o", tmp_path / "out", *QUICK)
         assert ended.code == 1
@@ -60,7 +62,7 @@ class TestSegment:
         assert files_in(tmp_path / "out/masks") == ["cat.jpg.png", "cat.png.png", "sub/cup.png"]
 
     @pytest.mark.slow
-    def test_a_folder_that_no_run_made_is_refused(self, run: Run, photos: Path, tmp_path: Path) -> None:
+    def test_a_folder_of_other_files_is_refused(self, run: Run, photos: Path, tmp_path: Path) -> None:
         ended = run("segment", photos / "cat.jpg", "-o", tmp_path, *QUICK)
         assert ended.code == 2
         assert f"out must be new, empty or of an earlier run, got '{tmp_path}'" in ended.err
@@ -68,7 +70,7 @@ class TestSegment:
         assert run("segment", photos / "cat.jpg", "-o", tmp_path, *QUICK).code == 0
 
     @pytest.mark.slow
-    def test_its_own_pictures_are_no_photos(self, run: Run, photos: Path) -> None:
+    def test_its_own_pictures_are_not_photos(self, run: Run, photos: Path) -> None:
         out = photos / "out"
         assert run("segment", photos, "-o", out, *QUICK).code == 0
         assert "2 of 2 photos done" in run("segment", photos, "-o", out, *QUICK).err
@@ -83,7 +85,7 @@ class TestSegment:
         assert f"out must not put pictures among photos, got '{photos}' with '{photos}/masks/cat.jpg'" in ended.err
         assert files_in(photos) == ["masks/cat.jpg", "sub/cup.png"]
 
-    def test_a_relative_path_is_known_from_anywhere(
+    def test_a_relative_path_is_found_from_any_folder(
         self, run: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Even where another photo has the same one; and one that came later keeps its longer name."""
@@ -105,7 +107,7 @@ class TestSegment:
             assert (tmp_path / "out" / name).read_bytes() == data
         assert (tmp_path / "out/saliency/cat.jpg.png").exists()
 
-    def test_the_target_may_be_named(self, run: Run, photos: Path, tmp_path: Path) -> None:
+    def test_a_target_can_be_chosen(self, run: Run, photos: Path, tmp_path: Path) -> None:
         ended = run("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--target", "tiger_cat|TABBY", *QUICK)
         assert ended.code == 0
         assert "tiger cat|tabby" in ended.out
@@ -116,7 +118,7 @@ class TestSegment:
         assert "Egyptian cat" in ended.err
         assert not (tmp_path / "out").exists()
 
-    def test_a_class_that_the_network_does_not_see_is_not_ok(self, run: Run, photos: Path, tmp_path: Path) -> None:
+    def test_a_class_that_is_not_seen_is_not_ok(self, run: Run, photos: Path, tmp_path: Path) -> None:
         ended = run("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--target", "espresso", *QUICK)
         assert ended.code == 0
         assert "ok" not in ended.out
@@ -162,7 +164,7 @@ class TestSegment:
             (("--classifier", "resnet5"), "resnet50"),
         ],
     )
-    def test_what_cannot_run_says_why(
+    def test_impossible_arguments_are_explained(
         self, run: Run, photos: Path, tmp_path: Path, words: tuple[str, ...], message: str
     ) -> None:
         ended = run("segment", photos, "-o", tmp_path / "out", *words)
@@ -170,7 +172,7 @@ class TestSegment:
         assert message in ended.err
         assert not (tmp_path / "out").exists()
 
-    def test_a_path_of_nothing_is_refused(self, run: Run, tmp_path: Path) -> None:
+    def test_an_empty_path_is_refused(self, run: Run, tmp_path: Path) -> None:
         ended = run("segment", tmp_path / "none", "-o", tmp_path / "out")
         assert ended.code == 2
         assert str(tmp_path / "none") in ended.err
@@ -184,7 +186,7 @@ class TestSegment:
         assert len(made_by["classifier"]["sha256"]) == 64
         assert (made_by["targets"], made_by["top"]) == ([], None)
 
-    def test_a_recipe_may_be_a_file_which_flags_still_change(self, run: Run, photos: Path, tmp_path: Path) -> None:
+    def test_flags_override_a_recipe_file(self, run: Run, photos: Path, tmp_path: Path) -> None:
         (tmp_path / "mine.toml").write_text('base = "simonyan2013"\ncomponents = 3\nmirror = false\nexact_side = 96\n')
         words = ("--recipe", tmp_path / "mine.toml", "--components", "2")
         assert run("segment", photos / "cat.jpg", "-o", tmp_path / "out", *words).code == 0
@@ -193,7 +195,7 @@ class TestSegment:
         assert made_by["recipe"] == RECIPES["simonyan2013"].as_dict() | expected
 
     @pytest.mark.slow
-    def test_an_interrupt_ends_it_with_130(self, photos: Path, tmp_path: Path) -> None:
+    def test_an_interrupt_exits_with_130(self, photos: Path, tmp_path: Path) -> None:
         words = ("segment", str(photos), "-o", str(tmp_path / "out"), "--samples", "256")
         # Tests that were started in the background were told to ignore interrupts, and what they start would, too.
         heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
@@ -210,7 +212,7 @@ class TestSegment:
 
     @pytest.mark.slow
     @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
-    def test_no_name_stops_it(
+    def test_names_of_any_bytes_are_accepted(
         self, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
     ) -> None:
         for name in (b"\xff.jpg", "\u00fc.jpg".encode(), b"red\x1b[31m[red]\n.jpg"):
@@ -227,14 +229,14 @@ class TestSegment:
         assert rb"red\x1b[31m[red]\n.jpg" in told["stdout"].getvalue()
         assert b"\x1b" not in told["stdout"].getvalue()
 
-    def test_a_full_or_closed_place_is_named(self, run: Run, photos: Path, tmp_path: Path) -> None:
+    def test_a_full_or_closed_output_is_named(self, run: Run, photos: Path, tmp_path: Path) -> None:
         ended = run("segment", photos / "cat.jpg", "-o", photos / "cat.jpg" / "out", *QUICK)
         assert ended.code == 2
         assert "cat.jpg/out' must be writable, got 'Not a directory'; " in ended.err
 
 
 class TestStyle:
-    def test_cutouts_as_people_want_them(self, run: Run, photos: Path, tmp_path: Path) -> None:
+    def test_cutouts_follow_the_style_options(self, run: Run, photos: Path, tmp_path: Path) -> None:
         words = (
             "--write",
             "mask,cutout,overlay",
@@ -255,7 +257,7 @@ class TestStyle:
         assert made_by["style"] == {"format": "jpg", "feather": 4.0, "crop": True, "background": "#00ff60"}
 
     @pytest.mark.slow
-    def test_another_style_is_drawn_anew_and_the_old_one_removed(self, run: Run, photos: Path, tmp_path: Path) -> None:
+    def test_a_new_style_replaces_the_old_pictures(self, run: Run, photos: Path, tmp_path: Path) -> None:
         words = ("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--write", "cutout", *QUICK)
         for style in ((), ("--format", "webp")):
             assert "1 of 1 photos done: " in run(*words, *style).err
@@ -269,7 +271,7 @@ class TestStyle:
             (("--feather", "1e9"), "feather must lie in [0, 1000] pixels, got 1000000000.0"),
         ],
     )
-    def test_what_cannot_be_drawn_is_refused_before_any_work(
+    def test_impossible_styles_are_refused_before_any_work(
         self, run: Run, photos: Path, tmp_path: Path, words: tuple[str, ...], error: str
     ) -> None:
         ended = run("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--write", "cutout", *words)
@@ -281,7 +283,7 @@ class TestStyle:
 class TestRuns:
     """A run in a folder that has one already, in parts, in processes, or as photos arrive."""
 
-    def test_a_second_run_does_what_is_missing_or_changed(self, run: Run, photos: Path, tmp_path: Path) -> None:
+    def test_a_second_run_does_only_missing_or_changed_photos(self, run: Run, photos: Path, tmp_path: Path) -> None:
         words = ("segment", photos, "-o", tmp_path / "out", *QUICK)
         assert run(*words).code == 0
         again = run(*words)
@@ -294,7 +296,7 @@ class TestRuns:
 
     @pytest.mark.slow
     @pytest.mark.parametrize("words", [("--smoothness", "41"), ("--target", "tabby"), ("--force",)])
-    def test_all_is_done_anew_under_other_settings_or_by_force(
+    def test_new_settings_or_force_redo_everything(
         self, run: Run, photos: Path, tmp_path: Path, words: tuple[str, ...]
     ) -> None:
         run("segment", photos / "cat.jpg", "-o", tmp_path / "out", *QUICK)
@@ -302,7 +304,7 @@ class TestRuns:
         assert "1 of 1 photos done: " in ended.err
 
     @pytest.mark.slow
-    def test_a_map_of_heat_is_no_mask_s_strip(self, run: Run, photos: Path, tmp_path: Path) -> None:
+    def test_saliency_strips_differ_from_mask_strips(self, run: Run, photos: Path, tmp_path: Path) -> None:
         """Both commands may have one folder, and each finds its own pictures there."""
         words, widths = (photos / "cat.jpg", "-o", tmp_path / "out", *QUICK[:3]), []
         for command in ("saliency", "segment", "saliency"):
@@ -331,7 +333,7 @@ class TestRuns:
         assert found["outputs"] == {"mask": "masks/cat.png"}
 
     @pytest.mark.slow
-    def test_photos_of_one_name_in_two_folders_do_not_take_each_other_s(
+    def test_photos_with_one_name_in_two_folders_keep_their_own_pictures(
         self, run: Run, photos: Path, tmp_path: Path
     ) -> None:
         (tmp_path / "more").mkdir()
@@ -342,7 +344,7 @@ class TestRuns:
         assert mask_at(tmp_path / "out/masks/cat.png").shape == (150, 226)
 
     @pytest.mark.slow
-    def test_shards_are_all_of_it_together(self, run: Run, photos: Path, tmp_path: Path) -> None:
+    def test_all_shards_together_cover_the_run(self, run: Run, photos: Path, tmp_path: Path) -> None:
         for number in range(3):
             (photos / f"{number}.jpg").write_bytes((photos / "cat.jpg").read_bytes())
         found: list[str] = []
@@ -365,7 +367,7 @@ class TestRuns:
             (("--device", "cuda:99"), "device must be one that torch can use here, got cuda:99"),
         ],
     )
-    def test_what_cannot_be_run_is_refused_before_any_work(
+    def test_impossible_runs_are_refused_before_any_work(
         self, run: Run, photos: Path, tmp_path: Path, words: tuple[str, ...], error: str
     ) -> None:
         ended = run("segment", photos, "-o", tmp_path / "out", *words)
@@ -374,13 +376,13 @@ class TestRuns:
         assert not (tmp_path / "out").exists()
 
     @pytest.mark.slow
-    def test_progress_may_be_json_or_nothing(self, run: Run, photos: Path, tmp_path: Path) -> None:
+    def test_progress_may_be_json_or_off(self, run: Run, photos: Path, tmp_path: Path) -> None:
         words = ("saliency", photos, "-o", tmp_path / "out", "--method", "gradient", "--force", "--progress")
         *_, last, summary = map(json.loads, run(*words, "json").err.splitlines())
         assert last["done"] == last["total"] == 2
         assert run(*words, "none").err.splitlines() == [summary["message"]]
 
-    def test_a_program_reads_nothing_but_json(self, run: Run, photos: Path, tmp_path: Path) -> None:
+    def test_json_progress_is_only_json(self, run: Run, photos: Path, tmp_path: Path) -> None:
         (photos / "bad.jpg").write_text("no picture")
         (photos / "raw.nef").write_text("no picture either")
         words = ("segment", photos, "-o", tmp_path / "out", "--progress", "json", *QUICK)
@@ -394,7 +396,7 @@ class TestRuns:
         assert json.loads(ended.err.splitlines()[-1])["error"].startswith("out must be a folder, got the file")
 
     @pytest.mark.slow
-    def test_photos_are_watched_for(self, photos: Path, tmp_path: Path) -> None:
+    def test_new_photos_are_watched_for(self, photos: Path, tmp_path: Path) -> None:
         """Also one that would have shared its name with another, had both been there from the start."""
         folder, out = tmp_path / "inbox", tmp_path / "out"
         folder.mkdir()
@@ -415,7 +417,7 @@ class TestRuns:
 
 
 class TestSaliency:
-    def test_a_heatmap_and_a_strip(self, run: Run, photos: Path, tmp_path: Path) -> None:
+    def test_saliency_writes_a_heatmap_and_a_strip(self, run: Run, photos: Path, tmp_path: Path) -> None:
         words = ("--method", "gradient", "--target", "Egyptian cat")
         assert run("saliency", photos, "-o", tmp_path / "out", *words).code == 0
         names = ["saliency/cat.png", "saliency/sub/cup.png", "strips/cat.png", "strips/sub/cup.png"]
@@ -432,7 +434,7 @@ class TestSaliency:
         names = ["cat.Egyptian_cat.png", "cat.tabby.png"]
         assert [path for path in files_in(tmp_path / "out") if "strips" in path] == [f"strips/{name}" for name in names]
 
-    def test_layers_are_named(self, run: Run, photos: Path, tmp_path: Path) -> None:
+    def test_layers_can_be_chosen(self, run: Run, photos: Path, tmp_path: Path) -> None:
         words = ("--method", "layer_cam", "--target", "Egyptian cat", "--layers")
         assert run("saliency", photos / "cat.jpg", "-o", tmp_path / "out", *words, "blocks.4,bn2").code == 0
         assert json.loads((tmp_path / "out/run.json").read_text())["recipe"]["layers"] == "blocks.4,bn2"

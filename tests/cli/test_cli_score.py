@@ -29,7 +29,9 @@ class TestEvaluate:
                 pillow.fromarray(np.array(array, np.uint8)).save(tmp_path / folder / f"{name}.png")
         return tmp_path / "masks", tmp_path / "truths"
 
-    def test_scores_of_each_photo_and_their_mean(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
+    def test_it_prints_scores_of_each_photo_and_their_mean(
+        self, run: Run, folders: tuple[Path, Path], tmp_path: Path
+    ) -> None:
         ended = run("evaluate", *folders, "--void", 128, "--json", tmp_path / "scores.json")
         assert ended.code == 0, ended.err
         scores = json.loads((tmp_path / "scores.json").read_text())
@@ -41,7 +43,7 @@ class TestEvaluate:
         assert "0.7500 │ too few photos" in row
         assert "2 photos, protocol default" in ended.out
 
-    def test_an_undeclared_value_is_named_and_there_is_no_mean(self, run: Run, folders: tuple[Path, Path]) -> None:
+    def test_an_undeclared_value_is_named_and_no_mean_is_shown(self, run: Run, folders: tuple[Path, Path]) -> None:
         ended = run("evaluate", *folders)
         assert ended.code == 1
         assert "128" in ended.err
@@ -64,7 +66,7 @@ class TestEvaluate:
         assert run("evaluate", *folders, *words).code == 0
         assert json.loads((tmp_path / "scores.json").read_text())["mean"]["iou"] == 0.25
 
-    def test_the_scores_are_whole_when_they_go_to_a_file(
+    def test_scores_in_a_file_are_complete(
         self, run: Run, folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         name = "long" * 30
@@ -77,11 +79,11 @@ class TestEvaluate:
         assert "\u2026" not in ended.out
         assert name in json.loads((tmp_path / "new" / "scores.json").read_text())["photos"]
 
-    def test_the_folder_s_name_is_only_a_name(self, run: Run, folders: tuple[Path, Path]) -> None:
+    def test_a_folder_s_name_is_not_interpreted(self, run: Run, folders: tuple[Path, Path]) -> None:
         folder = folders[0].rename(folders[0].with_name("b[red]r"))
         assert "red" in run("evaluate", folder, folders[1], "--void", 128).out.replace("\n", "")
 
-    def test_a_protocol_is_named_with_what_it_does(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
+    def test_a_protocol_is_shown_with_its_meaning(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
         words = ("--void", 128, "--protocol", "unsupervised", "--csv", tmp_path / "scores.csv", "--workers", 1)
         ended = run("evaluate", *folders, *words)
         assert ended.code == 0, ended.err
@@ -97,7 +99,7 @@ class TestEvaluate:
         words = {word.strip(",.") for word in shown}
         assert words >= PROTOCOLS.keys() | CODINGS.keys()
 
-    def test_many_photos_are_shown_by_their_worst(self, run: Run, tmp_path: Path) -> None:
+    def test_only_the_worst_of_many_photos_are_shown(self, run: Run, tmp_path: Path) -> None:
         truth = np.array([[255, 255, 0, 0]], np.uint8)
         for number in range(60):
             for folder, levels in {"masks": np.roll(truth, number == 7), "truths": truth}.items():
@@ -124,7 +126,7 @@ class TestEvaluate:
         assert ended.code == 1
         assert "b: mask must be one file, got none" in ended.err
 
-    def test_a_file_is_replaced_by_force_alone(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
+    def test_a_file_is_replaced_only_with_force(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
         words = ("evaluate", *folders, "--void", 128, "--csv", tmp_path / "notes.csv")
         (tmp_path / "notes.csv").write_text("mine")
         assert f"out must be a new file, got '{tmp_path / 'notes.csv'}'" in run(*words).err
@@ -133,7 +135,7 @@ class TestEvaluate:
         assert run(*words, "--force").code == 0
         assert (tmp_path / "notes.csv").read_text().startswith("photo,iou")
 
-    def test_a_folder_that_is_not_there_cannot_be_scored(self, run: Run, folders: tuple[Path, Path]) -> None:
+    def test_a_missing_folder_cannot_be_scored(self, run: Run, folders: tuple[Path, Path]) -> None:
         ended = run("evaluate", folders[0], folders[1] / "none")
         assert ended.code == 2
         assert "truths must be a folder" in ended.err

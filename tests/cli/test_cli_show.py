@@ -27,7 +27,9 @@ class TestReport:
         (tmp_path / "out/run.jsonl").write_bytes(record.as_line())
         return tmp_path / "out"
 
-    def test_a_page_of_the_run(self, run: Run, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_it_writes_a_page_of_the_run(
+        self, run: Run, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.chdir(tmp_path)
         ended = run("report", made)
         assert ended.code == 0, ended.err
@@ -35,7 +37,7 @@ class TestReport:
         assert "tabby" in (tmp_path / "report.html").read_text()
 
     @pytest.mark.parametrize("words", [("report",), ("export", "--to", "cvat"), ("merge",)])
-    def test_no_name_steers_the_terminal(self, run: Run, made: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
+    def test_no_name_controls_the_terminal(self, run: Run, made: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
         suffix = {"report": ".html", "export": ".zip", "merge": ""}[words[0]]
         (run_folder := tmp_path / STEERING).mkdir()
         made.rename(run_folder / "run")
@@ -44,7 +46,7 @@ class TestReport:
         assert rf"\x1b[31m[red]:smile:\n/out{suffix}" in ended.err
         assert all(line.isprintable() for line in ended.err.splitlines())
 
-    def test_truths_give_it_scores(self, run: Run, made: Path, tmp_path: Path) -> None:
+    def test_truths_add_scores(self, run: Run, made: Path, tmp_path: Path) -> None:
         page = tmp_path / "page.html"
         assert run("report", made, "--truth", made / "masks", "-o", page).code == 0
         assert "mean IoU" in page.read_text()
@@ -56,7 +58,7 @@ class TestReport:
         assert "cat: no photo: " in ended.err
         assert (tmp_path / "page.html").is_file()
 
-    def test_many_of_them_are_named_in_the_page(self, run: Run, made: Path, tmp_path: Path) -> None:
+    def test_many_unshown_photos_are_named_in_the_page(self, run: Run, made: Path, tmp_path: Path) -> None:
         records = [Record(input="/nowhere/a.jpg", name=f"p{number}", settings="") for number in range(12)]
         (made / "run.jsonl").write_bytes(b"".join(record.as_line() for record in records))
         ended = run("report", made, "-o", tmp_path / "page.html")
@@ -64,7 +66,7 @@ class TestReport:
         assert "2 more problems are listed in the page" in ended.err
         assert "p9: no photo" in (tmp_path / "page.html").read_text()
 
-    def test_what_cannot_be_written_says_why(self, run: Run, made: Path, tmp_path: Path) -> None:
+    def test_an_unwritable_page_is_explained(self, run: Run, made: Path, tmp_path: Path) -> None:
         page = tmp_path / "page.html"
         page.write_text("mine")
         ended = run("report", made, "-o", page)
@@ -96,7 +98,7 @@ class TestVisualize:
             (("lemon", "-o", "lemon.jpg", "--classifier", "vgg1"), "the nearest is"),
         ],
     )
-    def test_what_cannot_be_is_one_sentence(
+    def test_a_mistake_is_one_sentence(
         self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], message: str
     ) -> None:
         monkeypatch.chdir(tmp_path)
@@ -106,7 +108,7 @@ class TestVisualize:
 
 
 class TestModelsAndDoctor:
-    def test_models_are_those_that_need_no_download(self, run: Run) -> None:
+    def test_models_lists_those_that_need_no_download(self, run: Run) -> None:
         code, out, err = run("models")
         assert code == 0
         assert "efficientnet_lite0" in out

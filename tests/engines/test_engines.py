@@ -46,7 +46,7 @@ class Stillborn:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_the_results_do_not_depend_on_the_processes(workers: int) -> None:
+def test_results_do_not_depend_on_the_number_of_processes(workers: int) -> None:
     items = [*range(10), None, *range(10, 20)]
     found = in_processes(squares, items, lost=lost, workers=workers)
     assert sorted(found) == list(here(squares, items, lost=lost)) == [(item, item**2) for item in range(20)]
@@ -60,14 +60,14 @@ def test_without_items_there_are_no_results() -> None:
     assert list(in_processes(squares, [], lost=lost, workers=2)) == []
 
 
-def test_the_items_of_a_process_that_dies_are_done_by_another(tmp_path: Path) -> None:
+def test_another_process_does_the_items_of_one_that_died(tmp_path: Path) -> None:
     act = partial(deadly, fatal=4, marker=tmp_path / "marker")
     assert sorted(in_processes(partial(by, act), range(9), lost=lost, workers=2)) == [(n, n**2) for n in range(9)]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
-def test_an_item_that_no_process_outlives_is_lost_alone(workers: int) -> None:
+def test_an_item_that_kills_every_process_is_lost_alone(workers: int) -> None:
     found = dict(in_processes(partial(by, partial(deadly, fatal=4)), range(9), lost=lost, workers=workers))
     assert found == {n: n**2 for n in range(9)} | {
         4: "killed its worker 3 times (SIGKILL), probably out of memory; use fewer workers or make it smaller"
@@ -81,20 +81,20 @@ def wrong(items: Iterable[int | None]) -> Iterator[int]:
         yield item or 0
 
 
-def test_what_the_stream_raises_is_raised_here() -> None:
+def test_errors_of_the_item_stream_are_raised_here() -> None:
     with pytest.raises(OSError, match="^no space") as raised:
         list(in_processes(wrong, [1, 2, 3], lost=lost, workers=2))
     assert "in wrong" in raised.value.__notes__[0]
 
 
-def test_processes_that_cannot_start_are_not_started_for_ever() -> None:
+def test_processes_that_cannot_start_are_not_retried_forever() -> None:
     with pytest.raises(
         ChildProcessError, match="^workers must be able to start, got exit code 3; give them more memory"
     ):
         list(in_processes(Stillborn(), range(CRASHES), lost=lost, workers=1))
 
 
-def test_no_process_outlives_it() -> None:
+def test_no_process_is_left_behind() -> None:
     results = in_processes(squares, range(1000), lost=lost, workers=2)
     next(results)
     assert len(multiprocessing.active_children()) == 2
@@ -102,7 +102,7 @@ def test_no_process_outlives_it() -> None:
     assert not multiprocessing.active_children()
 
 
-def test_items_are_taken_as_they_are_needed() -> None:
+def test_items_are_taken_on_demand() -> None:
     taken: list[int] = []
     results = in_processes(squares, (taken.append(item) or item for item in range(1000)), lost=lost, workers=1)  # type: ignore[func-returns-value]  # None, which is the point.
     next(results)
@@ -110,13 +110,13 @@ def test_items_are_taken_as_they_are_needed() -> None:
     results.close()  # type: ignore[attr-defined]  # It is a generator.
 
 
-def test_what_comes_early_waits_for_its_turn() -> None:
+def test_early_results_wait_for_their_turn() -> None:
     numbered = [(2, "c"), (0, "a"), (1, "b"), (4, "e"), (3, "d")]
     assert list(in_order(iter(numbered))) == list("abcde")
     assert list(in_order([])) == []
 
 
-def test_there_are_as_many_processes_as_cores_and_work() -> None:
+def test_processes_are_limited_by_cores_and_items() -> None:
     cores = workers_for(None)
     assert cores >= 1
     assert [workers_for(items) for items in (0, 1, 2 * WORTH - 1, 10_000)] == [1, 1, 1, cores]

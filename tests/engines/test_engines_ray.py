@@ -81,7 +81,7 @@ def pictures_in(out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(out.rglob("*.png"))}
 
 
-def test_the_results_do_not_depend_on_it_and_items_are_taken_as_they_are_needed(
+def test_ray_gives_the_same_results_and_takes_items_on_demand(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("wsseg.engines.cluster.WINDOW", 1)
@@ -112,7 +112,7 @@ def test_a_killed_actor_s_photos_are_done_by_another(photos: Path, tmp_path: Pat
     assert len(pictures_in(tmp_path / "out")) == len(read_run(tmp_path / "out").records) == 12
 
 
-def test_an_item_that_no_actor_outlives_is_lost_alone() -> None:
+def test_an_item_that_kills_every_actor_is_lost_alone() -> None:
     found = dict(on_ray(partial(by, partial(deadly, fatal=4)), range(2 * BLOCK), lost=lost, workers=2))
     assert found == {n: n**2 for n in range(2 * BLOCK)} | {
         4: "killed its worker 3 times (by Ray), probably out of memory; give workers more memory or make it smaller"
@@ -126,13 +126,13 @@ def full(items: Iterable[int | None]) -> Iterator[int]:
         yield item or 0
 
 
-def test_what_the_stream_raises_is_raised_here() -> None:
+def test_errors_of_the_item_stream_are_raised_here() -> None:
     with pytest.raises(OSError, match="^no space") as raised:
         list(on_ray(full, [1, 2, 3], lost=lost))
     assert "in full" in raised.value.__notes__[0]
 
 
-def test_actors_that_cannot_start_are_not_started_for_ever() -> None:
+def test_actors_that_cannot_start_are_not_retried_forever() -> None:
     with pytest.raises(ChildProcessError, match="^workers must be able to start, got"):
         list(on_ray(Stillborn(), range(CRASHES), lost=lost, workers=1))
 
@@ -147,7 +147,7 @@ def cat(folder: Path) -> Path:
 QUICK = ("--samples", "1", "--no-mirror", "--exact-side", "64")
 
 
-def test_a_cluster_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_an_unreachable_cluster_is_named(tmp_path: Path) -> None:
     words = [sys.executable, "-c", "from wsseg.cli.app import main; main()", "segment", str(cat(tmp_path / "photos"))]
     environment = os.environ | {"RAY_ADDRESS": "nowhere"}
     ended = subprocess.run(
@@ -168,7 +168,7 @@ class TestCommand:
             main()
         return int(ended.value.code or 0), capsys.readouterr().err
 
-    def test_it_does_what_one_process_does_and_nothing_twice(
+    def test_ray_does_what_one_process_does_and_nothing_twice(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         photos = cat(tmp_path / "photos")
@@ -182,7 +182,7 @@ class TestCommand:
         assert "1 of 1 photos done, 1 of them by an earlier run" in self.ended(monkeypatch, capsys, *words)[1]
 
     @pytest.mark.parametrize("words", [("--watch",), ("--device", "cuda")])
-    def test_what_it_cannot_do_is_refused(
+    def test_unsupported_options_are_refused(
         self,
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
@@ -194,7 +194,7 @@ class TestCommand:
         assert code == 2 and f"engine must be local for that, got ray with {' '.join(words)}; leave out" in told
         assert not (tmp_path / "out").exists()
 
-    def test_an_interrupt_ends_it_and_what_it_started(self, tmp_path: Path) -> None:
+    def test_an_interrupt_stops_the_run_and_its_actors(self, tmp_path: Path) -> None:
         photos = cat(tmp_path / "photos")
         for number in range(30):
             (photos / f"{number}.png").write_bytes((photos / "cat.png").read_bytes())

@@ -20,12 +20,12 @@ def test_each_item_goes_through_all_three_in_its_order() -> None:
     assert found == ["11", "21", "31"]
 
 
-def test_nothing_comes_of_nothing() -> None:
+def test_no_items_give_no_results() -> None:
     assert list(read_work_write([], same, same, same)) == []
     assert list(read_work_write([None, None], same, same, same)) == []
 
 
-def test_the_next_is_read_and_the_last_written_meanwhile() -> None:
+def test_reading_and_writing_overlap_with_work() -> None:
     """Working on 2 waits until 3 is read and 1 is being written, and that writing until 2 is worked on."""
     read, writing, worked = threading.Event(), threading.Event(), threading.Event()
 
@@ -63,7 +63,7 @@ def test_a_result_does_not_wait_for_the_next_item() -> None:
     assert list(found) == [2]
 
 
-def test_it_reads_one_ahead_and_no_more() -> None:
+def test_it_reads_only_one_item_ahead() -> None:
     read: list[int] = []
     entered, go_on = threading.Event(), threading.Event()
 
@@ -96,12 +96,12 @@ def failing() -> Iterator[int]:
     ("items", "stages"),
     [([1], (fail, same, same)), ([1], (same, fail, same)), ([1], (same, same, fail)), (failing(), (same, same, same))],
 )
-def test_what_any_of_them_raises_is_raised_here(items: object, stages: tuple[object, ...]) -> None:
+def test_an_error_in_any_stage_is_raised_here(items: object, stages: tuple[object, ...]) -> None:
     with pytest.raises(LookupError):
         list(read_work_write(items, *stages))  # type: ignore[arg-type]  # Each as it should be.
 
 
-def test_what_is_being_written_is_written_to_its_end() -> None:
+def test_a_write_in_progress_is_completed() -> None:
     entered, written = threading.Event(), []
 
     def write(item: int) -> None:
@@ -120,7 +120,7 @@ def test_what_is_being_written_is_written_to_its_end() -> None:
     assert written == [1]
 
 
-def test_a_reading_under_way_is_waited_for_when_all_is_broken_off() -> None:
+def test_a_read_in_progress_is_awaited_when_the_run_stops() -> None:
     begun, ended = threading.Event(), list[int]()
 
     def read(item: int) -> int:

@@ -116,7 +116,7 @@ def test_a_missing_mask_of_classes_may_count_as_background(voc: Path) -> None:
     assert evaluation.classes == {"background": 16 / 20, "cat": 1, "person": 0}
 
 
-def test_voc_truths_may_be_of_one_class(voc: Path) -> None:
+def test_voc_truths_may_be_limited_to_one_class(voc: Path) -> None:
     put(voc / "found/a.png", OBJECT * 255)
     put(voc / "found/b.png", OBJECT * 0)
     evaluation = scored(voc, "default", layout="voc", category="cat")
@@ -221,7 +221,7 @@ def test_birds_have_boxes(birds: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ["7 1 2 3 4", "1 inf 2 3 4", "1 a 2 3 4", "1 2 3", "1 1 1 0 5"])
-def test_a_line_that_is_no_box_is_named(birds: Path, line: str) -> None:
+def test_a_line_that_is_not_a_box_is_named(birds: Path, line: str) -> None:
     file = next(birds.rglob("bounding_boxes.txt"))
     write(file, f"{line}\n\n")
     number, _, rest = line.partition(" ")
@@ -229,13 +229,13 @@ def test_a_line_that_is_no_box_is_named(birds: Path, line: str) -> None:
         truths_in(birds / "data", Reading(protocol="corloc", layout="cub-boxes"))
 
 
-def test_a_list_of_the_split_that_is_not_there_is_asked_for(birds: Path) -> None:
+def test_a_missing_list_of_the_split_is_named(birds: Path) -> None:
     next(birds.rglob("train_test_split.txt")).unlink()
     with pytest.raises(ValueError, match="^split must be listed in .*train_test_split.txt"):
         truths_in(birds / "data", Reading(layout="cub"))
 
 
-def test_of_several_layouts_one_is_named(birds: Path) -> None:
+def test_one_of_several_layouts_must_be_chosen(birds: Path) -> None:
     put(birds / "data/ground_truth_mask/001.Auk/two.png", OBJECT * 255)
     with pytest.raises(ValueError, match=r"^truths must have one layout, got ecssd and cub in .*\(--layout\)$"):
         scored(birds, "unsupervised")
@@ -244,7 +244,7 @@ def test_of_several_layouts_one_is_named(birds: Path) -> None:
         scored(birds, "unsupervised", layout="pets")
 
 
-def test_davis_scores_sequences_without_their_ends(tmp_path: Path) -> None:
+def test_davis_leaves_out_the_first_and_last_frame(tmp_path: Path) -> None:
     blank = np.zeros((20, 20), np.uint8)
     blank[5:15, 5:15] = 255
     lines = []
@@ -266,7 +266,7 @@ def test_davis_scores_sequences_without_their_ends(tmp_path: Path) -> None:
     assert list(values) == ["j_mean", "j_recall", "j_decay", "f_mean", "f_recall", "f_decay", "jf_mean"]
 
 
-def test_frames_in_a_plain_folder_go_without_their_ends_too(tmp_path: Path) -> None:
+def test_plain_folders_of_frames_leave_out_both_ends_too(tmp_path: Path) -> None:
     for number in range(4):
         for folder in ("found", "truths"):
             put(tmp_path / folder / f"bear/{number}.png", OBJECT * 255)
@@ -277,7 +277,7 @@ def test_frames_in_a_plain_folder_go_without_their_ends_too(tmp_path: Path) -> N
         evaluate(tmp_path / "found", tmp_path / "truths", protocol="davis")
 
 
-def test_each_folder_of_frames_is_a_sequence_however_deep(tmp_path: Path) -> None:
+def test_each_folder_of_frames_is_a_sequence_at_any_depth(tmp_path: Path) -> None:
     for name, frames, found in (("bear", 3, OBJECT), ("cow", 5, 0 * OBJECT)):
         for number in range(frames):
             put(tmp_path / f"truths/val/{name}/{number}.png", OBJECT * 255)
@@ -287,7 +287,7 @@ def test_each_folder_of_frames_is_a_sequence_however_deep(tmp_path: Path) -> Non
     assert values_of(evaluation)["j_mean"] == 0.5
 
 
-def test_the_decay_is_of_quarters() -> None:
+def test_the_decay_compares_quarters() -> None:
     values = [1.0] * 4 + [0.5] * 4 + [0.25] * 4 + [0.125] * 4
     found = sequence_scores({"j": values, "f": [1.0] * 16})
     # Ends of the parts, from 0: 0, 4, 8, 11 and 15, each of them in both.
@@ -328,7 +328,7 @@ def test_ilsvrc_takes_the_detections_of_a_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("protocol", ["corloc", "ilsvrc-loc"])
-def test_boxes_are_not_in_a_plain_folder(tmp_path: Path, protocol: str) -> None:
+def test_a_plain_folder_has_no_boxes(tmp_path: Path, protocol: str) -> None:
     put(tmp_path / "data/a.png", OBJECT)
     with pytest.raises(ValueError, match="^truths must be a benchmark's folder with boxes, got .*; use .*ilsvrc"):
         truths_in(tmp_path / "data", Reading(protocol=protocol))

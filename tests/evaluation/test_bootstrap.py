@@ -16,7 +16,7 @@ def resamples_of(values: Any, random_state: int = 0) -> Resamples:
 
 
 @pytest.mark.parametrize("photos", [30, BLOCK, 500])
-def test_the_interval_is_as_wide_as_that_of_resampled_photos(photos: int) -> None:
+def test_the_interval_is_as_wide_as_one_from_resampled_photos(photos: int) -> None:
     rng = np.random.default_rng(photos)
     values = rng.random((photos, 3))
     found = resamples_of(values)
@@ -44,12 +44,12 @@ def test_a_formula_sees_the_axes_of_the_values() -> None:
     assert resamples.mean("all").shape == (2, 5)
 
 
-def test_values_of_one_name_are_resampled_with_those_of_another() -> None:
+def test_all_scores_share_their_resamples() -> None:
     found = resamples_of(np.random.default_rng(3).random((20, 4)))
     assert (found.draws("rest") == found.draws("curve")[:, 0]).all()
 
 
-def test_when_it_is_asked_does_not_matter_after_whole_blocks() -> None:
+def test_a_query_between_blocks_changes_no_draw() -> None:
     values = np.random.default_rng(4).random((3 * BLOCK, 2))
     asked = resamples_of(values[:BLOCK])
     asked.mean("curve")
@@ -64,7 +64,7 @@ def test_equal_states_give_equal_draws() -> None:
     assert first == same != other
 
 
-def test_of_few_photos_there_is_no_interval() -> None:
+def test_few_photos_have_no_interval() -> None:
     few = resamples_of(np.full((MIN_PHOTOS - 1, 1), 0.25))
     assert few.mean("rest") == 0.25
     assert np.isnan(interval_of(few.draws("rest"))).all()

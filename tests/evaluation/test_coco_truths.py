@@ -67,7 +67,7 @@ def test_masks_are_scored_against_a_coco_file(annotations: Path, tmp_path: Path)
     assert values_of(evaluate(tmp_path / "found", annotations))["iou"] == 1
 
 
-def test_a_file_that_is_not_coco_s_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_coco_is_refused(tmp_path: Path) -> None:
     for text in ("{", "[]", '{"images": []}'):
         write(tmp_path / "a.json", text)
         with pytest.raises(ValueError, match="^truths must be a COCO file"):
@@ -114,18 +114,18 @@ def broken(annotations: Path, **changes: Any) -> str:
         7,
     ],
 )
-def test_segmentations_that_are_not_whole_are_refused(annotations: Path, segmentation: object) -> None:
+def test_incomplete_segmentations_are_refused(annotations: Path, segmentation: object) -> None:
     assert "truth must have a segmentation in each annotation" in broken(
         annotations, annotation={"segmentation": segmentation}
     )
 
 
 @pytest.mark.parametrize("height", [0, -6, "6", 6.5, float("nan"), True, None, 10**9])
-def test_a_size_that_is_none_is_refused_before_memory_is_taken(annotations: Path, height: object) -> None:
+def test_an_invalid_size_is_refused_before_memory_is_allocated(annotations: Path, height: object) -> None:
     assert "truth must have a positive height and width" in broken(annotations, image={"height": height})
 
 
-def test_the_runs_of_any_mask_are_read_as_pycocotools_writes_them(annotations: Path) -> None:
+def test_run_lengths_are_read_as_pycocotools_writes_them(annotations: Path) -> None:
     rng = np.random.default_rng(0)
     for scale in (1, 3, 20):
         mask = cv2.resize(rng.integers(0, 2, (90 // scale + 1, 70 // scale + 1), np.uint8), (70, 90), interpolation=0)
@@ -134,7 +134,7 @@ def test_the_runs_of_any_mask_are_read_as_pycocotools_writes_them(annotations: P
         assert (truth.read() == mask).all()
 
 
-def test_photos_of_one_name_or_id_are_refused(annotations: Path, tmp_path: Path) -> None:
+def test_photos_with_the_same_name_or_id_are_refused(annotations: Path, tmp_path: Path) -> None:
     content = json.loads(annotations.read_text())
     content["images"][1]["file_name"] = "sub/a.png"
     write(annotations, json.dumps(content))
@@ -151,13 +151,13 @@ NAMELESS = '{"images": [{"id": 1, "file_name": ""}], "categories": [], "annotati
 
 
 @pytest.mark.parametrize("text", ["[" * 200_000, NAMELESS], ids=["deep", "nameless"])
-def test_what_only_looks_like_a_coco_file_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_that_only_looks_like_coco_is_refused(tmp_path: Path, text: str) -> None:
     write(tmp_path / "a.json", text)
     with pytest.raises(ValueError, match="^truths must be a COCO file"):
         truths_in(tmp_path / "a.json", Reading())
 
 
-def test_names_pair_however_their_letters_are_composed(tmp_path: Path) -> None:
+def test_names_pair_in_any_unicode_form(tmp_path: Path) -> None:
     put(tmp_path / "found/caf\u00e9.png", OBJECT * 255)
     put(tmp_path / "truths/cafe\u0301.PNG", OBJECT * 255)
     assert list(evaluate(tmp_path / "found", tmp_path / "truths").photos) == ["caf\u00e9"]
@@ -260,7 +260,7 @@ def test_an_outline_that_cannot_be_read_is_named_with_the_reason(
     assert (truth_of(file, "b") == square()).all()
 
 
-def test_an_annotation_without_an_outline_is_named_with_all_others(tmp_path: Path) -> None:
+def test_all_annotations_without_an_outline_are_named(tmp_path: Path) -> None:
     box = one(None, id="x", bbox=[1, 1, 4, 3])
     nameless = {"image_id": 1, "category_id": 1}
     file = coco_file(tmp_path, one(SQUARE), box, nameless, one([1, 2], id=9))
@@ -280,21 +280,21 @@ def test_ids_may_be_numbers_or_text(given: Any, own: Any, tmp_path: Path) -> Non
     assert not truth_of(file, category="dog").any()
 
 
-def test_an_id_of_two_images_is_refused_in_any_form(tmp_path: Path) -> None:
+def test_an_id_shared_by_two_images_is_refused_in_any_form(tmp_path: Path) -> None:
     images = [{"id": each, "file_name": "a.jpg", "height": 6, "width": 8} for each in (1, "1")]
     with pytest.raises(ValueError, match="^truths must give each image an id of its own, got 1 repeated"):
         truth_of(coco_file(tmp_path, images=images))
 
 
 @pytest.mark.parametrize("image", [77, "77", "01", 1.5, None, True, [1]])
-def test_an_annotation_of_no_image_is_refused_by_name(image: Any, tmp_path: Path) -> None:
+def test_an_annotation_without_an_image_is_refused_by_name(image: Any, tmp_path: Path) -> None:
     file = coco_file(tmp_path, one(SQUARE), one(SQUARE, id=8, image_id=image))
     with pytest.raises(ValueError, match="^annotations must each belong to an image .* in annotation 8; "):
         truth_of(file)
     assert (truth_of(coco_file(tmp_path, one(SQUARE), one(SQUARE, image_id=77, category_id=2)), category="cat")).any()
 
 
-def test_many_annotations_of_no_image_are_counted(tmp_path: Path) -> None:
+def test_many_annotations_without_an_image_are_counted(tmp_path: Path) -> None:
     file = coco_file(tmp_path, *(one(SQUARE, id=each, image_id=77) for each in range(12)))
     with pytest.raises(ValueError, match="image_id 77 in annotation 9 and 2 more; "):
         truth_of(file)
@@ -307,7 +307,7 @@ def test_an_unknown_category_counts_unless_one_is_chosen(tmp_path: Path) -> None
         truth_of(file, category="cat")
 
 
-def test_categories_of_one_name_count_together(tmp_path: Path) -> None:
+def test_categories_with_the_same_name_count_together(tmp_path: Path) -> None:
     categories = [{"id": each, "name": "cat"} for each in (1, 2)]
     file = coco_file(tmp_path, one([SQUARE]), one([5, 1, 7, 1, 7, 4, 5, 4], category_id=2), categories=categories)
     assert truth_of(file, category="cat").sum() == 18
@@ -326,7 +326,7 @@ def test_a_crowd_is_void_and_nothing_else_is(value: Any, is_crowd: bool, tmp_pat
 
 
 @pytest.mark.parametrize("value", [2, "yes", [], -1])
-def test_a_crowd_that_is_neither_is_named(value: Any, tmp_path: Path) -> None:
+def test_an_invalid_crowd_flag_is_named(value: Any, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="got iscrowd .* in annotation 7; "):
         truth_of(coco_file(tmp_path, one(SQUARE, iscrowd=value)))
 

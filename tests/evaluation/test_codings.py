@@ -32,13 +32,13 @@ def test_classes_have_the_numbers_of_the_development_kit() -> None:
 
 
 @pytest.mark.parametrize(("coding", "category"), [("grey", "cat"), ("voc", "unicorn"), ("voc", "21"), ("binary", "1")])
-def test_a_category_must_be_of_the_coding(tmp_path: Path, coding: str, category: str) -> None:
+def test_a_category_must_belong_to_the_coding(tmp_path: Path, coding: str, category: str) -> None:
     put(tmp_path / "data/a.png", OBJECT)
     with pytest.raises(ValueError, match=f"^category must be .* got '{category}'"):
         truths_in(tmp_path / "data", Reading(coding=coding, category=category))
 
 
-def test_blue_is_no_class_of_imagenet_s(tmp_path: Path) -> None:
+def test_blue_is_not_a_class_of_imagenet_s(tmp_path: Path) -> None:
     put(tmp_path / "truth.png", [[[1, 0, 9]]])
     with pytest.raises(ValueError, match=r"truth\.png'? must hold classes in red and green, got blue; "):
         object_truth(tmp_path / "truth.png", "imagenet-s")

@@ -81,7 +81,7 @@ def test_equal_folders_do_not_differ(folders: tuple[Path, Path, Path]) -> None:
     )
 
 
-def test_what_is_hard_for_both_does_not_count() -> None:
+def test_photos_hard_for_both_do_not_count() -> None:
     rng = np.random.default_rng(0)
     hard = rng.random(50)
     both = evaluation_of(*hard), evaluation_of(*(hard + 0.01 + 0.001 * rng.normal(size=50)))
@@ -99,9 +99,7 @@ def test_the_interval_is_that_of_the_paired_bootstrap() -> None:
 
 
 @pytest.mark.parametrize("protocol", ["saliency", "voc", "imagenet-segmentation"])
-def test_what_is_of_all_photos_together_is_compared_in_the_same_resamples(
-    folders: tuple[Path, Path, Path], protocol: str
-) -> None:
+def test_pooled_scores_are_compared_in_the_same_resamples(folders: tuple[Path, Path, Path], protocol: str) -> None:
     for path in (path for folder in folders if protocol == "voc" for path in folder.iterdir()):
         put(path, np.asarray(Image.open(path)) // 255)  # Aeroplanes.
     comparison = compare(*folders, protocol=protocol)
@@ -133,7 +131,7 @@ def test_the_largest_change_is_first() -> None:
 
 
 @pytest.mark.parametrize("photos", [1, 2, MIN_PHOTOS - 1])
-def test_few_photos_have_no_verdict_however_equal_they_are(photos: int) -> None:
+def test_few_photos_give_no_verdict(photos: int) -> None:
     comparison = comparison_of(evaluation_of(*[0.5] * photos), evaluation_of(*[0.6] * photos))
     assert not comparison.differences[0].is_real
     assert comparison.verdict.startswith("too few photos to tell, 6 are needed: iou +0.1000; ")
@@ -155,7 +153,7 @@ def test_with_problems_there_is_no_verdict(folders: tuple[Path, Path, Path]) -> 
     assert len(comparison.as_csv().splitlines()) == 30
 
 
-def test_evaluations_must_be_of_the_same_photos_and_protocol() -> None:
+def test_evaluations_must_share_photos_and_protocol() -> None:
     with pytest.raises(ValueError, match="^evaluations must have the same photos, got '1' in only one; "):
         comparison_of(evaluation_of(0.5), evaluation_of(0.5, 0.6))
     with pytest.raises(ValueError, match="^evaluations must have the same protocol, got 'default' and 'saliency'; "):

@@ -137,7 +137,7 @@ def test_masks_of_several_targets_are_one_problem_of_their_photo(folders: tuple[
     assert "got one for each target, 'a.tiger_cat';" in compared(folders, missing=missing).problems[0]
 
 
-def test_masks_of_several_targets_pair_with_truths_called_so(folders: tuple[Path, Path]) -> None:
+def test_masks_of_several_targets_pair_with_truths_of_the_same_name(folders: tuple[Path, Path]) -> None:
     for folder in folders:
         (folder / "a.png").rename(folder / "a.tabby.png")
         put(folder / "a.tiger_cat.png", TRUTH)
@@ -145,7 +145,7 @@ def test_masks_of_several_targets_pair_with_truths_called_so(folders: tuple[Path
 
 
 @pytest.mark.parametrize(("side", "kind"), [(0, "mask"), (1, "truth")])
-def test_two_files_of_one_name_are_a_problem_not_a_choice(folders: tuple[Path, Path], side: int, kind: str) -> None:
+def test_two_files_with_one_name_are_a_problem(folders: tuple[Path, Path], side: int, kind: str) -> None:
     put(folders[side] / "a.gif", TRUTH)
     (problem,) = compared(folders).problems
     assert problem == f"a: {kind} must be one file, got 'a.gif' and 'a.png'; keep one of them"
@@ -181,7 +181,7 @@ def test_the_folder_of_a_run_stands_for_its_masks(folders: tuple[Path, Path], tm
     assert list(evaluation.photos) == ["a", "sub/b"]
 
 
-def test_a_folder_called_masks_in_both_is_a_folder_like_any_other(folders: tuple[Path, Path]) -> None:
+def test_a_folder_called_masks_on_both_sides_is_an_ordinary_folder(folders: tuple[Path, Path]) -> None:
     for folder in folders:
         put(folder / "masks" / "c.png", TRUTH)
     evaluation = compared(folders)
@@ -189,7 +189,7 @@ def test_a_folder_called_masks_in_both_is_a_folder_like_any_other(folders: tuple
     assert list(evaluation.photos) == ["a", "masks/c", "sub/b"]
 
 
-def test_other_files_are_passed_over(folders: tuple[Path, Path]) -> None:
+def test_other_files_are_skipped(folders: tuple[Path, Path]) -> None:
     for folder in folders:
         (folder / "notes.txt").write_text("not a picture")
         (folder / ".a.png").write_bytes(b"not a picture")
@@ -197,7 +197,7 @@ def test_other_files_are_passed_over(folders: tuple[Path, Path]) -> None:
 
 
 @pytest.mark.parametrize("side", [0, 1])
-def test_a_folder_must_be_one_and_hold_pictures(folders: tuple[Path, Path], side: int, tmp_path: Path) -> None:
+def test_a_folder_must_exist_and_hold_pictures(folders: tuple[Path, Path], side: int, tmp_path: Path) -> None:
     argument = ("masks", "truths")[side]
     for wrong in (tmp_path / "nowhere", folders[side] / "a.png"):
         pair = (wrong, folders[1]) if side == 0 else (folders[0], wrong)
@@ -226,7 +226,7 @@ def test_progress_goes_through_every_name_once(folders: tuple[Path, Path]) -> No
     assert seen == ["a", "extra", "sub/b"]
 
 
-def test_json_holds_what_it_held_and_what_it_is(folders: tuple[Path, Path]) -> None:
+def test_json_holds_the_scores_and_their_convention(folders: tuple[Path, Path]) -> None:
     evaluation = compared(folders)
     content = json.loads(json.dumps(evaluation.as_json()))
     assert (content["mean"], content["photos"]) == (evaluation.mean, evaluation.photos)
@@ -282,7 +282,7 @@ def test_the_interval_is_that_of_the_bootstrap(tmp_path: Path) -> None:
     assert compared((tmp_path / "masks", tmp_path / "truths")).statistics == evaluation.statistics
 
 
-def test_scores_of_all_photos_are_of_what_is_summed(folders: tuple[Path, Path]) -> None:
+def test_pooled_scores_come_from_the_sums_over_photos(folders: tuple[Path, Path]) -> None:
     found = {one.name: one.value for one in compared(folders).statistics}
     assert found["pooled_iou"] == 3 / 4
     assert found["pooled_miou"] == pytest.approx((3 / 4 + 8 / 9) / 2)
@@ -290,7 +290,7 @@ def test_scores_of_all_photos_are_of_what_is_summed(folders: tuple[Path, Path]) 
 
 
 @pytest.mark.slow
-def test_scores_do_not_depend_on_the_processes(tmp_path: Path) -> None:
+def test_scores_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for name in range(70):
         for folder in ("masks", "truths"):

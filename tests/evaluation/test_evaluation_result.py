@@ -19,7 +19,7 @@ FAILED = replace(FOUND, failures={"c": "mask must be one file, got none; segment
 BOTH_FAILED = comparison_of(FAILED, FAILED)
 
 
-def test_it_is_one_short_line() -> None:
+def test_its_repr_is_one_short_line() -> None:
     assert repr(FAILED) == str(FAILED) == "Evaluation('found', 2 photos, 1 problem)"
     assert repr(BOTH_FAILED) == (
         "Comparison('found', 'found', 2 photos: no verdict, since some photos could not be scored)"
@@ -68,7 +68,7 @@ def test_a_fault_of_both_folders_is_one_problem_of_a_comparison() -> None:
 
 
 @pytest.mark.parametrize("result", [FAILED, BOTH_FAILED], ids=["evaluation", "comparison"])
-def test_scores_of_some_photos_are_not_saved(result: Evaluation | Comparison, tmp_path: Path) -> None:
+def test_incomplete_scores_are_not_saved(result: Evaluation | Comparison, tmp_path: Path) -> None:
     for save in (result.save_json, result.save_csv):
         with pytest.raises(ValueError, match="^scores must be of all photos to be saved, got c: mask must be one file"):
             save(tmp_path / "scores")
@@ -105,7 +105,7 @@ def test_files_hold_the_tables(result: Evaluation | Comparison, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("result", [FOUND, BOTH], ids=["evaluation", "comparison"])
-def test_a_file_is_replaced_only_by_force(result: Evaluation | Comparison, tmp_path: Path) -> None:
+def test_a_file_is_replaced_only_with_force(result: Evaluation | Comparison, tmp_path: Path) -> None:
     file = tmp_path / "scores"
     file.write_text("mine")
     for save in (result.save_json, result.save_csv):

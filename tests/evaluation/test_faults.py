@@ -25,7 +25,7 @@ def scored(root: Path, truths: dict[str, Any], **options: Any) -> Evaluation:
     return evaluate(root / "found", root / "truths", **options)
 
 
-def test_a_void_value_of_all_truths_is_reported_once(tmp_path: Path) -> None:
+def test_a_void_value_in_all_truths_is_reported_once(tmp_path: Path) -> None:
     truths = {f"{number:02}": VOID for number in range(33)} | {"32": VOID - VOID % 128}
     evaluation = scored(tmp_path, truths)
     (problem,) = evaluation.problems
@@ -67,7 +67,7 @@ def test_the_remedy_has_the_exact_options(values: set[float], options: list[str]
     assert "; " not in remedy
 
 
-def test_the_error_of_one_truth_has_the_remedy_too_and_survives_a_process(tmp_path: Path) -> None:
+def test_one_truth_s_error_keeps_its_remedy_across_processes(tmp_path: Path) -> None:
     put(tmp_path / "a.png", VOID)
     for read in (partial(object_truth, coding="binary"), partial(read_truth, void=None)):
         with pytest.raises(ValueError, match=r"; .*--void") as caught:
@@ -112,7 +112,7 @@ def test_names_that_differ_by_a_folder_have_their_own_remedy(tmp_path: Path) -> 
         evaluate(tmp_path / "found", tmp_path / "truths")
 
 
-def test_a_coco_file_of_other_photos_is_refused(tmp_path: Path) -> None:
+def test_a_coco_file_for_other_photos_is_refused(tmp_path: Path) -> None:
     put(tmp_path / "found/a.png", OBJECT * 255)
     image = '{"id": 1, "file_name": "b.jpg", "height": 4, "width": 4}'
     for images, named in (("", "0 of 0 names match: .* has 'a', .* has none; "), (image, "0 of 1 names match: ")):

@@ -27,7 +27,7 @@ def save(path: Path, indices: Any, colors: Any) -> None:
 
 
 @pytest.mark.parametrize("count", [256, 255, 22, 21, 16, 8])
-def test_classes_are_indices_of_any_palette_in_a_folder(count: int, tmp_path: Path) -> None:
+def test_classes_in_a_folder_are_indices_with_any_palette(count: int, tmp_path: Path) -> None:
     for name, labels in {"car": OBJECT * 7, "plane": OBJECT, "empty": OBJECT * 0}.items():
         save(tmp_path / f"truths/{name}.png", labels, VOC_COLORS[:count])
         put(tmp_path / f"found/{name}.png", 255 * (labels == 7))
@@ -36,7 +36,7 @@ def test_classes_are_indices_of_any_palette_in_a_folder(count: int, tmp_path: Pa
     assert evaluation.notes == ()  # Nothing was guessed.
 
 
-def test_found_labels_are_indices_too(tmp_path: Path) -> None:
+def test_labels_that_are_detected_are_indices_too(tmp_path: Path) -> None:
     for folder, count in (("found", 22), ("truths", 256)):
         save(tmp_path / folder / "a.png", OBJECT * 7, VOC_COLORS[:count])
     evaluation = evaluate(tmp_path / "found", tmp_path / "truths", protocol="voc")
@@ -46,13 +46,13 @@ def test_found_labels_are_indices_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "colors", [[BLACK, WHITE, BLACK, GREY], CITYSCAPES, [BLACK] * 4, [WHITE, BLACK, WHITE, (9, 8, 7)]]
 )
-def test_a_trimap_is_indices_of_any_palette(colors: Any, tmp_path: Path) -> None:
+def test_a_trimap_holds_indices_with_any_palette(colors: Any, tmp_path: Path) -> None:
     save(tmp_path / "a.png", [[1, 2, 3]], colors)
     assert object_truth(tmp_path / "a.png", "trimap").tolist() == [[1, 0, UNKNOWN]]
 
 
 @pytest.mark.parametrize("levels", [[0, 128, 255], [0, 1, 2], [1, 2, 4]])
-def test_a_trimap_of_other_values_is_refused(levels: list[int], tmp_path: Path) -> None:
+def test_a_trimap_with_other_values_is_refused(levels: list[int], tmp_path: Path) -> None:
     put(tmp_path / "a.png", [levels])
     with pytest.raises(ValueError, match="must hold the values of the coding 'trimap' .*, got also "):
         object_truth(tmp_path / "a.png", "trimap")
@@ -78,7 +78,7 @@ def test_a_grey_truth_has_greys(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("coding", ["binary", "any"])
-def test_a_folder_of_truths_is_read_in_one_way_which_is_shown(coding: str, tmp_path: Path) -> None:
+def test_the_way_a_folder_of_truths_is_read_is_shown(coding: str, tmp_path: Path) -> None:
     truths = {"a": OBJECT, "b": np.ones_like(OBJECT), "c": np.zeros_like(OBJECT)}
     for name, labels in truths.items():
         save(tmp_path / f"truths/{name}.png", labels, CITYSCAPES)  # The labels 0 and 1 are both black.
@@ -93,7 +93,7 @@ def test_a_folder_of_truths_is_read_in_one_way_which_is_shown(coding: str, tmp_p
     assert evaluation.notes[0] in str(comparison.as_json()["convention"])
 
 
-def test_greys_of_a_folder_are_shown_too(tmp_path: Path) -> None:
+def test_a_folder_of_greys_is_shown_as_greys(tmp_path: Path) -> None:
     save(tmp_path / "truths/a.png", OBJECT, [BLACK, WHITE])
     save(tmp_path / "truths/b.png", 1 - OBJECT, [WHITE, BLACK])
     for name in "ab":
@@ -103,7 +103,7 @@ def test_greys_of_a_folder_are_shown_too(tmp_path: Path) -> None:
     assert evaluation.notes == ("Some truths have a palette; its greys are read, not its indices.",)
 
 
-def test_a_folder_of_masks_is_read_in_one_way_which_is_shown(tmp_path: Path) -> None:
+def test_the_way_a_folder_of_masks_is_read_is_shown(tmp_path: Path) -> None:
     for name, labels in {"a": OBJECT, "b": np.ones_like(OBJECT)}.items():
         save(tmp_path / f"found/{name}.png", labels, CITYSCAPES)
         put(tmp_path / f"truths/{name}.png", labels)

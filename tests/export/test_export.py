@@ -54,7 +54,7 @@ class TestOut:
         first, second = ({"": out.read_bytes()} if out.is_file() else files_in(out) for out in outs)
         assert first == second
 
-    def test_existing_files_stay_unless_forced(self, small: Path, tmp_path: Path, to: str) -> None:
+    def test_existing_files_are_kept_unless_forced(self, small: Path, tmp_path: Path, to: str) -> None:
         out = tmp_path / f"out{SUFFIXES.get(to, '')}"
         thesis = out if out.suffix else out / "thesis.tex"
         thesis.parent.mkdir(exist_ok=True)
@@ -100,7 +100,7 @@ class TestOut:
 
 
 @pytest.mark.parametrize("to", ["coco", "cvat", "labelstudio"])
-def test_some_formats_have_no_place_for_photos(small: Path, tmp_path: Path, to: str) -> None:
+def test_some_formats_cannot_hold_photos(small: Path, tmp_path: Path, to: str) -> None:
     with pytest.raises(ValueError, match=f"^photos must have a place .* as in voc, labelme, yolo, got {to}; leave out"):
         export_run(small, to, tmp_path / f"o{SUFFIXES.get(to, '')}", photos=True)
 

@@ -66,7 +66,7 @@ class TestNumbers:
         assert used_numbers(to, exported(dogs, to, tmp_path / "y")) == {first}
 
     @pytest.mark.parametrize("earlier", FORMATS)
-    def test_an_earlier_export_of_any_format_fixes_them(
+    def test_an_earlier_export_of_any_format_fixes_the_numbers(
         self, both: Path, dogs: Path, tmp_path: Path, to: str, earlier: str
     ) -> None:
         train = exported(both, earlier, tmp_path / "train", categories=LIST)
@@ -75,7 +75,7 @@ class TestNumbers:
 
 
 @pytest.mark.parametrize("to", FORMATS)
-def test_an_export_made_with_an_export_holds_the_same_list(both: Path, dogs: Path, tmp_path: Path, to: str) -> None:
+def test_an_export_numbered_by_another_has_the_same_list(both: Path, dogs: Path, tmp_path: Path, to: str) -> None:
     exports = [exported(both, to, tmp_path / "0", categories=LIST)]
     for number in (1, 2):
         exports.append(exported(dogs, to, tmp_path / str(number), categories=exports[-1]))
@@ -135,7 +135,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_of_another_tool_is_read(both: Path, tmp_path: Path, name: str) -> None:
+def test_a_file_from_another_tool_is_read(both: Path, tmp_path: Path, name: str) -> None:
     file = tmp_path / name
     file.write_bytes(FILES[name].encode())
     for to, given in (("coco", file), ("yolo", str(file))):
@@ -157,7 +157,7 @@ class TestIdsOfCoco:
         (folder / "instances.json").write_text(json.dumps(content))
         return folder / "instances.json"
 
-    def test_coco_keeps_them(self, both: Path, tmp_path: Path) -> None:
+    def test_coco_keeps_odd_numbers(self, both: Path, tmp_path: Path) -> None:
         file = self.file(tmp_path, person=1, cat=17, dog=18, toothbrush=90)
         content = json.loads(exported(both, "coco", tmp_path / "x", categories=file).read_text())
         assert {each["category_id"] for each in content["annotations"]} == {17, 18}
@@ -168,7 +168,7 @@ class TestIdsOfCoco:
 
     @pytest.mark.parametrize("to", [to for to in FORMATS if to != "coco"])
     @pytest.mark.parametrize("ids", [{"person": 1, "cat": 17, "dog": 18}, {"dog": 0, "cat": 1}])
-    def test_other_formats_refuse_them(self, both: Path, tmp_path: Path, to: str, ids: dict[str, int]) -> None:
+    def test_other_formats_refuse_odd_numbers(self, both: Path, tmp_path: Path, to: str, ids: dict[str, int]) -> None:
         first = next(name for place, name in enumerate(ids, 1) if ids[name] != place)
         with pytest.raises(
             ValueError, match=f"^categories must be numbered from 1 without gaps, got {ids[first]} for '{first}'; list"
@@ -213,9 +213,7 @@ def test_many_missing_categories_are_counted(tmp_path: Path) -> None:
         (["cat", " "], "^categories must be names with whole numbers, got ' ' with 2; "),
     ],
 )
-def test_a_list_without_an_order_of_names_is_refused(
-    both: Path, tmp_path: Path, categories: list[str], reason: str
-) -> None:
+def test_an_unordered_list_is_refused(both: Path, tmp_path: Path, categories: list[str], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         export_run(both, "coco", tmp_path / "o.json", categories=categories)
 
@@ -277,12 +275,12 @@ def test_paths_without_a_list_are_refused(both: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("to", ["voc", "cvat", "labelme", "labelstudio", "yolo"])
-def test_an_odd_name_in_the_list_is_refused_though_no_photo_has_it(both: Path, tmp_path: Path, to: str) -> None:
+def test_an_odd_name_in_the_list_is_refused_even_if_unused(both: Path, tmp_path: Path, to: str) -> None:
     with pytest.raises(ValueError, match=r"^categories must be .*got 'a\\nb'; rename it, or export to coco"):
         exported(both, to, tmp_path / "x", categories=["cat", "dog", "a\nb"])
 
 
-def test_a_list_in_an_object_store_is_read_there(both: Path, tmp_path: Path) -> None:
+def test_a_list_is_read_from_an_object_store(both: Path, tmp_path: Path) -> None:
     upath = pytest.importorskip("upath")
     file = upath.UPath("memory://categories/names.txt")
     file.write_text("dog\ncat\n")

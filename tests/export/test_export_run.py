@@ -38,7 +38,7 @@ class TestTogether:
         found = [each["area"] for each in content["annotations"]]
         assert [found[0], sum(found[1:])] == areas
 
-    def test_labels_of_no_target_are_refused(self, tmp_path: Path) -> None:
+    def test_labels_without_a_target_are_refused(self, tmp_path: Path) -> None:
         run = self.run(tmp_path, instances=False)
         write_labels(run / "labels/a.png", np.full((5, 6), 4, np.uint8))
         with pytest.raises(ValueError, match="^labels of 'a' must be those of its 3 targets"):
@@ -63,13 +63,13 @@ def test_a_run_without_masks_is_refused(tmp_path: Path, outputs: dict[str, str])
         export_run(run, "coco", tmp_path / "o.json")
 
 
-def test_masks_of_one_photo_have_one_size(small: Path, tmp_path: Path) -> None:
+def test_masks_of_a_photo_must_have_one_size(small: Path, tmp_path: Path) -> None:
     write_mask(small / "masks/a.1.png", CAT[1:])
     with pytest.raises(ValueError, match="^masks of 'a' must have one height and width"):
         export_run(small, "coco", tmp_path / "o.json")
 
 
-def test_a_run_in_an_object_store_is_read_there(small: Path, tmp_path: Path) -> None:
+def test_a_run_is_read_from_an_object_store(small: Path, tmp_path: Path) -> None:
     upath = pytest.importorskip("upath")
     for name, data in files_in(small).items():
         path = upath.UPath(f"memory://exported/run/{name}")
@@ -80,7 +80,7 @@ def test_a_run_in_an_object_store_is_read_there(small: Path, tmp_path: Path) -> 
     assert (tmp_path / "x.json").read_bytes() == (tmp_path / "y.json").read_bytes()
 
 
-def test_photos_of_relative_paths_are_found_from_anywhere(small: Path, tmp_path: Path) -> None:
+def test_photos_with_relative_paths_are_found_from_any_folder(small: Path, tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (small / "run.jsonl").read_bytes().splitlines()]
     for content in lines:
         content.update(input=str(Path(content["input"]).relative_to(small.parent)), base=str(small.parent))

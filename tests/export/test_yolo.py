@@ -9,7 +9,7 @@ from export_runs import CAT, disk, made
 from wsseg.export.export import export_run
 
 
-def test_yolo_has_shares_of_width_and_height(tmp_path: Path) -> None:
+def test_yolo_coordinates_are_fractions_of_width_and_height(tmp_path: Path) -> None:
     mask = np.zeros((40, 100), np.bool_)
     mask[10:30, 20:60] = True
     export_run(made(tmp_path, {"a": [("cat", mask)]}), "yolo", tmp_path / "out")

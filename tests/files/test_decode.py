@@ -45,7 +45,7 @@ from wsseg.files.photos import read_image, read_photo
     ],
     ids=["empty", "text", "eps", "jpeg", "png", "bmp", "no data", "no width", "no deflate"],
 )
-def test_what_is_no_whole_picture_is_refused_by_name(put: Callable[..., Path], data: bytes, reason: str) -> None:
+def test_incomplete_pictures_are_refused_by_name(put: Callable[..., Path], data: bytes, reason: str) -> None:
     path = put("some.jpg", data)
     with pytest.raises(ReadError, match=reason) as caught:
         read_image(path)
@@ -55,7 +55,7 @@ def test_what_is_no_whole_picture_is_refused_by_name(put: Callable[..., Path], d
 
 
 @kinds("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "QOI", "TIFF", "WEBP")
-def test_a_file_cut_off_anywhere_is_whole_or_refused(kind: str) -> None:
+def test_a_truncated_file_is_complete_or_refused(kind: str) -> None:
     data = encoded(smooth_photo(), kind)
     whole = read_image(data)
     for length in np.linspace(0, len(data) - 1, 60).astype(int):
@@ -66,7 +66,7 @@ def test_a_file_cut_off_anywhere_is_whole_or_refused(kind: str) -> None:
 
 
 @given(st.data())
-def test_a_spoiled_file_is_read_or_refused(data: st.DataObject) -> None:
+def test_a_corrupted_file_is_read_or_refused(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(["BMP", "GIF", "ICO", "JPEG", "PNG", "PSD", "TGA", "TIFF", "WEBP"]))
     whole = bytearray(b"8BPS" + bytes(60) if kind == "PSD" else encoded(QUARTERS, kind))
     for _ in range(data.draw(st.integers(1, 4))):
@@ -82,7 +82,7 @@ def test_a_spoiled_file_is_read_or_refused(data: st.DataObject) -> None:
 @pytest.mark.parametrize(
     "error", [struct.error, SyntaxError, OverflowError, zlib.error, EOFError, KeyError, MemoryError]
 )
-def test_whatever_a_decoder_raises_is_a_read_error(
+def test_every_decoder_error_is_a_read_error(
     error: type[Exception], put: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(self: object) -> None:
@@ -129,7 +129,7 @@ def test_a_bomb_is_refused_before_it_is_decoded(put: Callable[..., Path], monkey
 
 @pytest.mark.parametrize("size", [(11, 10), (15, 10), (21, 10), (60, 10)])
 @pytest.mark.parametrize("wrap", [lambda array: encoded(array, "PNG"), lambda array: array, PIL.Image.fromarray])
-def test_max_pixels_is_the_one_limit(size: tuple[int, int], wrap: Callable[[Any], Any]) -> None:
+def test_max_pixels_is_the_only_limit(size: tuple[int, int], wrap: Callable[[Any], Any]) -> None:
     source, pixels = wrap(np.zeros((*size, 3), np.uint8)), size[0] * size[1]
     assert read_image(source, max_pixels=pixels).shape == (*size, 3)
     with pytest.raises(ReadError, match=f"at most {pixels - 1} pixels"):
@@ -143,7 +143,7 @@ def test_pillows_own_limit_does_not_count(put: Callable[..., Path], monkeypatch:
 
 
 @pytest.mark.parametrize("data", [encoded(QUARTERS, "PNG"), encoded(QUARTERS, "JPEG")[:-40]], ids=["whole", "cut"])
-def test_pillow_and_warnings_are_left_as_they_were(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_of_pillow_and_warnings_are_restored(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     before = list(warnings.filters), PIL.Image.MAX_IMAGE_PIXELS
     try:
@@ -154,14 +154,14 @@ def test_pillow_and_warnings_are_left_as_they_were(data: bytes, monkeypatch: pyt
     assert ImageFile.LOAD_TRUNCATED_IMAGES is True
 
 
-def test_warnings_of_pillow_become_notes() -> None:
+def test_pillow_s_warnings_become_notes() -> None:
     data = png(1, 1, 8, 0, chunk(b"acTL", struct.pack(">II", 0, 0)), chunk(b"IDAT", zlib.compress(b"\0\x07")))
     photo = read_photo(data)
     assert photo.image.tolist() == [[[7, 7, 7]]]
     assert photo.notes == ("Pillow warns: Invalid APNG, will use default PNG image if possible",)
 
 
-def test_warnings_of_others_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_warnings_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     def warn(self: object) -> None:
         warnings.warn("of another thread", stacklevel=1)
 
@@ -213,7 +213,7 @@ def test_no_file_stays_open(name: str, put: Callable[..., Path]) -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-def test_a_file_of_more_bytes_than_its_pixels_could_have_is_not_read(tmp_path: Path) -> None:
+def test_a_file_larger_than_its_pixels_allow_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "a.tif").open("wb") as file:
         file.truncate(1 << 40)  # A hole.
     with pytest.raises(ReadError, match="must have at most .* bytes, got 1099511627776; allow more with max_pixels"):
@@ -223,7 +223,7 @@ def test_a_file_of_more_bytes_than_its_pixels_could_have_is_not_read(tmp_path: P
 
 
 @pytest.mark.parametrize(("name", "reason"), [("gone", "No such file"), (".", "got a folder"), ("pipe", "got a pipe")])
-def test_what_is_no_file_is_not_read(name: str, reason: str, tmp_path: Path) -> None:
+def test_only_files_are_read(name: str, reason: str, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ReadError, match=reason):
         read_file(tmp_path / name)

@@ -96,7 +96,7 @@ def test_written_labels_of_one_object_are_read_as_truth(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("label", [2, 7, 56, 63, 128, 254])
-def test_no_color_of_voc_is_taken_for_a_grey(label: int, tmp_path: Path) -> None:
+def test_no_voc_color_is_read_as_grey(label: int, tmp_path: Path) -> None:
     write_labels(tmp_path / "a.png", np.array([[0, label]], np.uint8))
     assert read_truth(tmp_path / "a.png", void=label).tolist() == [[0, UNKNOWN]]
     with pytest.raises(ReadError, match=f"got also {label};"):

@@ -34,7 +34,7 @@ def test_a_folder_is_searched_in_order(tmp_path: Path, put: Callable[..., Path])
     assert all(isinstance(source.name, PurePosixPath) for source in sources)
 
 
-def test_links_do_not_lead_out_of_the_folder(tmp_path: Path, put: Callable[..., Path]) -> None:
+def test_links_do_not_escape_the_folder(tmp_path: Path, put: Callable[..., Path]) -> None:
     inside, outside = put("in/a.jpg"), put("out/b.jpg")
     (tmp_path / "in/outside.jpg").symlink_to(outside)
     (tmp_path / "in/folder").symlink_to(outside.parent)
@@ -87,7 +87,7 @@ def test_a_list_names_photos_relative_to_itself(tmp_path: Path, put: Callable[..
         (b"\xff\xfe\x00", "mine.txt' must be a list of photos in UTF-8"),
     ],
 )
-def test_a_bad_list_is_named(text: bytes, reason: str, put: Callable[..., Path]) -> None:
+def test_a_broken_list_is_named(text: bytes, reason: str, put: Callable[..., Path]) -> None:
     with pytest.raises(ValueError, match=reason):
         find_photos([put("mine.txt", text)])
 
@@ -112,11 +112,11 @@ def test_an_unreadable_folder_is_named(put: Callable[..., Path], monkeypatch: py
         find_photos([folder])
 
 
-def test_a_folder_may_be_empty_when_told_so(tmp_path: Path) -> None:
+def test_an_empty_folder_may_be_allowed(tmp_path: Path) -> None:
     assert find_photos([tmp_path], empty_ok=True) == []
     with pytest.raises(ValueError, match="must hold one photo or more, got none; add one"):
         find_photos([tmp_path])
 
 
-def test_no_key_of_a_store_leads_out_of_a_folder() -> None:
+def test_no_key_of_a_store_escapes_a_folder() -> None:
     assert str(_inside(PurePosixPath("/a/../b\\c.jpg"))) == "a/_/b_c.jpg"

@@ -60,7 +60,7 @@ def test_a_mask_of_any_kind(kind: str, put: Callable[..., Path]) -> None:
 
 
 @pytest.mark.parametrize("value", [0, 1, 255])
-def test_masks_of_one_value(value: int, put: Callable[..., Path]) -> None:
+def test_masks_may_hold_one_value(value: int, put: Callable[..., Path]) -> None:
     path = put("mask.png", encoded(np.full((2, 3), value, np.uint8), "PNG"))
     assert (read_mask(path) == (value > 0)).all() and read_mask(path).shape == (2, 3)
     assert (read_soft_mask(path) == (value > 0)).all()
@@ -125,7 +125,7 @@ def test_a_jpeg_of_a_mask_is_refused(put: Callable[..., Path]) -> None:
         (encoded(smooth_photo(), "PNG")[:600], "truncated"),
     ],
 )
-def test_what_is_no_mask_is_refused_by_name(data: bytes, reason: str, put: Callable[..., Path]) -> None:
+def test_pictures_that_are_not_masks_are_refused_by_name(data: bytes, reason: str, put: Callable[..., Path]) -> None:
     path = put("mask.png", data)
     for read in (read_mask, read_soft_mask, lambda file: read_truth(file, void=9)):
         with pytest.raises(ReadError, match=f"mask.png' {reason}" if reason.startswith("must") else reason):
@@ -135,7 +135,7 @@ def test_what_is_no_mask_is_refused_by_name(data: bytes, reason: str, put: Calla
 @pytest.mark.parametrize(
     "read", [read_mask, read_soft_mask, lambda path, **limit: read_truth(path, void=None, **limit)]
 )
-def test_masks_have_the_limit_of_photos(read: Callable[..., Any], put: Callable[..., Path]) -> None:
+def test_masks_have_the_same_size_limit_as_photos(read: Callable[..., Any], put: Callable[..., Path]) -> None:
     path = put("mask.png", MASKS["0 and 255"])
     assert read(path, max_pixels=6).shape == (2, 3)
     with pytest.raises(ReadError, match="at most 5 pixels"):
@@ -170,7 +170,7 @@ def test_soft_masks_of_floats_lie_in_the_unit_interval(put: Callable[..., Path])
         ([[7, 7, 7]], [[7, 7, 7]]),
     ],
 )
-def test_levels_of_a_soft_mask_are_of_255(put: Callable[..., Path], levels: Any, expected: Any) -> None:
+def test_levels_of_a_soft_mask_range_to_255(put: Callable[..., Path], levels: Any, expected: Any) -> None:
     path = put("soft.png", encoded(np.array(levels, np.uint8), "PNG"))
     found = read_soft_levels(path)
     assert (found.dtype, found.tolist()) == (np.uint8, expected)

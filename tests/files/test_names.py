@@ -35,7 +35,7 @@ def test_names_are_compared_without_case_and_unicode_form(tmp_path: Path, put: C
     )
 
 
-def test_a_backslash_is_no_part_of_a_name(tmp_path: Path, put: Callable[..., Path]) -> None:
+def test_a_backslash_is_not_part_of_a_name(tmp_path: Path, put: Callable[..., Path]) -> None:
     put("photos/s\\..\\a.png")
     assert names(find_photos([tmp_path / "photos"])) == ["s_.._a.png"]
 
@@ -86,7 +86,7 @@ TREES = st.lists(
 
 
 @given(TREES)
-def test_names_are_relative_and_different_or_refused(tree: list[tuple[str, str, str]]) -> None:
+def test_names_must_be_relative_and_different(tree: list[tuple[str, str, str]]) -> None:
     sources = [Source(Path("".join(entry)), PurePosixPath("".join(entry))) for entry in tree]
     try:
         named = refuse_name_clashes(with_output_names(sources, {}))
@@ -99,7 +99,7 @@ def test_names_are_relative_and_different_or_refused(tree: list[tuple[str, str, 
     assert not any(parent.as_posix().casefold() in folded for source in named for parent in source.name.parents)
 
 
-def test_names_that_differ_by_case_or_unicode_form_alone_are_told_apart_by_a_digest() -> None:
+def test_names_equal_but_for_case_or_unicode_form_get_a_digest() -> None:
     files_of = ("a.jpg", "A.jpg", "a.gif", "b.jpg", "s/\u00e9.jpg", "s/e\u0301.jpg", "t/c.jpg", "T/c.jpg")
     sources = [Source(Path(name), PurePosixPath(name)) for name in files_of]
     named = {str(source.path): str(source.name) for source in refuse_name_clashes(with_output_names(sources, {}))}
@@ -125,19 +125,19 @@ class TestNamesThatArePhotosAlready:
         named = {str(photos / "a.jpg"): "a"}
         assert self.names(photos, named) == {"a.jpg": "a.png", "a.png": "a.png.png", "b.png": "b.png"}
 
-    def test_are_not_those_of_a_photo_of_elsewhere(self, photos: Path, tmp_path: Path) -> None:
+    def test_are_not_taken_from_a_photo_of_another_folder(self, photos: Path, tmp_path: Path) -> None:
         (tmp_path / "other").mkdir()
         (tmp_path / "other/b.png").write_bytes(b"x")
         assert self.names(tmp_path / "other", {str(photos / "b.png"): "b"}) == {"b.png": "b.png.png"}
 
-    def test_are_kept_where_another_differs_by_unicode_form_alone(self, tmp_path: Path) -> None:
+    def test_are_kept_next_to_one_that_differs_only_in_unicode_form(self, tmp_path: Path) -> None:
         for name in ("\u00e9.jpg", "e\u0301.jpg"):
             (tmp_path / name).write_bytes(b"x")
         found = self.names(tmp_path, {str(tmp_path / "e\u0301.jpg"): "e\u0301"})
         assert found["e\u0301.jpg"] == "e\u0301.png"
         assert found["\u00e9.jpg"].startswith("\u00e9.jpg-")
 
-    def test_are_free_when_their_photo_is_gone_or_is_the_same_by_another_path(
+    def test_are_free_when_their_photo_is_gone_or_has_another_path(
         self, photos: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         assert self.names(photos, {str(photos / "gone/b.png"): "b"})["b.png"] == "b.png"

@@ -91,7 +91,7 @@ def test_a_mask_is_read_by_its_palette(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("label", [2, 7, 15])
 @pytest.mark.parametrize("count", [256, 255, 21, 16])
-def test_a_class_of_a_short_palette_is_no_grey(label: int, count: int, tmp_path: Path) -> None:
+def test_a_class_of_a_short_palette_is_not_grey(label: int, count: int, tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", [0, label], VOC_COLORS[:count].tolist())
     assert read_truth(path, void=label).tolist() == [[0, UNKNOWN]]
     for read in (read_mask, read_soft_mask):
@@ -120,7 +120,7 @@ FOLDERS: list[tuple[list[tuple[list[int], Any]], Palettes | None]] = [
 
 
 @pytest.mark.parametrize(("files", "palettes"), FOLDERS)
-def test_a_folder_has_one_rule(files: Any, palettes: Palettes | None, tmp_path: Path) -> None:
+def test_all_files_of_a_folder_share_one_rule(files: Any, palettes: Palettes | None, tmp_path: Path) -> None:
     paths = [save(tmp_path / f"{place}.png", *each) for place, each in enumerate(files)]
     others = [tmp_path / "a.png", tmp_path / "b.jpg", tmp_path / "c.png", tmp_path / "gone.png"]
     for path in others[:2]:
@@ -130,7 +130,7 @@ def test_a_folder_has_one_rule(files: Any, palettes: Palettes | None, tmp_path: 
 
 
 @pytest.mark.parametrize(("indices", "value"), [([1, 1], 1), ([0, 0], 0)])
-def test_all_files_of_a_folder_are_read_in_its_way(indices: list[int], value: int, tmp_path: Path) -> None:
+def test_all_files_of_a_folder_are_read_alike(indices: list[int], value: int, tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", indices, CITYSCAPES)
     expected: dict[Palettes, int] = {"indices": value, "greys": 0}
     for palettes, level in expected.items():
@@ -150,7 +150,7 @@ def test_a_palette_that_contradicts_its_folder_is_refused(tmp_path: Path) -> Non
     assert read_mask(same, palettes="indices").tolist() == read_mask(same, palettes="greys").tolist() == [[False, True]]
 
 
-def test_a_palette_of_greys_is_indices_for_none_but_labels(tmp_path: Path) -> None:
+def test_a_grey_palette_holds_indices_only_for_labels(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     Image.fromarray(np.array([[0, 51, 255]], np.uint8)).convert("P").save(buffer, "PNG")
     (tmp_path / "a.png").write_bytes(buffer.getvalue())

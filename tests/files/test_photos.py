@@ -56,7 +56,7 @@ def test_lossy_formats_stay_near(kind: str) -> None:
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGBA", "RGBX", "RGBa", "CMYK", "HSV", "I", "I;16", "F"])
 @pytest.mark.parametrize("white", [False, True])
-def test_black_and_white_are_so_in_every_mode(mode: str, white: bool) -> None:
+def test_black_and_white_are_kept_in_every_mode(mode: str, white: bool) -> None:
     levels = {"I": 65535, "I;16": 65535, "F": 1.0}
     if mode in levels:
         picture = PIL.Image.new(mode, (5, 4), levels[mode] * white)
@@ -228,19 +228,19 @@ def test_unreadable_exif_is_noted() -> None:
         ("TIFF", {}, "only the first of 3 pages is used"),
     ],
 )
-def test_of_many_frames_the_first_is_used_and_said_so(kind: str, options: dict[str, Any], note: str) -> None:
+def test_the_first_of_many_frames_is_used_with_a_note(kind: str, options: dict[str, Any], note: str) -> None:
     others = [PIL.Image.fromarray(QUARTERS[::-1].copy()), PIL.Image.fromarray(QUARTERS[:, ::-1].copy())]
     photo = read_photo(encoded(QUARTERS, kind, save_all=True, append_images=others, **options))
     np.testing.assert_array_equal(photo.image, QUARTERS)
     assert photo.notes == (note,)
 
 
-def test_two_frames_are_many() -> None:
+def test_two_frames_get_a_note() -> None:
     data = encoded(QUARTERS, "GIF", save_all=True, append_images=[PIL.Image.fromarray(255 - QUARTERS)])
     assert read_photo(data).notes == ("only the first of 2 frames is used",)
 
 
-def test_the_second_picture_of_an_mpo_is_not_worth_a_note() -> None:
+def test_the_second_picture_of_an_mpo_gets_no_note() -> None:
     data = encoded(QUARTERS, "MPO", save_all=True, append_images=[PIL.Image.fromarray(255 - QUARTERS)])
     photo = read_photo(data)
     assert np.abs(photo.image.astype(int) - QUARTERS).mean() < 10
@@ -298,7 +298,7 @@ def test_a_view_or_read_only_array_is_read() -> None:
     np.testing.assert_array_equal(read_image(view), view)
 
 
-def test_a_pil_image_stays_as_it_was() -> None:
+def test_a_pil_image_is_not_changed() -> None:
     picture = PIL.Image.fromarray(np.dstack([QUARTERS, QUARTERS[..., 0]]))
     picture.info["transparency"] = None
     before = picture.mode, picture.size, picture.tobytes(), dict(picture.info)

@@ -50,13 +50,13 @@ def test_the_longest_name_can_be_written(tmp_path: Path) -> None:
     assert path.is_file()
 
 
-def test_a_path_of_an_object_store_is_told_from_one_of_a_disk() -> None:
+def test_paths_of_stores_and_disks_are_distinguished() -> None:
     assert is_local(path_of("photos/a.jpg")) and is_local(path_of("C:/a.jpg"))
     with pytest.raises(ValueError, match="^'nosuch://bucket' must be a path that can be opened, got"):
         path_of("nosuch://bucket")
 
 
-def test_sizes_are_of_all_files_below(tmp_path: Path) -> None:
+def test_sizes_cover_all_files_below(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub/a").write_bytes(b"123")
     (tmp_path / "b").write_bytes(b"")

@@ -56,7 +56,7 @@ class TestMixtures:
             np.testing.assert_allclose(mixture.means, expected.means)
             np.testing.assert_allclose(mixture.covariances, expected.covariances)
 
-    def test_a_side_is_fitted_to_at_most_so_many_distinct_pixels(self) -> None:
+    def test_a_side_is_fitted_to_a_limited_number_of_pixels(self) -> None:
         levels = 2 ** np.arange(8, dtype=np.uint8)  # Any sum of distinct ones tells how many there are.
         image = np.stack([levels, levels])[..., None].repeat(3, axis=2)
         seeds = seeds_of("........", "########")
@@ -66,7 +66,7 @@ class TestMixtures:
                 assert total == pytest.approx(round(total))
                 assert round(total).bit_count() == min(count, 8)
 
-    def test_a_photo_gives_the_asked_number_of_gaussians_again_and_again(self, photo: Image) -> None:
+    def test_a_photo_always_gives_the_requested_number_of_gaussians(self, photo: Image) -> None:
         seeds = np.zeros(photo.shape[:2], np.uint8)
         seeds[20:60, 30:80] = FOREGROUND
         first, again, other = (
@@ -105,7 +105,7 @@ class TestUnary:
         return unary_from_mixtures(palette, self.BACKGROUND_MIXTURE, self.FOREGROUND_MIXTURE, color_limit=color_limit)
 
     @pytest.mark.parametrize("color_limit", [0.0, 2.5, 12.0, 1e9])
-    def test_colors_cost_what_each_pixel_s_mixtures_say(self, color_limit: float) -> None:
+    def test_color_costs_follow_the_mixtures(self, color_limit: float) -> None:
         image = noise(5, 6, 3) // 3 + 70  # Between the mixtures, so that no likelihood underflows in the oracle.
         found = self.of_colors(palette_of(image), color_limit)
         assert found.shape == (5, 6, 2)

@@ -54,10 +54,10 @@ def problems(draw: st.DrawFn) -> tuple[Any, Any, Any, Any]:
 
 
 class TestSigns:
-    def test_of_an_ideal_mask_all_are_near_one(self) -> None:
+    def test_all_signs_of_an_ideal_mask_are_near_one(self) -> None:
         assert signs(disc()) == pytest.approx({"support": 1, "contrast": 1, "drop": 1}, abs=0.05)
 
-    def test_each_is_less_the_worse_the_mask(self) -> None:
+    def test_every_sign_falls_as_the_mask_gets_worse(self) -> None:
         masks = (disc(), disc(3), np.random.default_rng(0).random((SIDE, SIDE)) < 0.2)
         found = [signs(mask) for mask in masks]
         for name in WEIGHTS:
@@ -73,7 +73,7 @@ class TestSigns:
         assert opposite["drop"] == -found["drop"]
 
     @given(problems())
-    def test_they_are_those_that_are_weighed_and_in_range(self, problem: Any) -> None:
+    def test_signs_match_their_weights_and_lie_in_range(self, problem: Any) -> None:
         image, saliency, odds, mask = problem
         found = signs_in(image, saliency, odds, mask)
         if mask.all() or not mask.any():
@@ -97,7 +97,7 @@ class TestSigns:
             assert signs_in(image, saliency, odds, mask)["support"] == pytest.approx(expected)
 
     @given(problems())
-    def test_contrast_is_the_part_of_its_cost_that_the_outline_is_spared(self, problem: Any) -> None:
+    def test_contrast_is_the_saved_share_of_the_outline_cost(self, problem: Any) -> None:
         image, saliency, odds, mask = problem
         free = np.zeros((*mask.shape, 2))
         full = energy(mask, free, contrast(np.zeros_like(image), 7.0))
@@ -107,7 +107,7 @@ class TestSigns:
 
     @pytest.mark.parametrize("shape", [(21, 30), (30, 21), (4, 9)])
     @pytest.mark.parametrize("random_state", range(3))
-    def test_drop_is_what_is_lost_across_the_outline(self, shape: tuple[int, int], random_state: int) -> None:
+    def test_drop_is_the_loss_of_saliency_across_the_outline(self, shape: tuple[int, int], random_state: int) -> None:
         rng = np.random.default_rng(random_state)
         saliency, mask = rng.random(shape, np.float32), cv2.blur(rng.random(shape), (7, 7)) > 0.5
         reach = max(1, round(REACH * max(shape))) - 1
@@ -132,7 +132,7 @@ class TestSigns:
         assert one == same == 1
 
     @pytest.mark.parametrize("shape", [(1, 2), (2, 1), (2, 2), (1, 5)])
-    def test_hardly_a_photo_has_signs_too(self, shape: tuple[int, int]) -> None:
+    def test_a_tiny_photo_has_signs_too(self, shape: tuple[int, int]) -> None:
         mask = np.zeros(shape, np.bool_)
         mask[0, 0] = True
         image, saliency = np.zeros((*shape, 3), np.uint8), mask.astype(np.float32)
@@ -141,7 +141,7 @@ class TestSigns:
 
 
 class TestConfidence:
-    def test_without_signs_there_is_none(self) -> None:
+    def test_without_signs_there_is_no_confidence(self) -> None:
         assert confidence_of({}) == 0
 
     def test_no_weight_is_negative(self) -> None:
@@ -149,20 +149,20 @@ class TestConfidence:
         with pytest.raises(TypeError):
             WEIGHTS["support"] = -1.0  # type: ignore[index]  # What must fail.
 
-    def test_it_is_the_weighed_sum(self) -> None:
+    def test_it_is_the_weighted_sum(self) -> None:
         found = {"support": 0.9, "contrast": 0.5, "drop": 0.4}
         expected = OFFSET + 0.9 * WEIGHTS["support"] + 0.5 * WEIGHTS["contrast"] + 0.4 * WEIGHTS["drop"]
         assert 0 < expected < 1
         assert confidence_of(found) == pytest.approx(expected)
         assert confidence_of(dict(reversed(found.items()))) == pytest.approx(expected)
 
-    def test_it_spans_from_nothing_to_full_trust(self) -> None:
+    def test_it_ranges_from_0_to_1(self) -> None:
         assert confidence_of({"support": 1.0, "contrast": 1.0, "drop": 1.0}) == 1
         assert confidence_of({"support": 0.0, "contrast": 0.0, "drop": -1.0}) == 0
         assert 0 < LEAST < 1
 
     @given(*[st.floats(0, 1)] * 3, st.sampled_from(list(WEIGHTS)), st.floats(0, 1))
-    def test_more_of_a_sign_is_never_less_confidence(
+    def test_a_higher_sign_never_lowers_confidence(
         self, support: float, contrast: float, drop: float, name: str, more: float
     ) -> None:
         found = {"support": support, "contrast": contrast, "drop": drop}

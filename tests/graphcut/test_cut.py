@@ -112,7 +112,7 @@ def test_without_contrast_each_pixel_takes_its_cheaper_label(shape: tuple[int, i
     assert flow == pytest.approx(unary.min(axis=2).sum())
 
 
-def test_where_nothing_is_told_apart_all_is_background() -> None:
+def test_equal_costs_give_background() -> None:
     mask, _, flow = min_cut(np.ones((4, 5, 2)), np.ones((4, 4, 5)))
     assert not mask.any()
     assert flow == 20
@@ -143,13 +143,13 @@ def test_costs_may_lie_anywhere_in_memory() -> None:
     np.testing.assert_array_equal(found.mask, min_cut(unary, pairwise).mask)
 
 
-def test_a_cut_names_its_parts() -> None:
+def test_a_cut_has_named_fields() -> None:
     assert Cut._fields == ("mask", "energy", "flow")
 
 
 @pytest.mark.parametrize("value", [np.nan, -1e-9, np.inf, -np.inf])
 @pytest.mark.parametrize("name", ["unary", "pairwise"])
-def test_costs_that_the_solver_would_take_in_silence_are_refused(name: str, value: float) -> None:
+def test_costs_that_the_solver_would_silently_accept_are_refused(name: str, value: float) -> None:
     problem = dict(zip(("unary", "pairwise"), random_problem(3, 4), strict=True))
     problem[name].flat[5] = value
     with pytest.raises(ValueError, match=f"^{name} must be finite and not negative"):
@@ -188,7 +188,7 @@ def test_costs_too_large_to_be_summed_are_refused() -> None:
 class TestNetwork:
     @settings(max_examples=60)
     @given(problems(6, FEW_PRICES), st.integers(0, 2**32 - 1))
-    def test_cut_again_it_is_as_if_cut_for_the_first_time(self, problem: tuple[Any, Any], random_state: int) -> None:
+    def test_a_repeated_cut_equals_a_first_cut(self, problem: tuple[Any, Any], random_state: int) -> None:
         unary, pairwise = problem
         rng, network = np.random.default_rng(random_state), CutGraph.of_grid(pairwise)
         for _ in range(5):
@@ -198,7 +198,7 @@ class TestNetwork:
             changed = rng.random(unary.shape) < 0.3
             unary = np.where(changed, rng.integers(0, 5, unary.shape), unary).astype(np.float64)
 
-    def test_on_a_photo_too(self, photo: Image) -> None:
+    def test_a_repeated_cut_of_a_photo_equals_a_first_cut(self, photo: Image) -> None:
         unary, pairwise = photo_problem(photo)
         network = CutGraph.of_grid(pairwise)
         for change in (1, 0.7, 1.6, 1):
@@ -206,7 +206,7 @@ class TestNetwork:
             np.testing.assert_array_equal(again.mask, fresh.mask)
             assert again.flow == fresh.flow
 
-    def test_nodes_may_be_tied_in_any_way(self) -> None:
+    def test_nodes_may_be_connected_in_any_way(self) -> None:
         """A ring of five, one of them held on each side."""
         pairs = np.arange(5), np.array([1, 2, 3, 4, 0])
         unary = np.zeros((5, 2))

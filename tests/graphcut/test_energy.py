@@ -38,7 +38,7 @@ def costs(shape: tuple[int, ...], elements: Any = WHOLE) -> Any:
 
 class TestContrast:
     @given(IMAGES, st.floats(0, 100))
-    def test_it_is_that_of_the_paper(self, image: Image, smoothness: float) -> None:
+    def test_it_equals_the_paper_s_formula(self, image: Image, smoothness: float) -> None:
         found = pairwise_from_contrast(locked(image), smoothness=smoothness)
         assert found.shape == (4, *image.shape[:2])
         np.testing.assert_allclose(found, contrast(image, smoothness), rtol=1e-12)
@@ -49,12 +49,12 @@ class TestContrast:
         np.testing.assert_allclose(found, [[50 * np.exp(-1), 50, 0]])
 
     @tiny
-    def test_a_flat_photo_holds_together_alike(self, shape: tuple[int, int]) -> None:
+    def test_a_flat_photo_has_equal_contrast_everywhere(self, shape: tuple[int, int]) -> None:
         found = pairwise_from_contrast(np.full((*shape, 3), 200, np.uint8), smoothness=10)
         inside = contrast(np.zeros((*shape, 3)), 1) > 0
         np.testing.assert_allclose(found, inside * np.array([10, 10, 10 / 2**0.5, 10 / 2**0.5])[:, None, None])
 
-    def test_one_pixel_has_no_neighbor(self) -> None:
+    def test_a_single_pixel_has_no_neighbor(self) -> None:
         np.testing.assert_array_equal(pairwise_from_contrast(noise(1, 1, 3), smoothness=50), np.zeros((4, 1, 1)))
 
     @given(IMAGES)
@@ -131,7 +131,7 @@ class TestClamp:
         np.testing.assert_allclose(clamped[seeds == FOREGROUND].reshape(-1, 2) - [impossible, 0], 0, atol=1e-9)
         np.testing.assert_allclose(clamped[seeds == BACKGROUND].reshape(-1, 2) - [0, impossible], 0, atol=1e-9)
 
-    def test_a_seed_holds_against_all_its_neighbors(self) -> None:
+    def test_a_seed_outweighs_all_its_neighbors(self) -> None:
         seeds = seeds_of("...", ".#.", "...")
         pairwise = np.full((4, 3, 3), 1e6)
         clamped = clamp_to_seeds(np.zeros((3, 3, 2)), pairwise, seeds)
@@ -193,7 +193,7 @@ def outline(labels: Any, pairwise: Any) -> float:
 class TestTies:
     @pytest.mark.parametrize("count", [2, 4])
     @given(data=st.data())
-    def test_any_labeling_of_the_free_costs_what_it_does_in_the_whole_photo(self, count: int, data: Any) -> None:
+    def test_labelings_of_free_pixels_cost_the_same_as_in_the_whole_photo(self, count: int, data: Any) -> None:
         """But for a constant: the ties among those that are not free."""
         image, labels, free, others = data.draw(bands(count))
         ties = ties_within(image, labels, free, smoothness=7.0, count=count)
@@ -211,7 +211,7 @@ class TestTies:
         assert fixed[0] == pytest.approx(expected, abs=1e-9)
 
     @given(bands(3))
-    def test_every_pair_is_there_once_and_no_cost_is_negative(self, band: Any) -> None:
+    def test_every_pair_occurs_once_and_no_cost_is_negative(self, band: Any) -> None:
         image, labels, free, _ = band
         ties = ties_within(image, labels, free, smoothness=7.0, count=3)
         assert ties.outward.shape == (free.sum(), 3)
@@ -224,7 +224,7 @@ class TestTies:
         assert len(found) == len(set(found)) == len(ties.weights)
         assert set(found) == expected
 
-    def test_where_all_are_free_none_has_a_tie_outward(self) -> None:
+    def test_free_pixels_alone_have_no_outside_neighbors(self) -> None:
         image = noise(4, 5, 3)
         ties = ties_within(image, np.zeros((4, 5), np.uint8), np.ones((4, 5), np.bool_), smoothness=3.0)
         assert not ties.outward.any()
@@ -240,7 +240,7 @@ class TestTies:
 
 class TestLogOdds:
     @given(hnp.arrays(np.float32, (7,), elements=st.floats(0, 1, width=32)))
-    def test_they_are_those_of_the_probabilities_within_limits(self, probabilities: Any) -> None:
+    def test_log_odds_follow_the_probabilities_within_limits(self, probabilities: Any) -> None:
         for found, value in zip(log_odds(locked(probabilities)), probabilities.tolist(), strict=True):
             bounded = min(max(value, 1 - CLEAREST_ODDS), CLEAREST_ODDS)
             assert found == pytest.approx(np.log(bounded / (1 - bounded)), abs=1e-9)
@@ -251,7 +251,7 @@ class TestLogOdds:
         assert log_odds(np.array(0.5)) == 0
 
     @given(costs((4,), st.floats(-50, 50)))
-    def test_costs_of_log_odds_differ_by_them_and_one_is_free(self, odds: Any) -> None:
+    def test_costs_differ_by_the_log_odds_and_one_is_zero(self, odds: Any) -> None:
         found = unary_from_log_odds(locked(odds))
         assert found.shape == (4, 2)
         np.testing.assert_array_equal(found[:, BACKGROUND] - found[:, FOREGROUND], odds)

@@ -48,7 +48,7 @@ class TestHints:
         assert (found.certain[:, :10] == BACKGROUND).all() and (found.certain[10:30, 10:50] == UNKNOWN).all()
         np.testing.assert_array_equal(found.odds, -1)
 
-    def test_in_a_window_the_object_fills_a_part_of_the_box(self) -> None:
+    def test_in_a_window_the_object_fills_part_of_the_box(self) -> None:
         window = Box(8, 8, 52, 32)
         whole = self.found(Hints(box=Box(10, 10, 50, 30), foreground=[(30, 20)]))
         found = evidence_in_window(whole, window, RECIPE)

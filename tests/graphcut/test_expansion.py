@@ -139,7 +139,7 @@ def test_the_energy_never_rises(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(kept[0], problem[0].argmin(axis=2).ravel())
 
 
-def test_a_move_that_rounding_makes_dearer_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_move_that_rounding_makes_costlier_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     unary, pairwise = random_problem(4, 5, 3)
     monkeypatch.setattr(expansion, "_takers", lambda labels, *rest: np.ones(labels.shape, np.bool_))
     found = expand(unary, 0 * pairwise)
@@ -161,14 +161,14 @@ def test_two_labels_tie_as_in_the_cut() -> None:
     assert expand(unary, pairwise).labels.tolist() == [[0, 0]]
 
 
-def test_which_of_two_labels_is_first_has_no_meaning() -> None:
+def test_the_order_of_two_labels_does_not_matter() -> None:
     unary, pairwise = random_problem(9, 7, 2)
     found, swapped = expand(unary, pairwise), expand(unary[..., ::-1], pairwise)
     np.testing.assert_array_equal(swapped.labels, 1 - found.labels)
     assert swapped.energy == pytest.approx(found.energy)
 
 
-def test_two_labels_amid_impossible_ones_are_one_cut() -> None:
+def test_two_labels_among_impossible_ones_are_one_cut() -> None:
     unary, pairwise = random_problem(6, 7, 2)
     dear = np.full((6, 7, 1), 1e6)
     labels, cost, exact, bound = expand(np.concatenate([dear, unary[..., :1], dear, unary[..., 1:]], axis=2), pairwise)
@@ -194,7 +194,7 @@ def test_the_pixels_in_any_order_are_nodes(labels: int) -> None:
 
 
 @pytest.mark.parametrize("labels", [2, 3])
-def test_nodes_without_ties_take_their_cheapest_label(labels: int) -> None:
+def test_unconnected_nodes_take_their_cheapest_label(labels: int) -> None:
     unary, nobody = random_problem(5, 4, labels)[0].reshape(20, labels), np.zeros(0, np.intp)
     found = expand_nodes(unary, (nobody, nobody), np.zeros(0))
     np.testing.assert_array_equal(found.labels, unary.argmin(axis=1))
@@ -230,7 +230,7 @@ def test_without_contrast_each_pixel_takes_its_cheapest_label(shape: tuple[int, 
     assert found.energy == pytest.approx(unary.min(axis=2).sum())
 
 
-def test_where_nothing_is_told_apart_all_take_the_first_label() -> None:
+def test_equal_costs_give_the_first_label() -> None:
     found = expand(np.ones((4, 5, 3)), np.ones((4, 4, 5)))
     assert not found.labels.any()
     assert found.energy == 20
@@ -249,7 +249,7 @@ def test_a_clear_picture_of_three_regions_is_found() -> None:
     np.testing.assert_array_equal(labels, truth)
 
 
-def test_a_photo_gets_cheaper_by_the_moves(photo: Image) -> None:
+def test_the_moves_lower_a_photo_s_energy(photo: Image) -> None:
     levels = np.quantile(photo.mean(axis=2), [0.1, 0.4, 0.6, 0.9])
     unary = np.abs(photo.mean(axis=2)[..., None] - levels) / 10
     pairwise = pairwise_from_contrast(photo, smoothness=20)
@@ -280,14 +280,14 @@ def test_costs_are_not_changed_and_give_the_same_labels_again() -> None:
     assert first.energy == again.energy
 
 
-def test_an_expansion_names_its_parts() -> None:
+def test_an_expansion_has_named_fields() -> None:
     assert Expansion._fields == ("labels", "energy", "exact", "bound")
 
 
 @pytest.mark.parametrize("value", [np.nan, -1e-9, np.inf, -np.inf])
 @pytest.mark.parametrize("name", ["unary", "pairwise"])
 @pytest.mark.parametrize("labels", [1, 2, 3])
-def test_costs_that_the_solver_would_take_in_silence_are_refused(labels: int, name: str, value: float) -> None:
+def test_costs_that_the_solver_would_silently_accept_are_refused(labels: int, name: str, value: float) -> None:
     problem = dict(zip(("unary", "pairwise"), random_problem(3, 4, labels), strict=True))
     problem[name].flat[5] = value
     with pytest.raises(ValueError, match=f"^{name} must be finite and not negative"):
@@ -311,6 +311,6 @@ def test_costs_of_another_type_are_refused() -> None:
         expand(unary, pairwise.tolist())
 
 
-def test_as_many_labels_as_a_byte_holds_beside_void() -> None:
+def test_254_labels_are_accepted() -> None:
     with pytest.raises(ValueError, match="^unary must have at most 255 labels, got 256; "):
         expand(np.ones((2, 2, 256)), np.ones((4, 2, 2)))

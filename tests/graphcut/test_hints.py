@@ -55,7 +55,7 @@ def discs(foreground: Any, background: Any, radius: float) -> Any:
 
 
 class TestSeeds:
-    def test_no_hints_say_nothing(self) -> None:
+    def test_no_hints_leave_all_seeds_unknown(self) -> None:
         found = seeds_of(Hints(), 0.5)
         assert found.dtype == np.uint8
         np.testing.assert_array_equal(found, np.full(SHAPE, UNKNOWN))
@@ -72,7 +72,7 @@ class TestSeeds:
         expected[2:11, 3:9] = UNKNOWN
         np.testing.assert_array_equal(seeds_of(Hints(box=box)), expected)
 
-    def test_a_box_of_the_whole_photo_says_nothing(self) -> None:
+    def test_a_box_around_the_whole_photo_adds_nothing(self) -> None:
         np.testing.assert_array_equal(seeds_of(Hints(box=Box(0, 0, 20, 12))), np.full(SHAPE, UNKNOWN))
 
     @given(POINTS, POINTS, st.sampled_from([0.0, 0.05, 0.1, 0.15, 0.2, 1.0]))
@@ -83,17 +83,17 @@ class TestSeeds:
         assert all(found[y, x] == FOREGROUND for x, y in foreground)
         assert all(found[y, x] == BACKGROUND for x, y in background)
 
-    def test_as_near_to_both_sides_is_unknown_and_nearer_to_one_is_its(self) -> None:
+    def test_pixels_equally_near_to_both_sides_are_unknown(self) -> None:
         found = seeds_of(Hints(foreground=[(4, 6)], background=[(8, 6)]), 0.15)
         assert found[6, 3:10].tolist() == [1, 1, 1, UNKNOWN, 0, 0, 0]
 
-    def test_the_radius_is_of_the_long_side(self) -> None:
+    def test_the_radius_scales_with_the_long_side(self) -> None:
         for shape in (SHAPE, SHAPE[::-1]):
             found = seeds_of(Hints(foreground=[(6, 6)]), 0.1, shape)
             assert (found == FOREGROUND).sum() == 13
             assert found[4, 6] == found[6, 8] == FOREGROUND
 
-    def test_a_disc_ends_where_else_is_known(self) -> None:
+    def test_a_disc_stops_at_known_pixels(self) -> None:
         seeds = np.full(SHAPE, UNKNOWN, np.uint8)
         seeds[6, 9] = BACKGROUND
         found = seeds_of(
@@ -109,7 +109,7 @@ class TestSeeds:
         assert (found != UNKNOWN).sum() == 3
 
     @given(hnp.arrays(np.uint8, SHAPE, elements=st.sampled_from([0, 1, 255])))
-    def test_a_seed_image_is_itself(self, seeds: Any) -> None:
+    def test_a_seed_image_is_used_as_given(self, seeds: Any) -> None:
         found = seeds_of(Hints(seeds=locked(seeds)), 0.5)
         np.testing.assert_array_equal(found, seeds)
         assert not np.shares_memory(found, seeds)
@@ -151,7 +151,7 @@ class TestSeeds:
             seeds_of(Hints(**{side: [(1, 1), point]}))
 
     @pytest.mark.parametrize("point", [3, (1, 2, 3), (1,), "a", (None, 1), (math.nan, 1), (1, math.inf)])
-    def test_what_is_no_point_is_said(self, point: Any) -> None:
+    def test_an_invalid_point_is_refused(self, point: Any) -> None:
         with pytest.raises(TypeError, match=r"^foreground must be points \(x, y\) in whole pixels, or a mask, got "):
             seeds_of(Hints(foreground=[point]))
 
@@ -163,7 +163,7 @@ class TestSeeds:
             seeds_of(Hints(box=box))
 
     @pytest.mark.parametrize("box", [(1, 2, 3), (0, 0, math.nan, 5), (0, 0, math.inf, 5), "here", 7])
-    def test_what_is_no_box_is_said(self, box: Any) -> None:
+    def test_an_invalid_box_is_refused(self, box: Any) -> None:
         with pytest.raises(TypeError, match="^box must be x0, y0, x1, y1 in whole pixels, got "):
             seeds_of(Hints(box=box))
 
@@ -171,7 +171,7 @@ class TestSeeds:
     @pytest.mark.parametrize(
         "array", [np.zeros(SHAPE[::-1]), np.zeros((*SHAPE, 1)), np.zeros(SHAPE, np.float32), np.full(SHAPE, 7, np.int8)]
     )
-    def test_an_array_of_another_form_is_refused(self, name: str, array: Any) -> None:
+    def test_an_array_of_another_shape_is_refused(self, name: str, array: Any) -> None:
         with pytest.raises(ValueError, match=f"^{name} must be"):
             seeds_of(Hints(**{name: array}))
 
@@ -226,11 +226,11 @@ class TestOdds:
         one, other = (odds_from_hints(side, features, **NUMBERS) for side in (seeds, SWAPPED[seeds]))
         np.testing.assert_allclose(one, -other, atol=1e-5)
 
-    def test_no_hints_tell_nothing(self) -> None:
+    def test_no_hints_give_no_odds(self) -> None:
         features = np.random.default_rng(0).normal(size=(4, 3, 5)).astype(np.float32)
         assert not odds_from_hints(np.full(SHAPE, UNKNOWN, np.uint8), features, **NUMBERS).any()
 
-    def test_features_of_any_size_are_met_where_they_lie(self) -> None:
+    def test_features_of_any_size_are_sampled_at_their_place(self) -> None:
         """In a coarse grid of two halves, a hint changes only its own half."""
         features = np.zeros((2, 4, 8), np.float32)
         features[0, :, :4], features[1, :, 4:] = 1, 1
@@ -254,7 +254,7 @@ class TestOdds:
         one, again = (odds_from_hints(seeds, array.astype(np.float32), **NUMBERS) for array in (features, other))
         np.testing.assert_allclose(one, again, atol=1e-3)
 
-    def test_even_features_tell_nothing(self) -> None:
+    def test_flat_features_give_no_odds(self) -> None:
         seeds = np.array([[FOREGROUND, UNKNOWN, BACKGROUND]], np.uint8)
         for level in (0, 0.1, 0.3, 123.456):
             features = np.full((3, 7, 11), level, np.float32)
@@ -270,7 +270,7 @@ class TestBox:
         assert box_grown(self.BOX, (100, 100), box_margin=0.25) == Box(10, 25, 70, 55)
         assert box_grown(self.BOX, (100, 100), box_margin=0.0) == self.BOX
 
-    def test_it_ends_where_the_photo_ends(self) -> None:
+    def test_the_window_is_clipped_to_the_photo(self) -> None:
         assert box_grown(self.BOX, (52, 66), box_margin=1.0) == Box(0, 10, 66, 52)
         assert box_grown(self.BOX, (70, 90), box_margin=10) == Box(0, 0, 90, 70)
 

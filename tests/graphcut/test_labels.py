@@ -83,7 +83,7 @@ def test_a_target_without_a_map_gets_no_pixels() -> None:
 
 @EVERY_RECIPE
 @pytest.mark.parametrize("exact_side", [40, 96])
-def test_two_things_that_touch_are_told_apart(recipe: Recipe, exact_side: int) -> None:
+def test_two_touching_objects_are_separated(recipe: Recipe, exact_side: int) -> None:
     image, truth, saliencies = scene()
     found = labels_from_saliencies(image, saliencies, replace(recipe, exact_side=exact_side))
     assert found.labels.dtype == np.uint8
@@ -120,7 +120,7 @@ def test_the_labels_are_the_cheapest_under_the_sum_of_all_costs() -> None:
     assert set(np.unique(found.labels)) == {0, 1, 2}
 
 
-def test_where_targets_disagree_the_surer_gets_the_pixel() -> None:
+def test_the_more_certain_target_gets_a_disputed_pixel() -> None:
     costs = costs_together(
         [np.array([[0.0, 5.0], [3.0, 0.0], [4.0, 0.0]]), np.array([[0.0, 2.0], [0.0, 9.0], [6.0, 0.0]])]
     )
@@ -141,7 +141,7 @@ def test_the_border_belongs_to_no_target(photo: Image) -> None:
     assert not found.labels[:3].any() and not found.labels[-3:].any()
 
 
-def test_each_target_keeps_one_component_unless_all_are_wanted() -> None:
+def test_each_target_keeps_one_component_unless_all_components_is_set() -> None:
     image, _, saliencies = scene()
     image[4:12, 60:70], saliencies[1][4:12, 60:70] = COLORS[2], 0.9
     image[60:68, 20:30], saliencies[0][60:68, 20:30] = COLORS[1], 0.9
@@ -156,7 +156,7 @@ def test_each_target_keeps_one_component_unless_all_are_wanted() -> None:
 
 
 @pytest.mark.parametrize("shape", [(72, 96), (96, 72), (81, 100)])
-def test_the_whole_photo_as_a_band_is_the_exact_labeling(shape: tuple[int, int]) -> None:
+def test_a_band_of_the_whole_photo_gives_the_exact_labeling(shape: tuple[int, int]) -> None:
     image, _, saliencies = scene(*shape)
     recipe = replace(Recipe(), border=0.0, smoothness=5.0, color_limit=0.0, largest=False, refit_side=16)
     exact = labels_from_saliencies(image, saliencies, replace(recipe, exact_side=100))
@@ -188,14 +188,14 @@ class TestDoubts:
         assert found == LabelResult(found.labels, 0.0, True, ({}, {}), ((UNSALIENT,), (UNSALIENT,)))
         assert not found.labels.any()
 
-    def test_of_two_equal_maps_the_second_gets_no_pixel(self) -> None:
+    def test_the_second_of_two_equal_maps_gets_no_pixel(self) -> None:
         image, _, saliencies = scene()
         found = labels_from_saliencies(image, [saliencies[0], saliencies[0]], Recipe())
         assert set(np.unique(found.labels)) == {0, 1}
         assert found.doubts == ((), (CROWDED_OUT,))
         assert found.signs[1] == {}
 
-    def test_a_rung_of_the_ladder_is_reported(self) -> None:
+    def test_each_fallback_is_reported(self) -> None:
         image, _, saliencies = scene()
         faint = (0.05 * saliencies[0] + 0.02).astype(np.float32)
         recipe = replace(Recipe(), smoothness=400.0)
@@ -213,7 +213,7 @@ def test_no_argument_is_changed() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 255])
-def test_a_byte_tells_254_targets_apart(count: int) -> None:
+def test_254_targets_fit_in_a_byte(count: int) -> None:
     image, _, saliencies = scene()
     with pytest.raises(ValueError, match=f"^saliencies must hold 1 to {MOST} maps, got {count}; "):
         labels_from_saliencies(image, [saliencies[0]] * count, Recipe())

@@ -124,7 +124,7 @@ def test_the_fit_ends_where_a_round_gains_little() -> None:
     assert ended.log_likelihood(samples).mean() - started.log_likelihood(samples).mean() > 2 * GAIN
 
 
-def test_rounds_are_at_most_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_rounds_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wsseg.graphcut.mixture.GAIN", GAIN / 100)
     samples = clouds(3, count=200, spread=60.0)
     few, default, many = (
@@ -142,7 +142,7 @@ def test_the_default_is_more_than_one_round(monkeypatch: pytest.MonkeyPatch) -> 
     assert default.log_likelihood(samples).mean() > one.log_likelihood(samples).mean() + GAIN / 20
 
 
-def test_a_fit_may_go_on_from_another() -> None:
+def test_a_fit_may_start_from_another() -> None:
     samples = clouds(3, count=200, spread=60.0)
     start = fit_mixture(samples[:300], components=3, random_state=1, rounds=0)
     same = fit_mixture(samples, components=3, random_state=0, start=start, rounds=0)
@@ -230,7 +230,7 @@ def test_the_same_random_state_gives_the_same_mixture() -> None:
     assert not np.array_equal(first.means, other.means)
 
 
-def test_nothing_given_is_changed() -> None:
+def test_arguments_are_not_changed() -> None:
     samples, weights = clouds(0), np.ones(60)
     samples.setflags(write=False)
     weights.setflags(write=False)
@@ -244,12 +244,12 @@ def test_nothing_to_fit_is_refused(count: int) -> None:
 
 
 @pytest.mark.parametrize("samples", [np.zeros(3), np.full((3, 3), np.nan), np.full((3, 3), np.inf)])
-def test_samples_that_are_no_finite_table_are_refused(samples: Floats) -> None:
+def test_samples_must_be_a_finite_table(samples: Floats) -> None:
     with pytest.raises(ValueError, match="^samples must be finite numbers"):
         fit_mixture(samples, components=2, random_state=0)
 
 
 @pytest.mark.parametrize("weights", [np.ones(2), np.full(3, np.nan), np.array([1.0, 1.0, -1e-9])])
-def test_weights_that_weigh_nothing_are_refused(weights: Floats) -> None:
+def test_weights_that_sum_to_zero_are_refused(weights: Floats) -> None:
     with pytest.raises(ValueError, match="^sample_weights must be 3 numbers"):
         fit_mixture(np.zeros((3, 3)), components=2, random_state=0, sample_weights=weights)

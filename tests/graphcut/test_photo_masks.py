@@ -57,7 +57,7 @@ def test_the_border_is_background_unless_it_is_salient() -> None:
     assert mask_from_saliency(image, saliency, replace(RECIPES["default"], border=0.05, largest=False)).mask[30, -1]
 
 
-def test_one_component_is_kept_unless_all_are_wanted() -> None:
+def test_one_component_is_kept_unless_all_components_is_set() -> None:
     image, _ = disc(96)
     image[4:14, 40:52] = image[48, 48]
     saliency = blob(96, 96)
@@ -106,7 +106,7 @@ def test_in_a_band_nothing_changes_far_from_the_outline() -> None:
 
 
 @pytest.mark.parametrize("shape", [(48, 64), (64, 48), (48, 50)])
-def test_the_whole_photo_as_a_band_is_the_exact_cut(shape: tuple[int, int]) -> None:
+def test_a_band_of_the_whole_photo_gives_the_exact_cut(shape: tuple[int, int]) -> None:
     """It does not depend on the mask that it starts from."""
     rng = np.random.default_rng(0)
     image, saliency = rng.integers(0, 256, (*shape, 3), np.uint8), blob(*shape)
@@ -155,7 +155,7 @@ CHANGES = {
 }
 
 
-def test_every_number_of_the_cut_is_tried() -> None:
+def test_every_number_of_the_cut_is_tested() -> None:
     """The numbers of the map and of hints are not."""
     others = {item.name for item in fields(Recipe) if item.metadata["stage"] in ("saliency", "hints")}
     assert CHANGES.keys() == {item.name for item in fields(Recipe)} - others - {"largest", "prior_given"} | {
@@ -204,7 +204,7 @@ def test_a_very_small_photo_gets_a_mask(recipe: Recipe, shape: tuple[int, int], 
     assert found.doubts or found.mask.any()
 
 
-def test_an_empty_and_a_full_mask_are_doubted() -> None:
+def test_empty_and_full_masks_are_flagged() -> None:
     image, saliency = np.zeros((20, 20, 3), np.uint8), blob(20, 20)
     empty = mask_from_saliency(image, saliency, replace(Recipe(), smoothness=1e6))
     assert not empty.mask.any()
@@ -239,7 +239,7 @@ def test_wrong_types_and_ranges_are_refused(photo: Image, error: type[Exception]
         mask_from_saliency(photo, wrong, Recipe())
 
 
-def test_the_map_of_a_given_target_has_a_weight_of_its_own(photo: Image) -> None:
+def test_the_map_of_a_given_target_has_its_own_weight(photo: Image) -> None:
     saliency = blob(*photo.shape[:2])
     recipe = replace(Recipe(), prior=1.0, prior_given=4.0, exact_side=60)
     given = mask_from_saliency(photo, saliency, recipe, given=True)

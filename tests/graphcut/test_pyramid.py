@@ -20,16 +20,14 @@ def test_a_band_lies_along_every_outline(width: int) -> None:
 
 
 class TestSeedsAt:
-    def test_at_their_own_size_they_are_returned(self) -> None:
+    def test_labels_at_full_size_are_returned_unchanged(self) -> None:
         seeds = np.full((20, 30), UNKNOWN, np.uint8)
         assert seeds_at(seeds, (20, 30)) is seeds
         np.testing.assert_array_equal(seeds_at(seeds, (4, 6)), np.full((4, 6), UNKNOWN))
 
     @pytest.mark.parametrize("shape", [(10, 15), (5, 6), (20, 3), (4, 5), (1, 1)])
     @pytest.mark.parametrize("random_state", range(3))
-    def test_a_pixel_that_covers_both_labels_or_none_is_unknown(
-        self, shape: tuple[int, int], random_state: int
-    ) -> None:
+    def test_a_pixel_with_both_labels_or_none_is_unknown(self, shape: tuple[int, int], random_state: int) -> None:
         seeds = np.random.default_rng(random_state).choice([0, 1, 255, 255, 255, 255, 255], (20, 30)).astype(np.uint8)
         height, width = 20 // shape[0], 30 // shape[1]
         found = seeds_at(seeds, shape)
@@ -48,7 +46,7 @@ def test_labels_are_enlarged_by_their_shares() -> None:
     np.testing.assert_array_equal(enlarged(labels, (2, 3)), labels)
 
 
-def test_one_label_is_enlarged_as_among_several() -> None:
+def test_one_label_is_enlarged_like_several() -> None:
     mask = (np.random.default_rng(0).random((12, 17)) < 0.5).astype(np.uint8)
     for size in [(24, 34), (31, 40), (90, 121)]:
         np.testing.assert_array_equal(2 * enlarged(mask, size), enlarged(2 * mask, size))

@@ -39,7 +39,7 @@ def test_holes_stay_open() -> None:
     np.testing.assert_array_equal(largest_component(ring), ring)
 
 
-def test_of_equals_the_first_in_reading_order_is_kept() -> None:
+def test_the_first_of_equal_components_in_reading_order_is_kept() -> None:
     found = largest_component(mask_of("...#", "#..#", "#..."))
     np.testing.assert_array_equal(found, mask_of("...#", "...#", "...."))
 
@@ -54,7 +54,7 @@ def test_the_largest_is_kept_wherever_it_lies() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (4, 5)])
 @pytest.mark.parametrize("value", [False, True])
-def test_an_even_mask_comes_back_as_a_copy(shape: tuple[int, int], value: bool) -> None:
+def test_a_uniform_mask_comes_back_as_a_copy(shape: tuple[int, int], value: bool) -> None:
     mask = np.full(shape, value)
     found = largest_component(mask)
     np.testing.assert_array_equal(found, mask)
@@ -82,7 +82,7 @@ def labels_of(*rows: str) -> Any:
 
 
 @given(LABELS)
-def test_of_each_label_its_largest_component_is_kept(labels: Any) -> None:
+def test_the_largest_component_of_each_label_is_kept(labels: Any) -> None:
     kept = largest_components(labels)
     for value in (1, 2, 255):
         np.testing.assert_array_equal(kept == value, largest_component(labels == value))
@@ -99,16 +99,16 @@ def test_instances_are_the_components_of_scikit_image_by_area(labels: Any) -> No
     assert (np.diff(areas) <= 0).all()
 
 
-def test_instances_of_one_label_and_of_two_are_apart() -> None:
+def test_instances_are_separate_within_and_across_labels() -> None:
     found = instances_of(labels_of("1102", "0022", "1002", "1000"))
     np.testing.assert_array_equal(found, labels_of("2201", "0011", "3001", "3000"))
 
 
-def test_of_equal_instances_the_higher_is_first_and_then_the_one_to_the_left() -> None:
+def test_equal_instances_are_ordered_from_top_left() -> None:
     np.testing.assert_array_equal(instances_of(labels_of("0002", "1010")), labels_of("0001", "2030"))
 
 
-def test_what_is_beyond_254_instances_is_void() -> None:
+def test_instances_beyond_254_are_void() -> None:
     labels = np.zeros((40, 40), np.uint8)
     labels[::2, ::2] = 1
     labels[39, 38] = 2
@@ -137,7 +137,7 @@ def test_components_are_those_of_scikit_image_that_hold_a_pixel(pair: Any) -> No
     np.testing.assert_array_equal(found, mask & np.isin(components, list(held)))
 
 
-def test_a_pixel_beside_the_mask_holds_none_of_it() -> None:
+def test_a_pixel_outside_the_mask_selects_no_component() -> None:
     mask, none = mask_of("##..#", "....#"), mask_of(".....", ".....")
     np.testing.assert_array_equal(components_of(mask, mask_of("..#..", "###..")), none)
     np.testing.assert_array_equal(components_of(mask, none), none)

@@ -18,7 +18,7 @@ from wsseg.recipe import RECIPES, Recipe
 EVERY_RECIPE = pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 
 
-def test_without_its_graphs_a_solver_cuts_as_before(photo: Image) -> None:
+def test_a_solver_cuts_the_same_without_its_graphs(photo: Image) -> None:
     saliency = blob(*photo.shape[:2])
     solver, found = solver_and_mask(photo, saliency, replace(Recipe(), exact_side=60))
     solver.release_graphs()
@@ -27,7 +27,7 @@ def test_without_its_graphs_a_solver_cuts_as_before(photo: Image) -> None:
     assert (again.energy, again.signs) == (found.energy, found.signs)
 
 
-def test_a_solver_tells_what_its_cuts_minimize(photo: Image) -> None:
+def test_a_solver_returns_the_costs_it_minimizes(photo: Image) -> None:
     recipe, saliency = replace(Recipe(), exact_side=1000), blob(*photo.shape[:2])
     solver, found = solver_and_mask(photo, saliency, recipe)
     evidence = evidence_from_saliency(saliency, recipe, given=False)
@@ -77,7 +77,7 @@ class TestEvidence:
     @pytest.mark.parametrize("largest", [True, False])
     @pytest.mark.parametrize(("exact_side", "refit_side"), [(120, 120), (120, 30), (40, 24), (17, 16)])
     @pytest.mark.parametrize("random_state", range(4))
-    def test_what_is_certain_is_never_contradicted(
+    def test_certain_pixels_are_never_contradicted(
         self, exact_side: int, refit_side: int, largest: bool, enclosed: bool, random_state: int
     ) -> None:
         image, saliency = disc(96)[0][:77], blob(96, 96)[:77]
@@ -101,7 +101,7 @@ class TestEvidence:
     @pytest.mark.parametrize("level", [0, 1])
     @pytest.mark.parametrize("side", [FOREGROUND, BACKGROUND])
     @pytest.mark.parametrize("exact_side", [64, 24])
-    def test_where_only_one_side_is_known_and_the_map_is_even_too(self, exact_side: int, side: int, level: int) -> None:
+    def test_a_flat_map_works_with_hints_for_one_side(self, exact_side: int, side: int, level: int) -> None:
         """There are no colors to learn: only one side is known."""
         seeds = np.full((64, 64), UNKNOWN, np.uint8)
         seeds[10:13, 20:23] = side
@@ -116,7 +116,7 @@ class TestEvidence:
         assert agrees(solver.solve(known(both, odds)).mask, both)
 
     @pytest.mark.parametrize("exact_side", [96, 40])
-    def test_another_cut_is_a_fresh_one_under_the_same_mixtures(self, exact_side: int) -> None:
+    def test_a_repeated_cut_equals_a_fresh_one_with_the_same_mixtures(self, exact_side: int) -> None:
         """So evidence that was withdrawn leaves no trace."""
         image, saliency = disc(96)[0], blob(96, 96)
         recipe = replace(Recipe(), exact_side=exact_side, refit_side=32)
@@ -131,7 +131,7 @@ class TestEvidence:
             np.testing.assert_array_equal(found.mask, expected.mask)
             assert (found.flow, found.energy, found.signs) == (expected.flow, expected.energy, expected.signs)
 
-    def test_the_colors_are_learned_once_unless_to_refit(self) -> None:
+    def test_colors_are_learned_once_unless_refit_is_set(self) -> None:
         """At first the corner is background, then its color is certain to be the object's."""
         image, saliency = disc()[0], blob(64, 64)
         image[2:18, 2:18] = (30, 200, 60)
@@ -153,7 +153,7 @@ class TestEvidence:
         found = solver.solve(known(np.full((40, 60), UNKNOWN, np.uint8), odds))
         np.testing.assert_array_equal(found.mask, odds > 0)
 
-    def test_all_components_with_certain_pixels_are_kept_and_no_other(self) -> None:
+    def test_only_components_with_certain_pixels_are_kept(self) -> None:
         image = np.full((60, 60, 3), 40, np.uint8)
         odds = np.full((60, 60), -5, np.float32)
         parts = [np.s_[5:15, 5:15], np.s_[40:50, 5:15], np.s_[20:50, 30:50]]
@@ -193,7 +193,7 @@ class TestEvidence:
 
     @pytest.mark.parametrize("enclosed", [False, True])
     @pytest.mark.parametrize("exact_side", [64, 24])
-    def test_where_all_pixels_are_certain_they_are_the_mask(self, exact_side: int, enclosed: bool) -> None:
+    def test_fully_certain_pixels_are_the_mask(self, exact_side: int, enclosed: bool) -> None:
         seeds = (np.random.default_rng(0).random((64, 64)) < 0.5).astype(np.uint8)
         solver = MaskSolver(disc()[0], blob(64, 64), replace(Recipe(), exact_side=exact_side, refit_side=64))
         found = solver.solve(known(seeds, np.zeros((8, 8), np.float32), enclosed=enclosed))
@@ -216,7 +216,7 @@ class TestEvidence:
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (2, 2), (3, 90)])
 @pytest.mark.parametrize("side", [BACKGROUND, FOREGROUND])
-def test_a_very_small_photo_takes_evidence_too(shape: tuple[int, int], side: int) -> None:
+def test_a_very_small_photo_uses_evidence_too(shape: tuple[int, int], side: int) -> None:
     rng = np.random.default_rng(0)
     image, saliency = rng.integers(0, 256, (*shape, 3), np.uint8), rng.random(shape, np.float32)
     seeds = np.full(shape, UNKNOWN, np.uint8)

@@ -214,7 +214,7 @@ def test_adapt_learns_from_folders_and_reports_the_photos_that_fail(tmp_path: Pa
         ({}, "nowhere.* must be a photo, folder"),
     ],
 )
-def test_adapt_refuses_at_once_what_needs_no_network(
+def test_adapt_refuses_mistakes_before_loading_a_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], message: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "wsseg.segmenting.segmenter", None)  # The network would be loaded there.
@@ -222,7 +222,7 @@ def test_adapt_refuses_at_once_what_needs_no_network(
         adapt(tmp_path / "nowhere", **given)
 
 
-def test_tune_uses_a_head_with_the_share_of_adapted(tmp_path: Path, studies: list[Study]) -> None:
+def test_tune_uses_a_head_with_the_weight_of_adapted(tmp_path: Path, studies: list[Study]) -> None:
     for seed in range(4):
         image, inside = disc(seed)
         write_picture(tmp_path / "photos" / f"{seed}.png", image)
@@ -236,7 +236,7 @@ def test_tune_uses_a_head_with_the_share_of_adapted(tmp_path: Path, studies: lis
 
 
 @pytest.mark.slow
-def test_the_command_learns_a_head_that_another_command_takes(run: Run, tmp_path: Path) -> None:
+def test_the_command_learns_a_head_for_other_commands(run: Run, tmp_path: Path) -> None:
     photos, head = photos_in(tmp_path / "photos", 2), tmp_path / "head.json"
     learn = run("adapt", photos, "-o", head)
     assert learn.code == 1 and "bad.jpg" in learn.err and "2 of 3 photos learned" in learn.err

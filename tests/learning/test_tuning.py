@@ -92,7 +92,7 @@ class TestSearch:
             assert type(value) is type(getattr(Recipe(), name))
             assert getattr(replace(Recipe(), **{name: value}), name) == value
 
-    def test_numbers_outside_the_table_stay(self, labeled: Labeled) -> None:
+    def test_numbers_outside_the_table_are_kept(self, labeled: Labeled) -> None:
         base = replace(RECIPES["simonyan2013"], random_state=3, color_samples=100)
         tuning_from_examples(examples(5), base)
         for _, recipe in labeled.calls:
@@ -105,14 +105,14 @@ class TestSearch:
         tuning_from_examples(examples(5), base, trials=50)
         assert len({recipe for _, recipe in labeled.calls}) == 51
 
-    def test_the_recipe_with_the_surest_gain_is_chosen(self, labeled: Labeled) -> None:
+    def test_the_recipe_with_the_most_certain_gain_is_chosen(self, labeled: Labeled) -> None:
         base = RECIPES["default"]
         found = tuning_from_examples(examples(10), base, trials=40)
         surest = max(sure_gain(recipe, base, range(10)) for _, recipe in labeled.calls)
         assert sure_gain(found.recipe, base, range(10)) == pytest.approx(surest)
         assert surest > 0
 
-    def test_the_base_stays_where_no_gain_is_sure(self, monkeypatch: pytest.MonkeyPatch, labeled: Labeled) -> None:
+    def test_the_base_is_kept_without_a_certain_gain(self, monkeypatch: pytest.MonkeyPatch, labeled: Labeled) -> None:
         base = RECIPES["default"]
         monkeypatch.setattr(Labeled, "hundredths", staticmethod(lambda index, recipe: 90 if recipe == base else 60))
         found = tuning_from_examples(examples(10), base)
@@ -137,7 +137,7 @@ class TestSearch:
         assert first == again
         assert replace(first.recipe, random_state=1) != other.recipe
 
-    def test_candidates_are_compared_at_a_small_size_and_scored_at_their_own(self, monkeypatch: Any) -> None:
+    def test_candidates_are_compared_at_a_small_size_and_scored_at_full_size(self, monkeypatch: Any) -> None:
         sizes = []
         truth = np.zeros((SIDE, 2 * SIDE), np.uint8)
         truth[:, :SIDE] = 1
@@ -168,7 +168,7 @@ class TestGain:
             assert found.after[f"p{index}"] == pytest.approx(Labeled.hundredths(index, best) / 100)
             assert found.before[f"p{index}"] == pytest.approx(Labeled.hundredths(index, RECIPES["default"]) / 100)
 
-    def test_the_interval_is_about_the_gain(self, labeled: Labeled) -> None:
+    def test_the_interval_surrounds_the_gain(self, labeled: Labeled) -> None:
         found = tuning_from_examples(examples(20), RECIPES["default"])
         gains = np.subtract(list(found.after.values()), list(found.before.values()))
         assert found.gain == pytest.approx(gains.mean())
@@ -290,7 +290,7 @@ class TestFolders:
         assert found.gain > 0.02
         assert found.changes
 
-    def test_before_is_what_the_segmenter_makes(self, folders: tuple[Path, Path], segmenter: Segmenter) -> None:
+    def test_before_equals_the_segmenter_s_masks(self, folders: tuple[Path, Path], segmenter: Segmenter) -> None:
         found = tune(*folders, **made_of(segmenter), target="bee", trials=1)
         mask = segmenter.segment(folders[0] / "sub/2.png", "bee").mask
         truth = cv2.imread(str(folders[1] / "sub/2.png"), cv2.IMREAD_UNCHANGED) == 1

@@ -64,7 +64,7 @@ def test_boundaries_match_up_to_the_tolerance() -> None:
         assert (counts.mask_matched == counts.mask) == bool(score)
 
 
-def test_without_boundaries_they_agree() -> None:
+def test_masks_without_boundaries_agree() -> None:
     none, everything = np.zeros((30, 40), bool), np.ones((30, 40), np.uint8)
     assert boundary_f(count_boundaries(none, 0 * everything)) == 1
     assert boundary_f(count_boundaries(none, everything)) == 1  # A whole photo has none either.

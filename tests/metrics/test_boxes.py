@@ -32,14 +32,14 @@ def test_iou_equals_that_of_torchvision_and_pycocotools(first: Box, second: Box)
     assert got == pytest.approx(float(coco.iou(*np.array(sides, float), [0])[0, 0]), abs=1e-9)
 
 
-def test_half_is_right_and_less_is_wrong() -> None:
+def test_an_iou_of_half_is_correct_and_less_is_wrong() -> None:
     assert localized(HALF, [WHOLE]) == 1
     assert localized(LESS, [WHOLE]) == 0
     assert localized(LESS, [WHOLE, HALF]) == 1
     assert best_iou(HALF, [WHOLE, LESS]) == 0.9
 
 
-def test_nothing_is_right_where_there_is_nothing() -> None:
+def test_no_box_is_correct_when_there_is_no_object() -> None:
     assert localized(None, []) == 1
     assert localized(None, [WHOLE]) == localized(WHOLE, []) == 0
     empty = Box(3, 3, 3, 3)

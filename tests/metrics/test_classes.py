@@ -67,12 +67,12 @@ def test_two_classes_are_the_binary_case() -> None:
     )
 
 
-def test_void_alone_is_at_its_best() -> None:
+def test_void_alone_scores_best() -> None:
     tally = class_tally(matrix(np.zeros((2, 2), np.uint8), np.full((2, 2), VOID)))
     assert float(miou(tally)) == float(pixel_accuracy(tally)) == 1
 
 
 @pytest.mark.parametrize(("label", "true", "argument"), [(4, 0, "labels"), (0, 4, "truth")])
-def test_a_label_that_is_no_class_is_refused(label: int, true: int, argument: str) -> None:
+def test_a_label_outside_the_classes_is_refused(label: int, true: int, argument: str) -> None:
     with pytest.raises(ValueError, match=rf"^{argument} must hold class numbers below 4, got 4; "):
         matrix(np.array([[label]]), np.array([[true]]))

@@ -98,7 +98,7 @@ def test_void_never_counts(levels: Any, seed: int) -> None:
         assert np.array_equal(formula(pair_of(levels, truth)), formula(pair_of(other, truth)))
 
 
-def test_all_void_is_at_its_best() -> None:
+def test_an_all_void_truth_scores_best() -> None:
     pair = pair_of(np.full((3, 4), 77), np.full((3, 4), UNKNOWN))
     assert saliency_f_curve(pair.histogram).min() == unsupervised_f_curve(pair.histogram).min() == 1
     assert e_curve(pair.histogram).min() == adaptive_f(pair.histogram) == adaptive_e(pair.histogram) == 1

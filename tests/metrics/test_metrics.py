@@ -115,12 +115,12 @@ def test_the_error_of_a_large_soft_mask_is_summed_in_double() -> None:
     assert count(soft, np.zeros(soft.shape, np.uint8)).absolute_error == pytest.approx(float(soft[0, 0]) * 1e6, 1e-9)
 
 
-def test_both_empty_agree() -> None:
+def test_two_empty_masks_agree() -> None:
     assert scores(mask_of("..", ".."), truth_of("..", ".?")) == PERFECT
 
 
 @pytest.mark.parametrize(("mask", "truth"), [("..", "#."), ("#.", "..")])
-def test_one_empty_earns_nothing(mask: str, truth: str) -> None:
+def test_one_empty_mask_scores_zero(mask: str, truth: str) -> None:
     got = scores(mask_of(mask), truth_of(truth))
     assert {name: got[name] for name in COUNTED} == {
         "iou": 0,
@@ -133,7 +133,7 @@ def test_one_empty_earns_nothing(mask: str, truth: str) -> None:
     assert got["boundary_iou"] == 0
 
 
-def test_an_all_void_truth_has_nothing_to_be_wrong_about() -> None:
+def test_an_all_void_truth_has_no_errors() -> None:
     assert scores(mask_of("##"), truth_of("??")) == PERFECT
 
 
@@ -183,7 +183,7 @@ def test_scores_equal_those_of_torchmetrics(pair: tuple[Any, Seeds]) -> None:
 
 
 @given(hnp.arrays(np.uint8, SHAPES), st.randoms())
-def test_levels_count_as_the_floats_that_they_stand_for(levels: Any, random: Any) -> None:
+def test_levels_count_as_the_floats_they_represent(levels: Any, random: Any) -> None:
     truth = np.array([random.choice([BACKGROUND, FOREGROUND, UNKNOWN]) for _ in levels.flat], np.uint8)
     truth = truth.reshape(levels.shape)
     soft = levels.astype(np.float32) / np.float32(255)

@@ -17,11 +17,11 @@ def test_one_example_by_hand() -> None:
     assert scored(0.5, 0.25, 0.25, 0, 1) == {"pointing": 1, "energy": 0.5, "lift": 2}
 
 
-def test_a_map_without_any_idea_has_lift_one() -> None:
+def test_a_random_map_has_lift_one() -> None:
     assert scored(0.5, 0.5, 0.5, 0.5, 0.5) == {"pointing": 0.25, "energy": 0.25, "lift": 1}
 
 
-def test_a_map_beside_the_object_has_nothing() -> None:
+def test_a_map_beside_the_object_scores_nothing() -> None:
     assert scored(0, 1, 0, 0, 0) == {"pointing": 0, "energy": 0, "lift": 0}
 
 

@@ -207,7 +207,7 @@ def test_a_photo_full_of_object_is_its_own_cutout(style: Style) -> None:
 
 
 @every_style
-def test_a_cutout_leaves_its_arguments_alone(style: Style) -> None:
+def test_a_cutout_does_not_change_its_arguments(style: Style) -> None:
     for mask in (block(), np.zeros_like(block()), np.ones_like(block())):
         image, mask = frozen(GREY), frozen(mask)
         picture = cutout(image, mask, style)

@@ -57,12 +57,12 @@ def test_an_overlay_keeps_the_object_and_dims_the_rest(photo: tuple[Image, Mask]
     assert (mask | drawn | dimmed).all()
 
 
-def test_no_object_is_a_dim_photo() -> None:
+def test_an_empty_mask_dims_the_whole_photo() -> None:
     picture = overlay(GREY, np.zeros((60, 80), np.bool_), opacity=0.25)
     assert (picture == 75).all()
 
 
-def test_nothing_but_object_is_the_photo() -> None:
+def test_a_full_mask_leaves_the_photo() -> None:
     np.testing.assert_array_equal(overlay(GREY, np.ones((60, 80), np.bool_)), GREY)
 
 
@@ -137,7 +137,7 @@ def test_a_photo_without_labels_is_dimmed() -> None:
     assert (picture == 40).all()
 
 
-def test_an_overlay_of_labels_leaves_its_arguments_alone() -> None:
+def test_an_overlay_of_labels_does_not_change_its_arguments() -> None:
     image, labels = GREY.copy(), two_blocks()
     for array in (image, labels):
         array.setflags(write=False)
@@ -154,7 +154,7 @@ def laid(image: Image, layer: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 @given(photos())
-def test_a_veil_on_the_photo_is_its_overlay(drawn: tuple[Image, Mask]) -> None:
+def test_veil_over_photo_equals_overlay(drawn: tuple[Image, Mask]) -> None:
     image, mask = drawn
     assert np.abs(laid(image, veil(mask)) - overlay(image, mask)).max() <= 1
 
@@ -184,7 +184,7 @@ def test_opacity_out_of_range_is_refused(draw: Any) -> None:
         draw(block(), opacity=2)
 
 
-def test_arguments_are_left_alone() -> None:
+def test_arguments_are_not_changed() -> None:
     image, mask = frozen(GREY), frozen(block())
     for picture in (overlay(image, mask), cutout(image, mask), strip(image, mask, cutout(image, mask)), strip(image)):
         assert not np.shares_memory(picture, image) and not np.shares_memory(picture, mask)

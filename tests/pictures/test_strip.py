@@ -18,7 +18,7 @@ def test_a_strip_sets_pictures_side_by_side() -> None:
     assert (picture[:, 85:115] == 7).all() and (picture[:, 115:120] == 255).all() and (picture[:, 120:] == 100).all()
 
 
-def test_a_strip_of_one_or_without_gap() -> None:
+def test_a_strip_may_have_one_picture_or_no_gap() -> None:
     np.testing.assert_array_equal(strip(GREY), GREY)
     assert strip(GREY, GREY, gap=0).shape == (60, 160, 3)
 

@@ -47,6 +47,6 @@ def test_values_out_of_range_are_refused(fields: dict[str, Any], reason: str) ->
 
 
 @pytest.mark.parametrize("color", ["#00ff60", "#0F6", "0,255,96", "0, 255, 96", "rgb(0,255,96)", "hsl(142.6,100%,50%)"])
-def test_a_color_is_written_in_many_ways(color: str) -> None:
+def test_a_color_may_be_written_in_many_ways(color: str) -> None:
     ground = cutout(GREY, block(), Style(background=color))[0, 0].astype(int)
     assert np.abs(ground - (0, 255, 96)).max() <= 6

@@ -42,7 +42,7 @@ def test_the_page_must_be_an_html_file(three: Made, tmp_path: Path) -> None:
         write_report(three.folder, tmp_path / "folder.html", force=True)
 
 
-def test_there_must_be_a_run(tmp_path: Path) -> None:
+def test_a_missing_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="^run must be a folder"):
         write_report(tmp_path, tmp_path / "report.html")
 
@@ -75,7 +75,7 @@ def files_below(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_pictures_of_many_lie_beside_it(three: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_pictures_are_stored_beside_the_page(three: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     beside = three.page.parent / "report_files"
     monkeypatch.setattr(page, "INSIDE", 2)
     data = three.written(truths=three.truths)
@@ -95,7 +95,7 @@ def test_pictures_of_many_lie_beside_it(three: Made, monkeypatch: pytest.MonkeyP
     assert list(beside.iterdir()) == [mine]
 
 
-def test_the_folder_beside_it_is_named_in_the_page_s_addresses(three: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_links_to_its_picture_folder(three: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "INSIDE", 0)
     three.page = three.page.with_name("javascript:a b#?%.html")
     assert three.written()["base"].startswith("javascript%3Aa%20b%23%3F%25_files/wsseg-report-")

@@ -65,7 +65,7 @@ def test_a_failed_photo_is_a_row_with_its_error(made: Made) -> None:
     assert set(row["made"]) == {"photo"}
 
 
-def test_several_targets_are_a_row_each_and_share_the_photo(made: Made) -> None:
+def test_several_targets_have_a_row_each_and_share_the_photo(made: Made) -> None:
     made.add("a", made.found("a.cat", 0.25), made.found("a.dog", 0.5, category="dog"))
     made.truth("a.cat", 0.25)
     made.truth("a.dog", 1)
@@ -109,7 +109,7 @@ def test_an_overlay_stands_in_for_a_mask_that_was_not_written(made: Made) -> Non
     assert set(made.written()["rows"][0]["made"]) == {"photo", "overlay"}
 
 
-def test_numbers_that_json_cannot_hold_are_left_out(made: Made) -> None:
+def test_numbers_outside_json_are_left_out(made: Made) -> None:
     given = {"probability": float("nan"), "confidence": float("-inf")}
     made.add("a", made.found("a", **given), seconds={"read": float("nan"), "write": 1.0})
     row = made.written()["rows"][0]
@@ -201,7 +201,7 @@ def test_truths_need_masks(made: Made) -> None:
         made.written(truths=made.truths)
 
 
-def test_a_relative_photo_is_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_photo_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_picture(tmp_path / "here/a.png", np.zeros((4, 5, 3), np.uint8))
     record = Record(input="a.png", base=str(tmp_path / "here"), name="a", settings="")
     (tmp_path / "run").mkdir()

@@ -8,7 +8,7 @@ from wsseg.recipe import RECIPES
 from wsseg.report.summary import recipe_text
 
 
-def test_the_page_sums_up(three: Made) -> None:
+def test_the_page_has_a_summary(three: Made) -> None:
     three.made_by |= {"classifier": {"name": "net"}, "recipe": RECIPES["fast"].as_dict()}
     three.add("broken", error="it is no photo")
     three.add("d", three.found("d", status="weak", reasons=("because",)))

@@ -84,7 +84,7 @@ def counts_in(out: Path) -> Any:
 
 
 class TestRun:
-    def test_pictures_lie_where_their_kind_and_name_say(self, photos: Path, task: Task) -> None:
+    def test_pictures_are_stored_by_kind_and_name(self, photos: Path, task: Task) -> None:
         outcomes = done(replace(task, pictures=("saliency", "strip")), sources_in(photos))
         files = files_in(task.out)
         assert list(files) == ["saliency/a.png", "saliency/sub/b.png", "strips/a.png", "strips/sub/b.png"]
@@ -93,7 +93,7 @@ class TestRun:
             ["saliency/sub/b.png", "strips/sub/b.png"],
         ]
 
-    def test_a_record_says_all_of_a_photo(self, photos: Path, task: Task) -> None:
+    def test_a_record_describes_its_photo(self, photos: Path, task: Task) -> None:
         (outcome, _) = done(task, sources_in(photos))
         record = outcome.record
         assert (record.input, record.name, record.settings) == (str(photos / "a.png"), "a", "s1")
@@ -103,7 +103,7 @@ class TestRun:
         assert (finding.status, finding.confidence) == (None, None)
         assert list(record.seconds) == ["read", "segment", "write"] and min(record.seconds.values()) > 0
 
-    def test_what_fails_is_told_and_the_rest_go_on(self, photos: Path, task: Task) -> None:
+    def test_failures_are_reported_and_the_others_are_done(self, photos: Path, task: Task) -> None:
         for name, level in (("odd.png", ODD), ("vast.png", VAST)):
             write_picture(photos / name, np.full((4, 5, 3), level, np.uint8))
         write_picture(photos / "large.png", np.zeros((40, 50, 3), np.uint8))
@@ -126,7 +126,7 @@ class TestRun:
             assert errors[name].startswith(f"'{photos / name}.png' must ")
         assert list(files_in(task.out)) == ["saliency/a.png", "saliency/sub/b.png"]
 
-    def test_a_folder_that_cannot_be_written_ends_it(self, photos: Path, task: Task) -> None:
+    def test_an_unwritable_folder_ends_the_run(self, photos: Path, task: Task) -> None:
         task.out.mkdir()
         (task.out / "run.json").write_text('{"wsseg": "0"}')
         (task.out / "saliency").write_text("in the way")
@@ -134,7 +134,7 @@ class TestRun:
             done(task, sources_in(photos))
         assert json.loads((task.out / "run.json").read_bytes())["state"] == "interrupted"
 
-    def test_a_name_too_long_for_a_picture_is_that_photo_s_error(self, photos: Path, task: Task) -> None:
+    def test_a_name_too_long_for_a_picture_fails_that_photo(self, photos: Path, task: Task) -> None:
         (photos / "a.png").rename(photos / ("a" * 250 + ".png"))
         long, _ = done(
             replace(task, see=partial(see_both), target_name=lambda target: target.category), sources_in(photos)
@@ -142,7 +142,7 @@ class TestRun:
         assert "too long" in long.record.error and not long.record.files
         assert list(files_in(task.out)) == ["saliency/sub/b.long name.png", "saliency/sub/b.x.png"]
 
-    def test_hints_are_those_of_the_photo(self, photos: Path, task: Task) -> None:
+    def test_a_photo_gets_its_own_hints(self, photos: Path, task: Task) -> None:
         file = photos.parent / "hints.png"
         write_picture(file, np.full((4, 5), 128, np.uint8))
         options = {"hints": {photos / "a.png": file}}
@@ -152,7 +152,7 @@ class TestRun:
         write_mask(file, np.ones((4, 5), np.bool_))
         assert [outcome.fresh for outcome in done(task, sources_in(photos), **options)] == [True, False]
 
-    def test_a_map_of_labels_is_of_all_its_parts(self, photos: Path, task: Task) -> None:
+    def test_a_label_map_holds_all_targets(self, photos: Path, task: Task) -> None:
         (outcome, _) = done(replace(task, see=see_map, pictures=("labels",)), sources_in(photos))
         assert outcome.record.outputs == {"labels": "labels/a.png"}
         assert [(one.category, one.status, one.outputs) for one in outcome.record.findings] == [
@@ -160,7 +160,7 @@ class TestRun:
             ("y", "no object", {}),
         ]
 
-    def test_what_is_none_as_yet_is_passed_over(self, photos: Path, task: Task) -> None:
+    def test_none_means_that_no_photo_is_available_yet(self, photos: Path, task: Task) -> None:
         assert len(done(task, [None, *sources_in(photos), None])) == 2
 
 
@@ -192,34 +192,34 @@ class TestAgain:
         assert self.names(outcomes) == [] and len(outcomes) == 2
         assert (task.out / "run.jsonl").read_bytes() == before
 
-    def test_a_changed_photo_is(self, photos: Path, task: Task) -> None:
+    def test_a_changed_photo_is_redone(self, photos: Path, task: Task) -> None:
         done(task, sources_in(photos))
         write_picture(photos / "a.png", np.full((4, 5, 3), BRIGHT, np.uint8))
         assert self.names(done(task, sources_in(photos))) == ["a"]
         files = files_in(task.out)
         assert files["saliency/a.png"] == files["saliency/sub/b.png"]
 
-    def test_all_are_under_other_settings_or_when_told_so(self, photos: Path, task: Task) -> None:
+    def test_new_settings_or_force_redo_everything(self, photos: Path, task: Task) -> None:
         done(task, sources_in(photos))
         assert self.names(done(replace(task, settings="s2"), sources_in(photos))) == ["a", "sub/b"]
         assert self.names(done(replace(task, settings="s2"), sources_in(photos), again=True)) == ["a", "sub/b"]
 
     @pytest.mark.parametrize("lose", [Path.unlink, lambda file: file.write_bytes(b"")])
-    def test_a_picture_that_is_gone_or_empty_is(self, photos: Path, task: Task, lose: object) -> None:
+    def test_a_missing_or_empty_picture_is_redone(self, photos: Path, task: Task, lose: object) -> None:
         done(task, sources_in(photos))
         before = files_in(task.out)
         lose(task.out / "saliency/a.png")  # type: ignore[operator]
         assert self.names(done(task, sources_in(photos))) == ["a"]
         assert files_in(task.out) == before
 
-    def test_another_picture_is_wanted_beside_those_there(self, photos: Path, task: Task) -> None:
+    def test_a_further_picture_is_added(self, photos: Path, task: Task) -> None:
         done(task, sources_in(photos))
         outcomes = done(replace(task, pictures=("strip",)), sources_in(photos))
         assert self.names(outcomes) == ["a", "sub/b"]
         assert outcomes[0].record.files == ["saliency/a.png", "strips/a.png"]
         assert self.names(done(task, sources_in(photos))) == []
 
-    def test_what_failed_is_tried_again(self, photos: Path, task: Task) -> None:
+    def test_failed_photos_are_tried_again(self, photos: Path, task: Task) -> None:
         good = (photos / "a.png").read_bytes()
         (photos / "a.png").write_bytes(b"torn")
         done(task, sources_in(photos))
@@ -228,7 +228,7 @@ class TestAgain:
         assert self.names(done(task, sources_in(photos))) == ["a"]
         assert [record.error for record in read_run(task.out).records] == ["", ""]
 
-    def test_no_picture_outlives_what_it_is_of(self, photos: Path, task: Task) -> None:
+    def test_stale_pictures_are_removed(self, photos: Path, task: Task) -> None:
         done(replace(task, see=partial(see_both), target_name=lambda target: target.category), sources_in(photos))
         done(replace(task, settings="s2"), sources_in(photos))
         assert list(files_in(task.out)) == ["saliency/a.png", "saliency/sub/b.png"]
@@ -236,7 +236,7 @@ class TestAgain:
         done(task, sources_in(photos))
         assert list(files_in(task.out)) == ["saliency/sub/b.png"]
 
-    def test_no_picture_is_taken_for_one_of_the_settings_before(
+    def test_pictures_of_earlier_settings_are_removed(
         self, photos: Path, task: Task, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """As when a run under others is interrupted between a picture and its line."""
@@ -249,7 +249,7 @@ class TestAgain:
         done(task, sources_in(photos))
         assert files_in(task.out) == before
 
-    def test_photos_of_elsewhere_keep_their_lines(self, photos: Path, task: Task) -> None:
+    def test_photos_of_other_folders_keep_their_records(self, photos: Path, task: Task) -> None:
         done(task, sources_in(photos))
         done(task, sources_in(photos / "sub"))
         assert [record.name for record in read_run(task.out).records] == ["a", "b", "sub/b"]
@@ -264,7 +264,7 @@ class TestAgain:
         assert counts_in(task.out) == {"photos": 1, "done": 1, "others": 2}
         assert list(files_in(task.out)) == ["saliency/a.png", "saliency/sub/b.png"]
 
-    def test_it_ends_as_if_it_had_never_been_broken_off(self, photos: Path, task: Task) -> None:
+    def test_a_resumed_run_ends_as_if_uninterrupted(self, photos: Path, task: Task) -> None:
         for number in range(5):
             write_picture(photos / f"{number}.png", np.full((4, 5, 3), 20 * number, np.uint8))
         with opened(task.out, {"wsseg": "0"}) as journal:
@@ -294,7 +294,7 @@ def never(photo: Photo, hints: Hints | None) -> tuple[SaliencyResult, ...]:
 class TestTargets:
     CATS = Categories(("tiger cat", "Cardigan", "cardigan", "caf\u00e9 (2)", "a/../b"))
 
-    def test_each_has_a_picture_of_its_own_beside_a_photo_called_so(self, tmp_path: Path) -> None:
+    def test_targets_and_photos_with_similar_names_have_their_own_pictures(self, tmp_path: Path) -> None:
         labels, targets = target_names_of(self.CATS), [Target((0,), "tiger cat"), Target((1,), "Cardigan")]
         for name in ("a.png", "a.tiger_cat.png"):
             write_picture(tmp_path / "photos/sub" / name, np.zeros((4, 5, 3), np.uint8))
@@ -323,12 +323,12 @@ class TestTargets:
         assert labels(Target((0, 2), "cardigan|tiger cat")) == "cardigan_tiger_cat-2"
         assert labels(Target((0, 2), "clothes")) == "clothes"
 
-    def test_no_two_classes_have_one_label_even_without_case(self) -> None:
+    def test_labels_of_classes_differ_even_ignoring_case(self) -> None:
         names = ("a", "A", "a 0", "a_0", "a-0", "", " ", "a-1")
         labels = target_names_of(Categories(names))
         assert len({labels(Target((index,), name)).casefold() for index, name in enumerate(names)}) == len(names)
 
-    def test_targets_of_one_label_are_refused(self) -> None:
+    def test_targets_with_the_same_label_are_refused(self) -> None:
         labels = target_names_of(self.CATS)
         tiger, knit = Target((0,), "tiger cat"), Target((2,), "cardigan")
         check_target_names([tiger, knit], labels)
@@ -337,14 +337,14 @@ class TestTargets:
 
 
 class TestBesideOutputs:
-    def test_the_pictures_of_a_run_are_no_photos_of_the_next(self, tmp_path: Path) -> None:
+    def test_the_pictures_of_a_run_are_not_photos_of_the_next(self, tmp_path: Path) -> None:
         with opened(tmp_path / "out", {"wsseg": "1"}):
             pass
         paths = ("out/masks/a.png", "out/strips/sub/a.png", "out/other/a.png", "masks/a.png", "a.png")
         sources = [source(str(tmp_path / path)) for path in paths]
         assert without_run_outputs(sources, tmp_path / "out") == sources[2:]
 
-    def test_nor_are_those_of_another_run(self, tmp_path: Path) -> None:
+    def test_the_pictures_of_another_run_are_not_photos(self, tmp_path: Path) -> None:
         with opened(tmp_path / "old", {"wsseg": "1"}):
             pass
         paths = ("old/overlays/a.png", "old/a.png", "overlays/a.png")
@@ -358,12 +358,12 @@ class TestBesideOutputs:
                 without_run_outputs(sources, out)
             assert str(caught.value).endswith(f"'{out}' with '{tmp_path / photo}'; choose another folder")
 
-    def test_nor_are_those_of_a_report(self, tmp_path: Path) -> None:
+    def test_the_pictures_of_a_report_are_not_photos(self, tmp_path: Path) -> None:
         paths = (f"report_files/wsseg-report-{'0a' * 16}/000001.webp", "report_files/a.png", "wsseg-report-1/a.png")
         sources = [source(str(tmp_path / path)) for path in paths]
         assert without_run_outputs(sources, tmp_path / "out") == sources[1:]
 
-    def test_a_link_to_itself_is_a_bad_photo_and_no_more(self, tmp_path: Path) -> None:
+    def test_a_link_to_itself_is_only_a_bad_photo(self, tmp_path: Path) -> None:
         (tmp_path / "loop.jpg").symlink_to("loop.jpg")
         sources = [source(str(tmp_path / "loop.jpg"))]
         assert without_run_outputs(sources, tmp_path / "out") == sources
@@ -375,18 +375,18 @@ def source(name: str) -> Source:
 
 class TestShards:
     @pytest.mark.parametrize("count", [1, 3, 16])
-    def test_each_photo_is_of_one(self, count: int) -> None:
+    def test_each_photo_belongs_to_one_shard(self, count: int) -> None:
         sources = [source(f"{number}.jpg") for number in range(100)]
         shards = [photos_of_shard(sources, (index, count)) for index in range(1, count + 1)]
         assert sorted(one for shard in shards for one in shard) == sorted(sources)
         assert max(map(len, shards)) < 2 * 100 / count + 8
 
-    def test_which_one_depends_on_its_name_alone(self) -> None:
+    def test_the_shard_depends_only_on_the_name(self) -> None:
         sources = [source(f"{number}.jpg") for number in range(50)]
         assert set(photos_of_shard(sources[::2], (2, 5))) == set(photos_of_shard(sources, (2, 5))) & set(sources[::2])
 
     @pytest.mark.parametrize("index", [0, 4, -1])
-    def test_others_are_refused(self, index: int) -> None:
+    def test_other_shards_are_refused(self, index: int) -> None:
         with pytest.raises(ValueError, match="^shard must be I/N with I from 1 to N, got"):
             photos_of_shard([], (index, 3))
 
@@ -412,7 +412,7 @@ class TestFilesOfOneName:
         assert files_in(plain.out) == files_in(fresh.out)
         assert not any(outcome.fresh for outcome in again)
 
-    def test_a_picture_that_was_taken_is_made_anew(self, rivals: tuple[list[Source], Task, Task]) -> None:
+    def test_a_replaced_picture_is_redone(self, rivals: tuple[list[Source], Task, Task]) -> None:
         sources, plain, labelled = rivals
         done(plain, sources[1:])
         own = files_in(plain.out)["saliency/a.x.png"]
@@ -422,7 +422,9 @@ class TestFilesOfOneName:
         assert outcome.fresh
         assert files_in(plain.out)["saliency/a.x.png"] == own
 
-    def test_it_is_doubted_before_it_is_taken(self, rivals: tuple[list[Source], Task, Task]) -> None:
+    def test_a_photo_is_marked_dirty_before_its_picture_is_replaced(
+        self, rivals: tuple[list[Source], Task, Task]
+    ) -> None:
         sources, plain, labelled = rivals
         done(plain, sources[1:])
 
@@ -455,14 +457,14 @@ def test_a_photo_that_changes_while_it_is_worked_on_waits(photos: Path, task: Ta
     assert [outcome.record.name for outcome in outcomes] == ["a", "sub/b", "a"]
 
 
-def test_a_photo_that_moved_is_known_by_its_new_place(photos: Path, task: Task) -> None:
+def test_a_moved_photo_is_recorded_at_its_new_place(photos: Path, task: Task) -> None:
     done(task, sources_in(photos))
     moved = photos.rename(photos.with_name("moved"))
     assert not any(outcome.fresh for outcome in done(task, sources_in(moved)))
     assert [record.input for record in read_run(task.out).records] == [str(moved / "a.png"), str(moved / "sub/b.png")]
 
 
-def test_pictures_in_a_linked_folder_are_there(photos: Path, task: Task) -> None:
+def test_pictures_in_a_linked_folder_are_found(photos: Path, task: Task) -> None:
     (photos.parent / "elsewhere").mkdir()
     task.out.mkdir()
     (task.out / "run.json").write_text('{"wsseg": "0"}')
@@ -471,7 +473,7 @@ def test_pictures_in_a_linked_folder_are_there(photos: Path, task: Task) -> None
     assert not any(outcome.fresh for outcome in done(task, sources_in(photos)))
 
 
-def test_what_was_done_in_this_run_is_not_done_again_in_it(photos: Path, task: Task) -> None:
+def test_a_photo_is_done_only_once_in_a_run(photos: Path, task: Task) -> None:
     outcomes = done(task, [*sources_in(photos), *sources_in(photos)])
     assert [outcome.fresh for outcome in outcomes] == [True, True, False, False]
 
@@ -491,7 +493,7 @@ class TestArriving:
                 found.append(one)
         return found
 
-    def test_a_photo_counts_when_it_has_stood_still(self, photos: Path) -> None:
+    def test_a_photo_counts_once_its_size_is_stable(self, photos: Path) -> None:
         sources = self.found(photos, [])
         (photos / "late.png").write_bytes(b"1")
         start = time.monotonic()
@@ -502,7 +504,7 @@ class TestArriving:
             assert one is None or one.path.name != "late.png"
         assert [one.path.name for one in self.until(sources, 1)] == ["late.png"]
 
-    def test_one_that_changes_comes_again_and_no_other(self, photos: Path) -> None:
+    def test_only_a_changed_photo_comes_again(self, photos: Path) -> None:
         sources = self.found(photos, [])
         assert [name_of(one) for one in self.until(sources, 2)] == ["a", "sub/b"]
         assert [next(sources) for _ in range(3)] == [None] * 3
@@ -510,7 +512,7 @@ class TestArriving:
         os.utime(photos / "a.png", (1, 1))
         assert [name_of(one) for one in self.until(sources, 1)] == ["a"]
 
-    def test_trouble_is_told_once_and_waited_for(self, photos: Path) -> None:
+    def test_trouble_is_reported_once_and_retried(self, photos: Path) -> None:
         told: list[str] = []
         trouble: list[Exception | None] = [None, ValueError("clash"), ValueError("clash"), OSError("away"), None]
 
@@ -525,7 +527,7 @@ class TestArriving:
         with pytest.raises(ValueError, match="clash"):
             next(arriving(find, notice=told.append))
 
-    def test_the_names_that_were_given_are_told(self, photos: Path) -> None:
+    def test_given_names_are_reported(self, photos: Path) -> None:
         names: list[Mapping[str, str]] = []
         self.until(self.found(photos, names), 2)
         assert names[0] == {}

@@ -176,9 +176,7 @@ def assert_same(out: Path, whole: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_a_run_that_is_killed_goes_on_and_ends_as_if_it_had_not_been(
-    photos: Path, whole: Path, tmp_path: Path, seed: int
-) -> None:
+def test_a_killed_run_resumes_to_the_same_result(photos: Path, whole: Path, tmp_path: Path, seed: int) -> None:
     """Once while it starts and once while it works, when a worker may have been killed before."""
     chance, out = random.Random(seed), tmp_path / "out"
     for works in (False, True):
@@ -195,7 +193,7 @@ def test_a_run_that_is_killed_goes_on_and_ends_as_if_it_had_not_been(
     assert_same(out, whole)
 
 
-def test_a_run_outlives_its_workers(photos: Path, whole: Path, tmp_path: Path) -> None:
+def test_a_run_survives_its_workers(photos: Path, whole: Path, tmp_path: Path) -> None:
     with started(photos, tmp_path / "out", workers=2) as program:
         until_more(program, tmp_path / "out", 2)
         os.kill(workers_of(program)[0], signal.SIGKILL)
@@ -223,7 +221,7 @@ def deadly(photo: Photo, hints: Hints | None) -> tuple[SaliencyResult, ...]:
     return (SaliencyResult(photo.image, Target((0,), "class 0"), 1.0, saliency, (), Target((0,), "class 0")),)
 
 
-def test_a_photo_that_no_worker_outlives_is_named_and_the_rest_are_done(tmp_path: Path) -> None:
+def test_a_photo_that_kills_every_worker_is_named_and_the_others_are_done(tmp_path: Path) -> None:
     levels = (10, 20, 255, 30, 40)
     for number, level in enumerate(levels):
         write_picture(tmp_path / f"photos/{number}.png", np.full((4, 5, 3), level, np.uint8))
@@ -251,7 +249,7 @@ def by_ctrl_c(program: Program) -> None:
     ("interrupt", "code", "workers"),
     [(by_ctrl_c, 130, 2), (Program.terminate, 143, 2), (Program.terminate, 143, 1)],
 )
-def test_an_interrupted_run_says_so_and_goes_on(
+def test_an_interrupted_run_says_so_and_can_resume(
     photos: Path,
     whole: Path,
     tmp_path: Path,
@@ -274,7 +272,7 @@ def test_an_interrupted_run_says_so_and_goes_on(
 
 
 @pytest.mark.parametrize("workers_start", [False, True])
-def test_an_interrupt_while_it_starts_is_no_crash(photos: Path, tmp_path: Path, workers_start: bool) -> None:
+def test_an_interrupt_at_the_start_is_not_a_crash(photos: Path, tmp_path: Path, workers_start: bool) -> None:
     """Neither of the program, which is importing then, nor of the workers."""
     with started(photos, tmp_path / "out", workers=2) as program:
         if workers_start:
@@ -318,9 +316,7 @@ def assert_stopped(told: tuple[int, str], reason: str) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_full_disk_ends_a_run_that_goes_on_when_there_is_room(
-    photos: Path, whole: Path, disk: Path, workers: int
-) -> None:
+def test_a_run_resumes_after_a_full_disk(photos: Path, whole: Path, disk: Path, workers: int) -> None:
     assert_stopped(ended(photos, disk / "out", workers=workers), "No space left on device")
     done = pictures_in(disk / "out")
     assert done.items() <= pictures_in(whole).items()
@@ -330,7 +326,7 @@ def test_a_full_disk_ends_a_run_that_goes_on_when_there_is_room(
     assert_same(disk / "out", whole)
 
 
-def test_what_is_done_is_kept_when_it_cannot_be_written_down(photos: Path, whole: Path, tmp_path: Path) -> None:
+def test_finished_photos_are_kept_when_the_journal_cannot_be_written(photos: Path, whole: Path, tmp_path: Path) -> None:
     """As where files must be small: that of the records is the first to be too large."""
     resource = pytest.importorskip("resource")
     small = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (9000, 9000))
@@ -378,7 +374,7 @@ def names_in(folder: Path) -> Collection[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
 
 
-def test_links_lead_nowhere_and_a_run_may_lie_among_its_photos(photos: Path, tmp_path: Path) -> None:
+def test_links_are_not_followed_and_a_run_may_lie_among_its_photos(photos: Path, tmp_path: Path) -> None:
     inside, outside = tmp_path / "inside", tmp_path / "outside"
     for folder in (inside, outside):
         folder.mkdir()

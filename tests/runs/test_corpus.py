@@ -193,7 +193,7 @@ def test_the_run_counts_its_failures(ended: tuple[FolderRun, list[str]]) -> None
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: ascii(kind.name)[1:20])
-def test_each_file_ends_as_a_right_mask_or_a_named_error(
+def test_each_file_gives_a_correct_mask_or_a_named_error(
     kind: Kind, corpus: Path, ended: tuple[FolderRun, list[str]], records: dict[str, Record]
 ) -> None:
     record = records[kind.name]

@@ -186,7 +186,9 @@ class TestSegmentFolder:
         cut = done(photo, "style", pictures=["cutout"], style=Style(format="webp", crop=True))
         assert [file.name for file in cut.files("cutout")] == ["chelsea.webp"]
 
-    def test_targets_of_one_name_are_refused(self, photos: Path, tmp_path: Path, classifier: wsseg.Classifier) -> None:
+    def test_targets_with_the_same_name_are_refused(
+        self, photos: Path, tmp_path: Path, classifier: wsseg.Classifier
+    ) -> None:
         with pytest.raises(ValueError, match="^targets must have different names, got 'Egyptian cat' and"):
             segment_folder(photos, tmp_path / "out", classifier=classifier, targets=[285, 285])
         with pytest.raises(ValueError, match="^targets must have no class in common, got"):
@@ -223,7 +225,7 @@ class TestSegmentFolder:
         assert {name: made_by[name] for name in settings} == settings
         assert list(made_by) == [*settings, "hints", "settings", "versions", "state", "counts"]
 
-    def test_a_progress_callback_may_end_the_run(
+    def test_a_progress_callback_may_stop_the_run(
         self, photos: Path, tmp_path: Path, classifier: wsseg.Classifier
     ) -> None:
         def stop(one: PhotoDone) -> None:
@@ -234,7 +236,7 @@ class TestSegmentFolder:
         assert json.loads((tmp_path / "run.json").read_bytes())["state"] == "interrupted"
         assert segment_folder(photos, tmp_path, classifier=classifier, recipe=QUICK).kept == 1
 
-    def test_watched_folders_yield_photos_as_they_come(
+    def test_watched_folders_yield_photos_as_they_arrive(
         self, photos: Path, tmp_path: Path, classifier: wsseg.Classifier
     ) -> None:
         def stop(one: PhotoDone) -> None:
@@ -246,7 +248,7 @@ class TestSegmentFolder:
             segment_folder(photos, tmp_path, classifier=classifier, recipe=QUICK, watch=True, progress=stop)
         assert len(list((tmp_path / "masks").iterdir())) == 2
 
-    def test_a_head_without_a_share_gets_that_of_adapted(
+    def test_a_head_without_a_weight_gets_the_weight_of_adapted(
         self, photos: Path, tmp_path: Path, classifier: wsseg.Classifier
     ) -> None:
         assert classifier.head is not None

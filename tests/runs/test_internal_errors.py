@@ -55,7 +55,7 @@ def records(folder: Path, engine: Engine, levels: Sequence[int], notice: Callabl
 
 
 @ENGINES
-def test_a_fault_is_the_photo_s_failure_with_its_traceback(tmp_path: Path, engine: Engine) -> None:
+def test_a_bug_fails_its_photo_with_a_traceback(tmp_path: Path, engine: Engine) -> None:
     notices: list[str] = []
     done = records(tmp_path, engine, [SOUND, BUGGY, BAD, SOUND, BUGGY], notices.append)
     assert [record.error for record in done] == ["", "KeyError: 'a slip'", "too large", "", "KeyError: 'a slip'"]
@@ -67,7 +67,7 @@ def test_a_fault_is_the_photo_s_failure_with_its_traceback(tmp_path: Path, engin
 
 
 @ENGINES
-def test_ten_faults_in_a_row_end_the_run(tmp_path: Path, engine: Engine) -> None:
+def test_ten_bugs_in_a_row_end_the_run(tmp_path: Path, engine: Engine) -> None:
     with pytest.raises(
         InternalError, match=r"^photos must not fail by a fault of wsseg, got 10 in a row, the last with"
     ):
@@ -75,19 +75,19 @@ def test_ten_faults_in_a_row_end_the_run(tmp_path: Path, engine: Engine) -> None
     assert sum(bool(record.traceback) for record in read_run(tmp_path / "out").records) >= MOST
 
 
-def test_fewer_in_a_row_do_not(tmp_path: Path) -> None:
+def test_fewer_bugs_in_a_row_do_not_end_the_run(tmp_path: Path) -> None:
     levels = [*[BUGGY] * (MOST - 1), BAD, *[BUGGY] * (MOST - 1), SOUND, BUGGY]
     assert len(records(tmp_path, here, levels, [].append)) == 2 * MOST + 1
 
 
-def test_any_number_of_bad_photos_does_not(tmp_path: Path) -> None:
+def test_bad_photos_never_end_the_run(tmp_path: Path) -> None:
     assert len(records(tmp_path, here, [BAD] * (MOST + 5), [].append)) == MOST + 5
 
 
 @pytest.mark.parametrize(
     "error", [ReadError("a"), ValueError("a"), MemoryError(), RuntimeError("a"), cv2.error("a"), OSError("a")]
 )
-def test_these_are_a_photo_s_own(error: Exception) -> None:
+def test_these_errors_belong_to_the_photo(error: Exception) -> None:
     assert not is_fault(error)
 
 
@@ -98,11 +98,11 @@ def test_these_are_a_photo_s_own(error: Exception) -> None:
         *(NotImplementedError(), RecursionError(), np.exceptions.AxisError("a"), ImportError()),
     ],
 )
-def test_these_are_faults_of_wsseg(error: Exception) -> None:
+def test_these_errors_are_bugs_in_wsseg(error: Exception) -> None:
     assert is_fault(error)
 
 
-def test_an_attempt_raises_faults_and_returns_failures() -> None:
+def test_an_attempt_raises_bugs_and_returns_failures() -> None:
     def act(error: Exception) -> None:
         raise error
 

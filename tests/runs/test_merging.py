@@ -79,7 +79,7 @@ def records_in(folder: Path) -> list[Any]:
 
 
 class TestMerge:
-    def test_shards_make_the_run_that_one_machine_would(self, photos: Path, shards: list[Path], tmp_path: Path) -> None:
+    def test_merged_shards_equal_the_run_of_one_machine(self, photos: Path, shards: list[Path], tmp_path: Path) -> None:
         before = [files_in(shard) for shard in shards]
         assert merge_runs(shards, tmp_path / "out") == Merging(photos=12, failed=0, lacking=0, unfinished=())
         done(tmp_path / "whole", sources_in(photos))
@@ -94,13 +94,13 @@ class TestMerge:
         }
         assert not (tmp_path / "out/.wsseg").exists()
 
-    def test_a_run_goes_on_with_it_and_does_nothing_again(
+    def test_a_merged_run_can_resume_without_redoing_photos(
         self, photos: Path, shards: list[Path], tmp_path: Path
     ) -> None:
         merge_runs(shards, tmp_path / "out")
         assert not any(outcome.fresh for outcome in done(tmp_path / "out", sources_in(photos)))
 
-    def test_one_that_was_broken_off_is_gone_on_with(self, shards: list[Path], tmp_path: Path) -> None:
+    def test_an_interrupted_merge_can_resume(self, shards: list[Path], tmp_path: Path) -> None:
         def broken(photos: Sequence[Any]) -> Iterable[Any]:
             yield from photos[:5]
             raise KeyboardInterrupt
@@ -113,7 +113,7 @@ class TestMerge:
         assert len(first) == 5 and all(path.stat().st_mtime_ns == when for path, when in first.items())
         assert not (tmp_path / "out/.wsseg").exists()
 
-    def test_more_runs_may_be_joined_later(self, shards: list[Path], tmp_path: Path) -> None:
+    def test_more_runs_may_be_merged_later(self, shards: list[Path], tmp_path: Path) -> None:
         merge_runs(shards[:2], tmp_path / "out")
         merge_runs(shards[2:], tmp_path / "out")
         merge_runs(shards, tmp_path / "once")
@@ -122,7 +122,7 @@ class TestMerge:
         assert files_in(tmp_path / "out") == files_in(tmp_path / "once")
         assert json.loads((tmp_path / "out/run.json").read_bytes())["counts"] == {"photos": 12, "done": 12}
 
-    def test_a_photo_of_two_runs_is_taken_once_and_rather_done(self, photos: Path, tmp_path: Path) -> None:
+    def test_a_photo_of_two_runs_is_taken_once_preferably_done(self, photos: Path, tmp_path: Path) -> None:
         good = (photos / "0.png").read_bytes()
         (photos / "0.png").write_bytes(b"torn")
         done(tmp_path / "failed", sources_in(photos))
@@ -138,7 +138,7 @@ class TestMerge:
         assert (merging.photos, merging.failed) == (12, 0)
         assert "saliency/0.png" in files_in(tmp_path / "other")
 
-    def test_more_pictures_are_taken_rather_and_none_is_left_behind(self, photos: Path, tmp_path: Path) -> None:
+    def test_the_record_with_more_pictures_wins_and_none_is_left_behind(self, photos: Path, tmp_path: Path) -> None:
         sources = sources_in(photos)[:1]
         done(tmp_path / "one", sources)
         done(tmp_path / "two", sources, pictures=("saliency", "strip"))
@@ -156,7 +156,7 @@ class TestMerge:
         outcomes = done(tmp_path / "out", sources_in(photos))
         assert [outcome.record.name.rpartition("/")[2] for outcome in outcomes if outcome.fresh] == [lost.stem]
 
-    def test_pictures_in_a_linked_folder_are_there(self, shards: list[Path], tmp_path: Path) -> None:
+    def test_pictures_in_a_linked_folder_are_found(self, shards: list[Path], tmp_path: Path) -> None:
         for shard in shards:
             moved = (shard / "saliency").rename(tmp_path / f"{shard.name} elsewhere")
             (shard / "saliency").symlink_to(moved, target_is_directory=True)
@@ -164,7 +164,7 @@ class TestMerge:
         assert (merging.photos, merging.lacking) == (12, 0)
         assert len(files_in(tmp_path / "out")) == 12
 
-    def test_a_photo_in_doubt_is_left_out(self, photos: Path, shards: list[Path], tmp_path: Path) -> None:
+    def test_a_dirty_photo_is_left_out(self, photos: Path, shards: list[Path], tmp_path: Path) -> None:
         with opened(shards[0], MADE_BY) as journal:
             journal.mark_dirty(doubted := read_run(shards[0]).records[0])
         merging = merge_runs(shards, tmp_path / "out")
@@ -172,20 +172,20 @@ class TestMerge:
         outcomes = done(tmp_path / "out", sources_in(photos))
         assert [outcome.record.name for outcome in outcomes if outcome.fresh] == [doubted.name]
 
-    def test_one_in_doubt_is_taken_of_another_run(self, photos: Path, shards: list[Path], tmp_path: Path) -> None:
+    def test_a_dirty_photo_is_taken_from_another_run(self, photos: Path, shards: list[Path], tmp_path: Path) -> None:
         merge_runs(shards, tmp_path / "out")
         with opened(tmp_path / "out", MADE_BY) as journal:
             journal.mark_dirty(read_run(tmp_path / "out").records[0])
         assert merge_runs(shards, tmp_path / "out").lacking == 0
         assert not any(outcome.fresh for outcome in done(tmp_path / "out", sources_in(photos)))
 
-    def test_what_was_broken_off_is_told(self, shards: list[Path], tmp_path: Path) -> None:
+    def test_unfinished_runs_are_reported(self, shards: list[Path], tmp_path: Path) -> None:
         (shards[1] / "run.json").unlink()
         assert merge_runs(shards, tmp_path / "out").unfinished == (shards[1],)
         (shards[1] / "run.json").write_text(json.dumps(MADE_BY | {"state": "interrupted"}))
         assert merge_runs(shards, tmp_path / "other").unfinished == (shards[1],)
 
-    def test_runs_that_all_were_killed_make_one_too(self, photos: Path, shards: list[Path], tmp_path: Path) -> None:
+    def test_killed_runs_can_be_merged_too(self, photos: Path, shards: list[Path], tmp_path: Path) -> None:
         for shard in shards:
             (shard / "run.json").unlink()
         assert merge_runs(shards, tmp_path / "out").photos == 12
@@ -193,7 +193,7 @@ class TestMerge:
 
 
 class TestRefused:
-    def test_settings_that_differ_are_told(self, photos: Path, tmp_path: Path) -> None:
+    def test_different_settings_are_reported(self, photos: Path, tmp_path: Path) -> None:
         other = MADE_BY | {"recipe": {"smoothness": 20.0, "prior": 2.0}, "settings": "s2", "versions": {"numpy": "3"}}
         first, second = sources_in(photos)[:2]
         done(tmp_path / "a", [first])
@@ -207,7 +207,7 @@ class TestRefused:
             merge_runs([tmp_path / "a", tmp_path / "b"], tmp_path / "out")
         assert not (tmp_path / "out").exists()
 
-    def test_a_run_of_two_settings_is_none(self, photos: Path, tmp_path: Path) -> None:
+    def test_a_run_with_two_settings_is_refused(self, photos: Path, tmp_path: Path) -> None:
         first, second = sources_in(photos)[:2]
         done(tmp_path / "a", [first])
         done(tmp_path / "a", [second], MADE_BY | {"settings": "s2"})
@@ -215,7 +215,7 @@ class TestRefused:
             merge_runs([tmp_path / "a"], tmp_path / "out")
 
     @pytest.mark.parametrize("name", ["0", "A"])
-    def test_different_photos_of_one_name_are_named(self, tmp_path: Path, name: str) -> None:
+    def test_different_photos_with_one_name_are_named(self, tmp_path: Path, name: str) -> None:
         for folder, level, called in (("one", 10, name), ("two", 20 if name == "0" else 10, name.lower())):
             write_picture(tmp_path / folder / f"{called}.png", np.full((4, 5, 3), level, np.uint8))
             done(tmp_path / f"run {folder}", sources_in(tmp_path / folder))
@@ -225,7 +225,7 @@ class TestRefused:
             assert str(tmp_path / photo) in str(caught.value)
         assert not (tmp_path / "out").exists()
 
-    def test_a_place_that_is_one_of_them_or_no_run_s(self, shards: list[Path], tmp_path: Path) -> None:
+    def test_the_output_must_not_be_an_input_or_another_folder(self, shards: list[Path], tmp_path: Path) -> None:
         (tmp_path / "link").symlink_to(shards[0])
         for out in (shards[0], tmp_path / "link"):
             with pytest.raises(ValueError, match="^out must be none of the runs, got"):
@@ -235,7 +235,7 @@ class TestRefused:
         with pytest.raises(ValueError, match="^run must be a folder that wsseg segment wrote, got"):
             merge_runs([tmp_path / "photos"], tmp_path / "out")
 
-    def test_a_record_never_leads_out_of_its_run(self, shards: list[Path], tmp_path: Path) -> None:
+    def test_a_record_never_points_outside_its_run(self, shards: list[Path], tmp_path: Path) -> None:
         told = json.loads((shards[0] / "run.jsonl").read_bytes().splitlines()[0])
         told["outputs"] = {"saliency": "../photos/0.png"}
         (shards[0] / "run.jsonl").write_text(json.dumps(told) + "\n")
@@ -244,7 +244,7 @@ class TestRefused:
         assert not (tmp_path / "out").exists()
 
 
-def test_the_command_tells_counts(
+def test_the_command_prints_counts(
     photos: Path,
     shards: list[Path],
     tmp_path: Path,

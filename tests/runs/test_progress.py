@@ -23,7 +23,7 @@ def told(kind: Kind, monkeypatch: pytest.MonkeyPatch, *, total: int | None = 4, 
     return file.getvalue()
 
 
-def test_a_log_has_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_gets_a_line_at_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told("lines", monkeypatch) == "photos: 4 of 4, 1 failed, 0.33/s\n"
     assert told("auto", monkeypatch) == told("lines", monkeypatch)
     monkeypatch.setitem(module.EVERY, "lines", 6.0)
@@ -33,7 +33,7 @@ def test_a_log_has_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
-def test_a_program_has_json_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_json_progress_continues_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     reports = [json.loads(line) for line in told("json", monkeypatch).splitlines()]
     assert [report["done"] for report in reports] == [1, 2, 3, 4]
     assert reports[0] == {"what": "photos", "done": 1, "total": 4, "failed": 0, "rate": 0.0, "left": None}
@@ -48,7 +48,7 @@ def test_a_program_has_json_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("kind", "beginning"), [("json", '{"what": "photos", "done": 3, '), ("lines", "photos: 3")])
-def test_the_last_of_a_burst_is_told_though_nothing_comes(
+def test_the_last_photo_of_a_burst_is_reported_without_a_next(
     monkeypatch: pytest.MonkeyPatch, kind: Kind, beginning: str
 ) -> None:
     monkeypatch.setitem(module.EVERY, kind, 0.2)
@@ -63,7 +63,7 @@ def test_the_last_of_a_burst_is_told_though_nothing_comes(
     assert file.getvalue() == told
 
 
-def test_what_ends_too_soon_is_told_to_a_program_alone() -> None:
+def test_an_early_end_is_reported_only_in_json() -> None:
     for kind, count in (("json", 1), ("lines", 0), ("none", 0)):
         with progress("photos", None, kind, Console(file=(file := io.StringIO()), width=200)) as advance:
             advance(failed=True)
@@ -71,11 +71,11 @@ def test_what_ends_too_soon_is_told_to_a_program_alone() -> None:
         assert [json.loads(line)["done"] for line in file.getvalue().splitlines()] == [2] * count
 
 
-def test_nobody_knows_what_is_left_of_things_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_run_has_no_remaining_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told("lines", monkeypatch, total=None) == "photos: 4, 1 failed, 0.33/s\n"
 
 
-def test_silence_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_none_prints_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told("none", monkeypatch) == ""
 
 
@@ -85,7 +85,7 @@ def test_a_terminal_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told("bar", monkeypatch)  # Wherever it is asked for.
 
 
-def test_the_rate_is_of_the_last_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rate_covers_the_last_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     times = [*range(100), *range(100, 400, 10)]
     clock = iter([0, *times])
     monkeypatch.setattr(module, "monotonic", lambda: float(next(clock)))

@@ -63,7 +63,7 @@ def put(file: Path, text: str | bytes = "x") -> Path:
 
 class TestLines:
     @given(RECORDS)
-    def test_a_record_comes_back_as_it_was(self, record: Record) -> None:
+    def test_a_record_survives_its_line(self, record: Record) -> None:
         line = record.as_line()
         assert record_of(line) == record
         assert line.count(b"\n") == 1 and line.endswith(b"\n") and line.isascii()
@@ -91,13 +91,13 @@ class TestLines:
             ({"seconds": {"read": None}}, "at `$.seconds"),
         ],
     )
-    def test_others_are_refused_by_what_is_wrong(self, change: dict[str, Any], reason: str) -> None:
+    def test_other_records_are_refused_with_the_reason(self, change: dict[str, Any], reason: str) -> None:
         told = json.loads(A.as_line()) | change
         with pytest.raises(ValueError, match=re.escape(reason)):
             record_of(json.dumps(told).encode())
 
     @pytest.mark.parametrize("line", [b"", b"null", b"[]", b"3", b"{", b"{}", b'"a"', b"\xff\xfe", b"[" * 100_000])
-    def test_what_is_no_record_is_refused(self, line: bytes) -> None:
+    def test_lines_that_are_not_records_are_refused(self, line: bytes) -> None:
         with pytest.raises(ValueError):
             record_of(line)
 
@@ -135,7 +135,7 @@ class TestLines:
 
 
 class TestOpened:
-    def test_a_run_leaves_its_lines_in_order_and_last_what_made_it(self, tmp_path: Path) -> None:
+    def test_a_run_writes_its_records_in_order_and_then_run_json(self, tmp_path: Path) -> None:
         with opened(tmp_path / "x/out", {"wsseg": "1"}) as journal:
             journal.append(B)
             journal.append(A)
@@ -146,7 +146,7 @@ class TestOpened:
         assert json.loads((tmp_path / "x/out" / RUN).read_bytes()) == {"wsseg": "1", "state": "done", "counts": counts}
         assert sorted(path.name for path in (tmp_path / "x/out").iterdir()) == [RUN, LINES]
 
-    def test_a_link_where_it_works_is_refused(self, tmp_path: Path) -> None:
+    def test_a_link_in_place_of_the_work_folder_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "out").mkdir()
         (tmp_path / "out" / WORKING).symlink_to(tmp_path, target_is_directory=True)
         with (
@@ -157,7 +157,7 @@ class TestOpened:
         assert list(tmp_path.iterdir()) == [tmp_path / "out"]
 
     @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError, SystemExit, GeneratorExit])
-    def test_one_that_is_broken_off_says_so(self, tmp_path: Path, error: type[BaseException]) -> None:
+    def test_an_interrupted_run_says_so(self, tmp_path: Path, error: type[BaseException]) -> None:
         with pytest.raises(error), opened(tmp_path, {"wsseg": "1"}) as journal:
             journal.append(A)
             raise error
@@ -174,7 +174,7 @@ class TestOpened:
             assert journal.earlier("a") == A
         assert read_run(tmp_path).records == (A,)
 
-    def test_a_line_that_was_broken_off_is_none(self, tmp_path: Path) -> None:
+    def test_a_truncated_last_line_is_ignored(self, tmp_path: Path) -> None:
         put(tmp_path / LINES, A.as_line() + B.as_line()[:-9])
         assert read_run(tmp_path).records == (A,)
         with opened(tmp_path, {"wsseg": "1"}) as journal:
@@ -190,7 +190,7 @@ class TestOpened:
             ):
                 read(tmp_path)
 
-    def test_what_a_killed_run_left_half_written_is_removed(self, tmp_path: Path) -> None:
+    def test_half_written_files_of_a_killed_run_are_removed(self, tmp_path: Path) -> None:
         put(tmp_path / WORKING / ".wsseg-1234")
         put(tmp_path / WORKING / "lock", "")
         with opened(tmp_path, {"wsseg": "1"}):
@@ -205,7 +205,7 @@ class TestOpened:
             assert (tmp_path / WORKING).is_dir()
         assert read_run(tmp_path).records == (A,)
 
-    def test_a_lock_of_the_dead_is_none(self, tmp_path: Path) -> None:
+    def test_the_lock_of_a_dead_process_does_not_count(self, tmp_path: Path) -> None:
         FileLock(put(tmp_path / WORKING / "lock", "")).acquire().lock.release()
         with opened(tmp_path, {"wsseg": "1"}):
             pass
@@ -219,7 +219,7 @@ class TestOpened:
             opened(tmp_path, {"wsseg": "1"}).__enter__()
         assert (tmp_path / RUN).read_text() == text
 
-    def test_any_other_is_refused_unless_forced(self, tmp_path: Path) -> None:
+    def test_other_folders_are_refused_unless_forced(self, tmp_path: Path) -> None:
         put(tmp_path / "thesis.tex", "mine")
         with pytest.raises(FileExistsError, match="^out must be new, empty or of an earlier run"):
             opened(tmp_path, {"wsseg": "1"}).__enter__()
@@ -229,7 +229,7 @@ class TestOpened:
         assert (tmp_path / "thesis.tex").read_text() == "mine"
 
     @pytest.mark.parametrize("force", [False, True])
-    def test_a_file_is_no_folder(self, tmp_path: Path, force: bool) -> None:
+    def test_a_file_is_not_a_folder(self, tmp_path: Path, force: bool) -> None:
         with pytest.raises(FileExistsError, match="^out must be a folder"):
             opened(put(tmp_path / "out", "mine"), {"wsseg": "1"}, force=force).__enter__()
         assert (tmp_path / "out").read_text() == "mine"
@@ -252,7 +252,9 @@ class TestStale:
     OTHER = replace(TARGET, input="photos/a.b.jpg", name="a.b")
 
     @pytest.mark.parametrize(("outcome", "exists"), [(OTHER, True), (replace(B, name="a.b"), False)])
-    def test_it_stays_while_the_other_may_have_written_it(self, tmp_path: Path, outcome: Record, exists: bool) -> None:
+    def test_a_picture_is_kept_while_another_run_may_own_it(
+        self, tmp_path: Path, outcome: Record, exists: bool
+    ) -> None:
         with opened(tmp_path, {"wsseg": "1"}) as journal:
             journal.append(self.TARGET)
         file = put(tmp_path / "masks/a.b.png")
@@ -264,7 +266,7 @@ class TestStale:
             journal.append(outcome)
             assert file.exists() is exists
 
-    def test_it_is_removed_when_the_other_has_no_outcome(self, tmp_path: Path) -> None:
+    def test_a_picture_is_removed_when_the_other_run_has_no_record(self, tmp_path: Path) -> None:
         with opened(tmp_path, {"wsseg": "1"}) as journal:
             journal.append(self.TARGET)
         file = put(tmp_path / "masks/a.b.png")
@@ -276,7 +278,7 @@ class TestStale:
 
 
 class TestReadRun:
-    def test_a_run_is_told_by_its_files(self, tmp_path: Path) -> None:
+    def test_a_run_is_recognized_by_its_files(self, tmp_path: Path) -> None:
         assert not is_run(tmp_path) and not is_run(tmp_path / "missing")
         with pytest.raises(ValueError, match="^run must be a folder that wsseg segment wrote, got"):
             read_run(tmp_path)

@@ -142,7 +142,7 @@ def records_in(folder: Path) -> list[Any]:
 class TestRuns:
     @pytest.mark.parametrize("to", ["store", "disk"])
     @pytest.mark.parametrize("at", ["store", "disk"])
-    def test_wherever_photos_and_pictures_lie_they_are_the_same(
+    def test_stores_and_disks_give_the_same_pictures(
         self, photos: Path, local: Path, bucket: Path, tmp_path: Path, at: str, to: str
     ) -> None:
         done(local, tmp_path / "whole")
@@ -156,7 +156,7 @@ class TestRuns:
         }
         assert json.loads((out / "run.json").read_bytes())["counts"] == {"photos": 6, "done": 6}
 
-    def test_processes_do_the_same(self, photos: Path, local: Path, bucket: Path, tmp_path: Path) -> None:
+    def test_processes_give_the_same_pictures(self, photos: Path, local: Path, bucket: Path, tmp_path: Path) -> None:
         done(local, tmp_path / "whole")
         assert len(done(photos, bucket / "out", partial(in_processes, workers=2))) == 6
         assert files_in(bucket / "out") == files_in(tmp_path / "whole")
@@ -164,7 +164,7 @@ class TestRuns:
 
     @pytest.mark.filterwarnings("ignore::DeprecationWarning:ray", "ignore::FutureWarning:ray")  # Ray's own, of its own.
     @pytest.mark.filterwarnings("ignore::ResourceWarning")  # Its sockets and processes end with the interpreter.
-    def test_ray_does_the_same(
+    def test_ray_gives_the_same_pictures(
         self, photos: Path, local: Path, bucket: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         pytest.importorskip("ray.data")
@@ -183,12 +183,12 @@ class TestRuns:
         again = [outcome.record.name for outcome in done(photos, bucket / "out") if outcome.fresh]
         assert again == ["0", "2"]
 
-    def test_its_own_pictures_are_no_photos(self, photos: Path, bucket: Path) -> None:
+    def test_its_own_pictures_are_not_photos(self, photos: Path, bucket: Path) -> None:
         done(photos, bucket / "out")
         seen = without_run_outputs(find_photos([bucket]), bucket / "out")
         assert [source.path for source in seen] == [source.path for source in find_photos([photos])]
 
-    def test_what_another_made_is_refused(self, photos: Path, local: Path) -> None:
+    def test_the_output_of_another_program_is_refused(self, photos: Path, local: Path) -> None:
         with pytest.raises(FileExistsError, match="^out must be new, empty or of an earlier run, got 's3://"):
             done(local, photos)
 
@@ -203,7 +203,7 @@ class TestRuns:
 
 
 class TestKilled:
-    def test_what_was_written_down_in_parts_is_not_done_again(
+    def test_photos_in_record_chunks_are_not_redone(
         self, photos: Path, bucket: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(lines, "SPAN", 0.0)
@@ -219,12 +219,12 @@ class TestKilled:
         assert not any(name.startswith(".wsseg") for name in store_of(out).sizes_below(out))
         assert len(read_run(out).records) == 6
 
-    def test_parts_wait_for_their_time(self, photos: Path, bucket: Path) -> None:
+    def test_record_chunks_are_written_at_intervals(self, photos: Path, bucket: Path) -> None:
         journal = Journal(bucket / "out")
         list(run(task_of(bucket / "out"), find_photos([photos]), journal, here))
         assert not any(name.startswith(".wsseg") for name in store_of(bucket / "out").sizes_below(bucket / "out"))
 
-    def test_a_program_that_is_killed_is_gone_on_with(self, photos: Path, local: Path, bucket: Path) -> None:
+    def test_a_killed_run_can_resume(self, photos: Path, local: Path, bucket: Path) -> None:
         script = (
             "import os, sys, test_storage as tests\n"
             "from wsseg.runs import lines; lines.SPAN = 0.0\n"
@@ -256,7 +256,7 @@ class TestPhotos:
         (photos / "some.txt").write_bytes(b"sub/1.png\n")
         assert self.names(photos / "some.txt") == ["sub/1"]
 
-    def test_a_list_on_the_disk_may_name_them(self, photos: Path, local: Path) -> None:
+    def test_a_local_list_may_name_photos_in_a_store(self, photos: Path, local: Path) -> None:
         (local / "some.txt").write_text(f"{photos}/sub/1.png\n0.png\n")
         assert [str(source.path) for source in find_photos([local / "some.txt"])] == [
             f"{photos}/sub/1.png",
@@ -267,7 +267,7 @@ class TestPhotos:
         (missing,) = done(local / "some.txt", local / "out")
         assert missing.record.error.startswith(f"'{photos}/none.png' must be readable")
 
-    def test_marks_of_folders_hidden_and_strange_keys(self, bucket: Path) -> None:
+    def test_folder_markers_and_hidden_and_odd_keys_are_skipped(self, bucket: Path) -> None:
         store: Any = bucket
         for key in ("a/", "a/.hidden/a.png", "a/b \u00fc#?.png", "a/b\\c.png", "a/notes.txt"):
             store.fs.pipe_file(f"{store.path.rstrip('/')}/{key}", grey(10) if key.endswith("png") else b"")
@@ -275,7 +275,7 @@ class TestPhotos:
         assert not any(outcome.record.error for outcome in done(bucket / "a", bucket / "out"))
         assert list(files_in(bucket / "out")) == ["saliency/b \u00fc#?.png", "saliency/b_c.png"]
 
-    def test_what_is_bad_is_that_photo_s_own(self, photos: Path, bucket: Path) -> None:
+    def test_a_bad_photo_fails_alone(self, photos: Path, bucket: Path) -> None:
         (photos / "0.png").write_bytes(b"")
         sources = find_photos([photos])
         (photos / "2.png").unlink()
@@ -284,11 +284,11 @@ class TestPhotos:
         assert errors["0"].startswith(f"'{photos}/0.png' must be a picture, got an empty file")
         assert errors["2"].startswith(f"'{photos}/2.png' must be readable, got 'FileNotFoundError")
 
-    def test_one_that_is_too_long_is_not_fetched(self, photos: Path) -> None:
+    def test_a_photo_that_is_too_large_is_not_fetched(self, photos: Path) -> None:
         with pytest.raises(ValueError, match="must have at most .* bytes, got"):
             read_file(photos / "0.png", max_pixels=-(1 << 21))
 
-    def test_they_arrive(self, photos: Path) -> None:
+    def test_watched_photos_arrive(self, photos: Path) -> None:
         sources = arriving(
             lambda named: find_photos([photos], named=named, empty_ok=True), notice=pytest.fail, still=0.2
         )
@@ -325,7 +325,7 @@ class TestErrors:
         reason = "must be in a store that answers, got 'EndpointConnectionError"
         assert reason in self.error(path_of(str(photos)), local / "out")
 
-    def test_a_kind_that_nobody_knows(self, local: Path) -> None:
+    def test_an_unknown_kind_of_store(self, local: Path) -> None:
         reason = "'nosuch://a/b' must be a path that can be opened, got"
         assert self.error("nosuch://a/b", local / "out").startswith(reason)
 
@@ -338,7 +338,7 @@ def forget_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     s3fs.S3FileSystem.clear_instance_cache()
 
 
-def test_a_folder_run_from_store_to_store(bucket: Path, tmp_path: Path) -> None:
+def test_segment_folder_works_from_store_to_store(bucket: Path, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     for name in ("chelsea", "coffee"):
         with resources.as_file(resources.files("skimage") / "data" / f"{name}.png") as path:

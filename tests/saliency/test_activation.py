@@ -52,7 +52,7 @@ def slow_layer(model: nn.Sequential, cut: int, inputs: torch.Tensor, indices: li
 
 
 @pytest.mark.parametrize("name", sorted(set(MAPS) & PEERS["answers"].keys()))
-def test_it_is_another_library_s(name: str) -> None:
+def test_it_equals_another_library(name: str) -> None:
     side, target = PEERS["side"], Target((PEERS["target"],), "one")
     found = bound(name)(classifier_of(pooling_net(inplace=True), side), photo_of(side), target)
     answer = torch.tensor(PEERS["answers"][name]).clamp(min=0)
@@ -62,7 +62,7 @@ def test_it_is_another_library_s(name: str) -> None:
 @pytest.mark.parametrize("target", [ONE, SEVERAL], ids=lambda target: target.category)
 @pytest.mark.parametrize("name", BY_GRADIENTS)
 @pytest.mark.parametrize(("layer", "cut"), [("1", 2), ("2", 4), ("3", 4), ("5", 6)])
-def test_it_is_the_paper_s(name: str, layer: str, cut: int, target: Target) -> None:
+def test_it_equals_the_paper_s_formula(name: str, layer: str, cut: int, target: Target) -> None:
     """The output of a convolution before an in-place ReLU is the ReLU's."""
     model, photo = flattening_net(SIDE), photo_of(SIDE)
     found = bound(name, layers=layer)(classifier_of(model, SIDE), photo, target)
@@ -73,7 +73,7 @@ def test_it_is_the_paper_s(name: str, layer: str, cut: int, target: Target) -> N
 
 
 class TestCam:
-    def test_grad_cam_is_cam_but_for_the_size_of_the_grid(self) -> None:
+    def test_grad_cam_is_cam_divided_by_the_grid_size(self) -> None:
         classifier, photo = classifier_of(pooling_net(stride=2), SIDE), photo_of(SIDE)
         for target in (ONE, SEVERAL, WEIGHTED):
             for mirror in (False, True):
@@ -134,7 +134,7 @@ class TestLayerCam:
         for layers in ("1,3,5", " 5, 1 ,3", ""):
             torch.testing.assert_close(bound("layer_cam", layers=layers)(classifier, photo, ONE), fused)
 
-    def test_a_layer_without_a_map_adds_none(self) -> None:
+    def test_a_layer_without_a_map_adds_nothing(self) -> None:
         model = flattening_net(SIDE)
         with torch.no_grad():
             model[4].bias.fill_(-100)
@@ -144,7 +144,7 @@ class TestLayerCam:
 class TestScoreCam:
     @pytest.mark.parametrize("target", [ONE, SEVERAL], ids=lambda target: target.category)
     @pytest.mark.parametrize("layer", ["3", "5"])
-    def test_it_is_the_paper_s(self, layer: str, target: Target) -> None:
+    def test_it_equals_the_paper_s_formula(self, layer: str, target: Target) -> None:
         model, photo = flattening_net(SIDE), photo_of(SIDE)
         view = input_of(photo)
 
@@ -181,7 +181,7 @@ class TestScoreCam:
 
 
 class TestLayers:
-    def test_an_unknown_name_is_answered_with_the_nearest(self) -> None:
+    def test_an_unknown_name_suggests_the_nearest(self) -> None:
         with pytest.raises(ValueError, match=r"^layers must name .* Sequential .*, got '0.9'; the nearest are .*0\.\d"):
             bound("grad_cam", layers="0.1,0.9")(classifier_of(pooling_net(), SIDE), photo_of(SIDE), ONE)
 
@@ -201,7 +201,7 @@ class TestLayers:
         assert not found.any()
 
     @pytest.mark.parametrize("name", ["1", "2", "3"])
-    def test_a_layer_without_a_grid_is_answered_with_the_nearest(self, name: str) -> None:
+    def test_a_layer_without_a_grid_suggests_the_nearest(self, name: str) -> None:
         with pytest.raises(ValueError, match=f"^layers must .*, got '{name}', which gives none; the nearest are 0"):
             bound("grad_cam", layers=name)(classifier_of(pooling_net(), SIDE), photo_of(SIDE), ONE)
 
@@ -293,7 +293,7 @@ def test_a_finer_grid_than_before_begins_with_a_stride(module: nn.Module, size: 
 
 
 @pytest.mark.parametrize("module", [nn.Identity(), nn.Dropout(), nn.Softmax(1)], ids=lambda module: str(module))
-def test_attention_s_weights_are_no_grid(module: nn.Module) -> None:
+def test_attention_weights_are_not_a_grid(module: nn.Module) -> None:
     assert _grid_size(Output("", module, torch.zeros(2, 5, 4, 8)), 2, [(64, 128), (4, 8)]) is None
     assert _grid_size(Output("", module, torch.zeros(2, 33, 5)), 2, [(64, 128), (4, 8)]) == (4, 8)
 
@@ -444,7 +444,7 @@ class SequenceFirst(nn.Module):
 @pytest.mark.parametrize(
     ("make", "side"), [(hiera, 64), (levit, 224), (SequenceFirst, 64)], ids=["Hiera", "LeViT", "sequence first"]
 )
-def test_tokens_of_an_unknown_order_are_refused(make: Callable[[], nn.Module], side: int) -> None:
+def test_tokens_in_an_unknown_order_are_refused(make: Callable[[], nn.Module], side: int) -> None:
     classifier, photo = classifier_of(make().eval(), side), photo_of(side)
     for look in (bound("layer_cam"), bound("grad_cam", layers="patches"), bound("fused", samples=1)):
         with pytest.raises(
@@ -475,7 +475,7 @@ def test_a_transformer_that_averages_its_tokens_has_a_cam() -> None:
 
 @every_map
 class TestEveryMap:
-    def test_the_mirror_image_s_is_turned_back(self, method: str) -> None:
+    def test_the_mirror_image_is_flipped_back(self, method: str) -> None:
         classifier, photo = classifier_of(pooling_net(stride=2), SIDE), photo_of(SIDE)
         both = bound(method, mirror=True)(classifier, photo, ONE)
         one, other = (bound(method)(classifier, np.ascontiguousarray(each), ONE) for each in (photo, photo[:, ::-1]))

@@ -47,7 +47,7 @@ def test_the_input_has_the_photo_s_shape_and_a_bounded_area(shape: tuple[int, in
     assert max(found) <= 64 * LARGER * NARROWEST**0.5 + combine.MULTIPLE / 2
 
 
-def test_a_network_of_one_size_gets_that_size() -> None:
+def test_a_fixed_size_network_gets_its_size() -> None:
     assert combine._size(classifier_of(Flat()), noise(100, 200)) == (64, 64)
     assert fused(classifier_of(Flat()), noise(100, 200), ONE, fine_map=fine, **NUMBERS).shape == (4, 4)
 
@@ -93,13 +93,13 @@ def test_spread_cam_is_fused_by_grad_cam_alone() -> None:
     torch.testing.assert_close(spread_cam(classifier, image, ONE, mirror=True, spread_steps=2), alone)
 
 
-def test_the_features_of_a_photo_are_those_that_the_map_is_spread_over() -> None:
+def test_the_map_is_spread_over_the_photo_s_features() -> None:
     classifier, image = classifier_of(Pooled()), noise(60, 90)
     expected = combine._activation_and_features(classifier, image, ONE, mirror=True)[1]
     torch.testing.assert_close(features_of(classifier, image, mirror=True), expected)
 
 
-def test_a_map_of_nothing_stays_nothing() -> None:
+def test_an_empty_map_stays_empty() -> None:
     nothing = torch.zeros(64, 64)
     assert not fused(classifier_of(Pooled()), noise(64, 64), ONE, fine_map=lambda: nothing, **NUMBERS).any()
 
@@ -110,7 +110,7 @@ def test_the_steps_of_the_spread_count() -> None:
     assert not torch.allclose(*found, atol=1e-3)
 
 
-def test_it_is_the_same_each_time_and_the_noise_counts() -> None:
+def test_it_is_reproducible_and_depends_on_the_noise() -> None:
     classifier, image = classifier_of(Pooled()), noise(64, 64)
     recipes = (Recipe(samples=2, cam_share_given=0.5, random_state=state) for state in (0, 0, 1))
     first, again, other = (METHODS["fused"](classifier, image, ONE, recipe) for recipe in recipes)

@@ -96,7 +96,7 @@ class TestForwardPass:
             expected = sum(weight * plane for weight, plane in zip(weights, features[0].detach(), strict=True))
             torch.testing.assert_close(found, expected)
 
-    def test_features_are_those_of_the_stage_and_not_of_what_overwrites_them(self) -> None:
+    def test_in_place_layers_do_not_overwrite_features(self) -> None:
         model = Pooled().eval()
         look = forward_pass(classifier_of(model), batch())
         with torch.no_grad():
@@ -184,7 +184,7 @@ class TestAnySize:
             model = timm.create_model("vit_tiny_patch16_224", dynamic_img_size=dynamic, **settings)
             assert takes_any_size(classifier_of(model.eval())) is dynamic
 
-    def test_it_is_tried_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_check_runs_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         classifier, tried = classifier_of(Pooled()), list[int]()
         monkeypatch.setattr(features, "_layers_with_grid", lambda _, height, width: tried.append(height) or ["deep"])
         assert takes_any_size(classifier) and takes_any_size(classifier)
@@ -198,7 +198,7 @@ def test_a_network_without_a_grid_is_refused() -> None:
             look(classifier_of(model))
 
 
-def test_it_is_the_same_each_time() -> None:
+def test_it_is_reproducible() -> None:
     classifier = classifier_of(Pooled())
     first, again = (forward_pass(classifier, batch()) for _ in range(2))
     np.testing.assert_array_equal(first.activation(ONE), again.activation(ONE))

@@ -59,11 +59,11 @@ class TestGradient:
         torch.testing.assert_close(plain, coupled)
 
     @pytest.mark.parametrize("target", [ONE, SEVERAL], ids=lambda target: target.category)
-    def test_it_is_the_slow_version_s(self, classifier: Classifier, image: Image, target: Target) -> None:
+    def test_it_equals_the_slow_version(self, classifier: Classifier, image: Image, target: Target) -> None:
         found = gradient(classifier, image, target, mirror=False, crops=False)
         torch.testing.assert_close(found, slow_gradient(classifier, classifier.preprocess(image), target))
 
-    def test_the_mirror_image_s_map_is_turned_back(self, classifier: Classifier, image: Image) -> None:
+    def test_the_mirror_image_s_map_is_flipped_back(self, classifier: Classifier, image: Image) -> None:
         view = classifier.preprocess(image)
         both = slow_gradient(classifier, view, ONE) + slow_gradient(classifier, view.flip(3), ONE).flip(1)
         torch.testing.assert_close(gradient(classifier, image, ONE, mirror=True, crops=False), both / 2)
@@ -75,7 +75,7 @@ class TestGradient:
         torch.testing.assert_close(found, mirrored.flip(1), rtol=1e-3, atol=1e-5)
 
     @pytest.mark.parametrize("mirror", [False, True])
-    def test_crops_are_put_back_where_they_lie(self, classifier: Classifier, image: Image, mirror: bool) -> None:
+    def test_crops_are_put_back_in_place(self, classifier: Classifier, image: Image, mirror: bool) -> None:
         canvas = classifier.preprocess(image, (16, 16))
         total, count = torch.zeros(16, 16), torch.zeros(16, 16)
         for y, x in ((0, 0), (0, 2), (2, 0), (2, 2), (1, 1)):
@@ -95,7 +95,7 @@ class TestSmoothGrad:
         assert torch.equal(one, gradient(classifier, image, ONE, mirror=True, crops=False))
 
     @pytest.mark.parametrize("samples", [3, BATCH + 1])
-    def test_it_is_the_slow_version_s(self, classifier: Classifier, image: Image, samples: int) -> None:
+    def test_it_equals_the_slow_version(self, classifier: Classifier, image: Image, samples: int) -> None:
         view = classifier.preprocess(image)
         generator = torch.Generator().manual_seed(5)
         noise = 0.2 * (view.max() - view.min()) * torch.randn((samples, *view.shape[1:]), generator=generator)
@@ -112,7 +112,7 @@ class TestSmoothGrad:
 
 
 class TestIntegratedGradients:
-    def test_a_linear_network_has_its_weights_times_the_way_from_black(self, image: Image) -> None:
+    def test_a_linear_network_has_its_weights_times_the_distance_from_black(self, image: Image) -> None:
         model = Linear()
         classifier = classifier_of(model)
         way = classifier.preprocess(image)[0] - classifier.preprocess(np.zeros_like(image))[0]
@@ -120,7 +120,7 @@ class TestIntegratedGradients:
         torch.testing.assert_close(found, (model.weight[1] * way).abs().amax(0).detach(), rtol=1e-4, atol=1e-5)
 
     @pytest.mark.parametrize("target", [ONE, SEVERAL], ids=lambda target: target.category)
-    def test_attributions_sum_to_what_the_score_gains_over_black(self, target: Target) -> None:
+    def test_attributions_sum_to_the_score_s_gain_over_black(self, target: Target) -> None:
         photo = photo_of(12)
         classifier = sized(flattening_net(12), 12)
         views = torch.cat([classifier.preprocess(photo), classifier.preprocess(photo[::-1].copy())])
@@ -134,7 +134,7 @@ class TestIntegratedGradients:
         assert errors[1] < 1e-2 * (after - before).abs().max()
         assert errors[1] < errors[0] / 10
 
-    def test_it_is_the_average_on_the_way(self, image: Image) -> None:
+    def test_it_averages_gradients_along_the_path(self, image: Image) -> None:
         classifier = classifier_of(small_net())
         view, black = (classifier.preprocess(photo) for photo in (image, np.zeros_like(image)))
         total = torch.zeros_like(view)
@@ -202,7 +202,7 @@ class TestGuidedBackprop:
         maps = guided_backprop(found, image, target, mirror=False, crops=False)
         torch.testing.assert_close(maps, plain[0].abs().amax(0))
 
-    def test_the_gradient_is_the_plain_one_again_afterwards(self, image: Image) -> None:
+    def test_the_plain_gradient_returns_afterwards(self, image: Image) -> None:
         classifier = classifier_of(small_net())
         view = classifier.preprocess(image)
         with classifier.frozen():
@@ -229,7 +229,7 @@ class TestGuidedBackprop:
             with pytest.raises(ValueError, match=words):
                 guided_backprop(classifier_of(Rectified(rectify)), image, ONE, mirror=False, crops=False)
 
-    def test_a_network_without_any_is_refused(self, image: Image) -> None:
+    def test_a_network_without_activations_is_refused(self, image: Image) -> None:
         with pytest.raises(
             ValueError, match="^classifier must have ReLU or ReLU6 and no other .*, got none in Linear; choose"
         ):
@@ -240,7 +240,7 @@ class TestPeers:
     PEERS = json.loads((Path(__file__).parents[1] / "golden/peers.json").read_text())
 
     @pytest.mark.parametrize("name", ["integrated", "guided"])
-    def test_slopes_are_captum_s(self, name: str) -> None:
+    def test_slopes_equal_captum(self, name: str) -> None:
         classifier, target = sized(pooling_net(), self.PEERS["side"]), Target((self.PEERS["target"],), "one")
         view = input_of(photo_of(self.PEERS["side"]))
         if name == "integrated":
@@ -250,7 +250,7 @@ class TestPeers:
         torch.testing.assert_close(found.flatten(), torch.tensor(self.PEERS["answers"][name]), rtol=1e-3, atol=1e-7)
 
 
-def test_slopes_are_of_each_photo_alone(image: Image) -> None:
+def test_slopes_depend_on_each_photo_alone(image: Image) -> None:
     classifier = classifier_of(small_net())
     views = torch.cat([classifier.preprocess(image), classifier.preprocess(image[::-1])])
     with classifier.frozen():

@@ -23,7 +23,7 @@ from wsseg.saliency.views import BATCH
 
 class TestTheNetwork:
     @pytest.mark.parametrize("method", METHODS)
-    def test_it_comes_back_as_it_was_given(self, image: Image, method: str) -> None:
+    def test_the_model_comes_back_unchanged(self, image: Image, method: str) -> None:
         model = small_net(pooled=1)
         model[0].weight.requires_grad_(False)
         before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -37,7 +37,7 @@ class TestTheNetwork:
         assert torch.get_num_threads() == threads
 
     @pytest.mark.parametrize("method", METHODS)
-    def test_it_comes_back_after_a_failure(self, image: Image, method: str) -> None:
+    def test_the_model_comes_back_unchanged_after_a_failure(self, image: Image, method: str) -> None:
         class Failing(nn.Module):
             """A network that fails in its second pass; the first is the check when it is loaded."""
 
@@ -68,7 +68,7 @@ class TestTheNetwork:
 
     @pytest.mark.slow
     @pytest.mark.parametrize("method", METHODS)
-    def test_no_pass_outlives_its_photo(self, image: Image, method: str) -> None:
+    def test_no_pass_is_kept_after_its_photo(self, image: Image, method: str) -> None:
         """Python's collector does not know how much memory a pass holds, so nothing may wait for it."""
         passes: list[weakref.ref[Any]] = []
 
@@ -215,7 +215,7 @@ class TestMap:
         saliency = saliency_from_map(np.array([[0, 1]], np.float32), (1, 8), blur=0.0)
         np.testing.assert_allclose(saliency[0], [0, 0, 0.125, 0.375, 0.625, 0.875, 1, 1])
 
-    def test_arguments_are_left_alone(self) -> None:
+    def test_arguments_are_not_changed(self) -> None:
         coarse = np.full((4, 4), 3, np.float32)
         coarse.setflags(write=False)
         for blur in (0.0, 0.1):
@@ -272,7 +272,7 @@ CHANGES: dict[str, tuple[str, Any]] = {
 """A method that each number matters to, and another value."""
 
 
-def test_every_number_of_the_map_is_tried() -> None:
+def test_every_number_of_the_map_is_tested() -> None:
     """The other numbers are tried with the segmenter, the fused map and a head."""
     numbers = {item.name for item in fields(Recipe) if item.metadata["stage"] == "saliency"}
     assert CHANGES.keys() == numbers - {"blended_classes", "spread_steps", "cam_share", "cam_share_given", "objectness"}
@@ -291,7 +291,7 @@ def test_no_number_is_ignored(image: Image, name: str) -> None:
 
 @pytest.mark.parametrize("crops", [False, True])
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (40, 30)])
-def test_the_map_is_over_the_photo_and_leaves_it_alone(size: tuple[int, int], crops: bool) -> None:
+def test_the_map_has_the_photo_s_size_and_does_not_change_it(size: tuple[int, int], crops: bool) -> None:
     photo = np.random.default_rng(4).integers(0, 256, (*size, 3), np.uint8)
     photo.setflags(write=False)
     saliency = saliency_from_classifier(classifier_of(small_net()), photo, ONE, Recipe(crops=crops))

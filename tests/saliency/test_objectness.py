@@ -44,7 +44,7 @@ def test_the_fit_is_the_ridge_regression_of_another_library_with_each_photo_coun
     assert head.bias == pytest.approx(oracle.intercept_, rel=1e-4)
 
 
-def test_the_head_finds_again_what_it_learned() -> None:
+def test_the_head_finds_what_it_learned() -> None:
     head = fitted(photos(6), [1.0] * 6)
     for features, cover in photos(8)[6:]:
         assert np.corrcoef(head.objectness(features).ravel(), cover.ravel())[0, 1] > 0.5
@@ -58,7 +58,7 @@ def test_a_channel_that_is_always_zero_has_weight_zero() -> None:
     assert head.weights[2] == 0 and np.isfinite(head.weights).all()
 
 
-def test_no_photo_is_an_error() -> None:
+def test_no_photos_are_an_error() -> None:
     with pytest.raises(ValueError, match="photos must give at least one mask"):
         HeadFit().solved()
 

@@ -29,7 +29,7 @@ def slow_spread(coarse: np.ndarray, features: np.ndarray, steps: int) -> np.ndar
 
 
 @pytest.mark.parametrize("steps", [0, 1, 3])
-def test_it_is_the_slow_version_s(steps: int) -> None:
+def test_it_equals_the_slow_version(steps: int) -> None:
     coarse, features = randoms(3, 4).double(), randoms(5, 3, 4, random_state=1).double()
     expected = slow_spread(coarse.numpy(), features.numpy(), steps)
     np.testing.assert_allclose(spread(coarse, features, steps=steps), expected)
@@ -60,11 +60,11 @@ def test_equal_features_give_an_average_everywhere() -> None:
     torch.testing.assert_close(spread(coarse, torch.ones(3, 4, 5), steps=2), coarse)
 
 
-def test_a_single_cell_stays() -> None:
+def test_a_single_cell_does_not_change() -> None:
     assert spread(torch.tensor([[0.4]]), randoms(3, 1, 1), steps=2).item() == pytest.approx(0.4)
 
 
-def test_arguments_are_left_alone() -> None:
+def test_arguments_are_not_changed() -> None:
     coarse, features = randoms(3, 4), randoms(5, 3, 4)
     before = coarse.clone(), features.clone()
     spread(coarse, features, steps=2)

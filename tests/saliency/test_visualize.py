@@ -64,7 +64,7 @@ def test_the_score_of_the_class_grows(wanted: int | str | Target) -> None:
     assert found > grey
 
 
-def test_the_same_state_makes_the_same_picture_and_leaves_torch_s_alone() -> None:
+def test_the_same_state_makes_the_same_picture_and_keeps_torch_s_state() -> None:
     classifier = classifier_of(flattening_net(SIDE), SIDE)
     before = torch.get_rng_state()
     first, again, other = (visualize_class(classifier, 0, steps=5, jitter=4, random_state=state) for state in (1, 1, 2))
@@ -142,7 +142,7 @@ def test_it_is_saved_in_the_format_of_the_suffix(name: str, tmp_path: Path) -> N
     assert np.abs(read_image(tmp_path / name).astype(int) - 128).max() <= 1
 
 
-def test_it_is_saved_nowhere_else(tmp_path: Path) -> None:
+def test_other_suffixes_and_existing_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.png").write_bytes(b"mine")
     with pytest.raises(ValueError, match=r"^out must end in \.png, .*, got '.*mine\.gif'; choose"):
         drawn().save(tmp_path / "mine.gif")
@@ -161,7 +161,7 @@ def test_an_unknown_class_is_refused() -> None:
 
 
 @pytest.mark.slow
-def test_the_embedded_network_is_sure_of_its_lemon() -> None:
+def test_the_embedded_network_recognizes_its_lemon() -> None:
     classifier = load_classifier()
     target = classifier.categories.resolve("lemon")
     assert classifier.probabilities(visualize_class(classifier, target))[list(target.indices)].sum() > 0.9

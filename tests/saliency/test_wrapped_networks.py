@@ -146,7 +146,7 @@ def test_layers_beside_a_script_are_used() -> None:
     assert takes_any_size(classifier)
 
 
-def test_channels_averaged_over_tokens_are_no_tokens(image: Image) -> None:
+def test_averaged_channels_are_not_tokens(image: Image) -> None:
     class Pooled(nn.Module):
         """Tokens that a layer averages, as in Swin networks."""
 
@@ -161,7 +161,7 @@ def test_channels_averaged_over_tokens_are_no_tokens(image: Image) -> None:
     assert saliency(classifier_of(Pooled()), image, "grad_cam").any()
 
 
-def test_threads_that_share_a_classifier_get_the_map_of_one() -> None:
+def test_threads_sharing_a_classifier_get_the_same_map() -> None:
     classifier = classifier_of(pooling_net().train())
     photos = [np.random.default_rng(seed).integers(0, 256, (30, 40, 3), np.uint8) for seed in range(3)]
     expected = [saliency(classifier, photo, "fused") for photo in photos]

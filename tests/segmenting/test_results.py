@@ -39,7 +39,7 @@ class TestInANotebook:
     def test_a_map_is_its_overlay(self, crew: LabelMap) -> None:
         np.testing.assert_array_equal(self.picture(crew), crew.overlay())
 
-    def test_below_it_says_what_was_found(self, cat: Segmentation, result: SaliencyResult, crew: LabelMap) -> None:
+    def test_the_caption_says_what_was_found(self, cat: Segmentation, result: SaliencyResult, crew: LabelMap) -> None:
         said = f"Egyptian cat {cat.probability:.2f} · {cat.status}, confidence {cat.confidence:.2f}"
         assert replace(cat, reasons=())._repr_html_().endswith(f"><br>{said}")
         assert replace(cat, reasons=("why",))._repr_html_().endswith(f"{said} · why")
@@ -99,7 +99,7 @@ class TestResult:
         with pytest.raises(ValueError, match="^picture must be one of mask, cutout, .*, got 'poster'"):
             cat.save(tmp_path / "a.png", "poster")
 
-    def test_of_a_result_there_is_no_mask_to_save(self, quick: Segmenter, tmp_path: Path) -> None:
+    def test_a_saliency_result_has_no_mask_to_save(self, quick: Segmenter, tmp_path: Path) -> None:
         result = quick.saliency(photo_bytes("coffee"))
         assert type(result) is SaliencyResult
         assert result.strip().shape == (400, 1208, 3)
@@ -124,7 +124,9 @@ class TestStyle:
     @pytest.mark.slow
     @pytest.mark.parametrize("kind", pictures_of(Segmentation))
     @pytest.mark.parametrize("format", ["png", "webp", "jpg"])
-    def test_a_style_s_format_is_of_what_is_looked_at(self, cat: Segmentation, format: str, kind: str) -> None:
+    def test_a_style_s_format_applies_only_to_pictures_for_viewing(
+        self, cat: Segmentation, format: str, kind: str
+    ) -> None:
         style = Style(format=format, background="white")
         data = encode(cat, kind, style)
         chosen = "png" if kind in MEASURED else format
@@ -134,7 +136,7 @@ class TestStyle:
             assert picture.size[::-1] == PICTURES[kind].draw(cat, style).shape[:2]
         assert encode(replace(cat), kind, replace(style)) == data
 
-    def test_no_style_changes_what_is_measured(self, cat: Segmentation, crew: LabelMap) -> None:
+    def test_no_style_changes_the_data(self, cat: Segmentation, crew: LabelMap) -> None:
         for result in (cat, crew):
             for kind in pictures_of(type(result)):
                 changed = encode(result, kind, FANCY) != encode(result, kind)
@@ -185,7 +187,7 @@ class TestStyle:
             cat.save(tmp_path / "a.jpg", "cutout")
         assert not list(tmp_path.iterdir())
 
-    def test_there_is_no_file_of_what_a_result_has_not(self, cat: Segmentation) -> None:
+    def test_a_missing_picture_cannot_be_saved(self, cat: Segmentation) -> None:
         with pytest.raises(ValueError, match="^picture must be one of mask, cutout, .*, got 'labels'"):
             encode(cat, "labels", FANCY)
 
@@ -236,7 +238,7 @@ class TestPictures:
 class TestRepr:
     """One short line, without arrays."""
 
-    def test_of_a_result_and_a_mask(self, result: SaliencyResult, cat: Segmentation) -> None:
+    def test_of_a_saliency_result_and_a_mask(self, result: SaliencyResult, cat: Segmentation) -> None:
         known = replace(result, probability=0.5)
         assert repr(known) == f"SaliencyResult('{result.category}', probability=0.50, 226 x 150 pixels)"
         weak = replace(cat, probability=0.25, status="weak", confidence=0.4)

@@ -83,7 +83,7 @@ class TestPhotos:
         assert found.target == cat.target
         assert found.mask.tobytes() == cat.mask.tobytes()
 
-    def test_a_module_alone_is_told_what_it_lacks(self) -> None:
+    def test_a_bare_module_is_refused_with_a_remedy(self) -> None:
         with pytest.raises(ValueError, match="^preprocessing must be given for a module of your own"):
             Segmenter(torch.nn.Flatten())  # type: ignore[arg-type]  # What newcomers try.
 
@@ -116,7 +116,7 @@ class TestOddPhotos:
 
     @pytest.mark.slow
     @pytest.mark.parametrize("mode", ["L", "CMYK", "P", "RGBA", "I;16"])
-    def test_modes_of_color_do_not_stop_it(self, quick: Segmenter, mode: str) -> None:
+    def test_any_color_mode_is_segmented(self, quick: Segmenter, mode: str) -> None:
         picture = pillow.open(io.BytesIO(photo_bytes("chelsea")))
         if mode == "I;16":
             picture = pillow.fromarray(np.array(picture.convert("L")).astype(np.uint16) * 257)
@@ -126,7 +126,7 @@ class TestOddPhotos:
         assert found.mask.shape == (300, 451)
         assert found.mask.any()
 
-    def test_what_was_left_out_is_said(self, quick: Segmenter) -> None:
+    def test_ignored_parts_of_a_file_are_noted(self, quick: Segmenter) -> None:
         frames = [pillow.fromarray(np.full((8, 9, 3), level, np.uint8)) for level in (0, 90, 180)]
         file = io.BytesIO()
         frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
@@ -139,10 +139,10 @@ class TestOddPhotos:
 
 class TestTarget:
     @pytest.mark.parametrize("target", [285, "285", "n02124075", "egyptian_CAT"])
-    def test_a_class_may_be_asked_for(self, quick: Segmenter, cat: Segmentation, target: Any) -> None:
+    def test_a_class_may_be_requested(self, quick: Segmenter, cat: Segmentation, target: Any) -> None:
         assert quick.saliency(photo_bytes("chelsea"), target).target == cat.target
 
-    def test_the_map_of_a_given_target_weighs_by_a_prior_of_its_own(self, network: Classifier) -> None:
+    def test_a_given_target_s_map_has_its_own_prior(self, network: Classifier) -> None:
         photo = photo_bytes("chelsea")
         own, wide, narrow = (
             Segmenter(network, replace(QUICK, prior=2.0, prior_given=given)) for given in (2.0, 6.0, 0.0)
@@ -159,7 +159,7 @@ class TestTarget:
         assert found.target.indices == (281, 282)
         assert found.probability == pytest.approx(sum(part.probability for part in parts))
 
-    def test_a_class_that_the_network_does_not_see_is_doubted(self, network: Classifier) -> None:
+    def test_a_class_that_is_not_seen_is_flagged(self, network: Classifier) -> None:
         recipe = replace(RECIPES["simonyan2013"], mirror=False, exact_side=96)
         found = Segmenter(network, recipe).segment(photo_bytes("chelsea"), "fire engine")
         assert found.mask.any()
@@ -175,7 +175,7 @@ class TestTarget:
         assert np.abs(one.saliency - several.saliency).max() > 0.01
 
     @pytest.mark.slow
-    def test_each_of_several_targets_is_as_if_asked_alone(
+    def test_several_targets_give_the_same_masks_as_one_at_a_time(
         self, network: Classifier, quick: Segmenter, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         photo, targets = photo_bytes("chelsea"), ("tiger cat|tabby", 285)
@@ -196,13 +196,13 @@ class TestTarget:
         assert found[0].probability > found[1].probability > found[2].probability
         np.testing.assert_array_equal(found[1].saliency, quick.saliency(photo, "tiger cat").saliency)
 
-    def test_without_targets_each_is_the_classifier_s_own_choice(self, quick: Segmenter, cat: Segmentation) -> None:
+    def test_without_targets_the_classifier_chooses(self, quick: Segmenter, cat: Segmentation) -> None:
         (found,) = quick.segment_each(photo_bytes("chelsea"))
         assert found.target == cat.target
         assert found.mask.tobytes() == cat.mask.tobytes()
 
     @pytest.mark.parametrize("top", [0, -1, 1001, 2.5, "3"])
-    def test_as_many_classes_as_there_are_may_be_asked_for(self, quick: Segmenter, top: Any) -> None:
+    def test_all_classes_may_be_requested(self, quick: Segmenter, top: Any) -> None:
         with pytest.raises(ValueError, match=f"^top must be a number of classes from 1 to 1000, got {top}"):
             quick.segment_each(photo_bytes("chelsea"), top=top)
 
@@ -222,7 +222,7 @@ class TestTogether:
     """Several targets in one map."""
 
     @pytest.mark.slow
-    def test_each_pixel_is_of_one_target_or_of_none(self, quick: Segmenter, crew: LabelMap) -> None:
+    def test_each_pixel_belongs_to_at_most_one_target(self, quick: Segmenter, crew: LabelMap) -> None:
         assert [target.category for target in crew.targets] == list(CREW)
         assert crew.targets == quick.resolve(CREW)
         assert crew.labels.shape == crew.image.shape[:2] == (512, 512)
@@ -235,7 +235,7 @@ class TestTogether:
         assert not crew.exact
         assert crew.energy > 0
 
-    def test_each_part_is_what_is_seen_of_its_target_alone(self, quick: Segmenter, crew: LabelMap) -> None:
+    def test_each_part_equals_its_target_seen_alone(self, quick: Segmenter, crew: LabelMap) -> None:
         results = quick.saliency_each(photo_bytes("astronaut"), CREW)
         for part, result in zip(crew.results, results, strict=True):
             assert part.image is crew.image
@@ -254,7 +254,7 @@ class TestTogether:
         quick.segment_categories(photo_bytes("coffee"), ["espresso", "wooden spoon"])
         assert len(passes) == 1
 
-    def test_of_one_target_it_is_the_mask(self, quick: Segmenter) -> None:
+    def test_one_target_gives_the_mask(self, quick: Segmenter) -> None:
         photo = photo_bytes("coffee")
         found, (alone,) = quick.segment_categories(photo, ["espresso"]), quick.segment_each(photo, ["espresso"])
         np.testing.assert_array_equal(found.mask(1), alone.mask)
@@ -263,7 +263,7 @@ class TestTogether:
         assert (part.status, part.reasons, part.confidence) == (alone.status, alone.reasons, alone.confidence)
 
     @pytest.mark.slow
-    def test_instances_are_wanted_or_each_target_is_one(self, quick: Segmenter, crew: LabelMap) -> None:
+    def test_each_target_is_one_object_without_instances(self, quick: Segmenter, crew: LabelMap) -> None:
         assert crew.instances().max() == 3
         areas = np.bincount(crew.instances().ravel())[1:]
         assert sorted(areas.tolist(), reverse=True) == areas.tolist()
@@ -322,7 +322,7 @@ class TestTogether:
             assert picture.mode == "RGB"
             np.testing.assert_array_equal(np.array(picture), crew.overlay())
 
-    def test_what_it_has_not_cannot_be_saved_or_asked_for(self, crew: LabelMap, tmp_path: Path) -> None:
+    def test_missing_pictures_cannot_be_saved_or_requested(self, crew: LabelMap, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="^picture must be one of labels, instances, overlay, got 'mask'"):
             crew.save(tmp_path / "a.png", "mask")
         for label in (-1, 4, 1.5):
@@ -341,14 +341,14 @@ class TestTogether:
             (range(255), "255"),
         ],
     )
-    def test_targets_that_a_map_cannot_tell_apart_are_refused_before_any_work(
+    def test_indistinguishable_targets_are_refused_before_any_work(
         self, quick: Segmenter, targets: Any, got: str
     ) -> None:
         with pytest.raises(ValueError, match="^targets must ") as error:
             quick.segment_categories(Path("missing.jpg"), targets)
         assert f"got {got}" in str(error.value)
 
-    def test_as_many_as_a_byte_holds_are_taken(self, quick: Segmenter) -> None:
+    def test_as_many_targets_as_fit_in_a_byte_are_accepted(self, quick: Segmenter) -> None:
         assert len(check_apart(quick.resolve(range(254)))) == 254
 
 

@@ -81,7 +81,7 @@ class TestSession:
             assert found.mask.shape == (150, 226)
         assert session.segment(Hints(box=CAT)).mask[60:100, 75:140].mean() > 0.95
 
-    def test_a_box_may_be_of_whole_floats(self, session: Session) -> None:
+    def test_a_box_may_hold_whole_floats(self, session: Session) -> None:
         floats = tuple(map(float, CAT))
         one, other = (session.segment(Hints(box=box)) for box in (CAT, floats))  # type: ignore[arg-type]  # As from JSON.
         assert one.mask.tobytes() == other.mask.tobytes()
@@ -103,18 +103,18 @@ class TestSession:
         for hints in (Hints(foreground=marked), Hints(background=marked), Hints(seeds=seeds)):
             assert agrees(session.segment(hints).mask, hints)
 
-    def test_what_was_taken_back_leaves_no_trace(self, session: Session) -> None:
+    def test_removed_hints_leave_no_trace(self, session: Session) -> None:
         more = replace(SAID, background=[*SAID.background, (100, 60)])
         first, other, again = (session.segment(hints) for hints in (SAID, more, SAID))
         assert first.mask.tobytes() == again.mask.tobytes() != other.mask.tobytes()
         assert (first.energy, first.flow, first.confidence) == (again.energy, again.flow, again.confidence)
         assert session.segment().mask.tobytes() == session.segment(None).mask.tobytes()
 
-    def test_empty_hints_are_a_mask_too(self, session: Session) -> None:
+    def test_empty_hints_give_a_mask_too(self, session: Session) -> None:
         found = session.segment(Hints())
         assert found.mask[60:100, 75:140].mean() > 0.9
 
-    def test_the_first_hints_teach_the_colors_unless_to_refit(self, quick: Segmenter, result: SaliencyResult) -> None:
+    def test_the_first_hints_fix_the_colors_unless_refit_is_set(self, quick: Segmenter, result: SaliencyResult) -> None:
         click, scribble = Hints(foreground=[(108, 85)]), np.zeros((150, 226), np.bool_)
         scribble[:, 205:] = True
         wall = Hints(foreground=scribble)
@@ -128,10 +128,10 @@ class TestSession:
         assert kept.energy != anew.energy
         assert sessions[1].segment(wall).energy == anew.energy
 
-    def test_what_the_map_alone_says_stays_as_evidence(self, session: Session) -> None:
+    def test_the_map_s_own_odds_stay_in_the_evidence(self, session: Session) -> None:
         assert session.segment(SAID).seeds.tobytes() == session.segment().seeds.tobytes()
 
-    def test_every_number_of_hints_is_tried(self) -> None:
+    def test_every_number_of_hints_is_tested(self) -> None:
         assert CHANGES.keys() == {item.name for item in fields(Recipe) if item.metadata["stage"] == "hints"}
 
     @pytest.fixture(scope="module")
@@ -156,14 +156,12 @@ class TestSession:
         assert before.energy != after.energy
         assert before.saliency is after.saliency
 
-    def test_a_head_speaks_where_there_are_hints_and_there_alone(
-        self, session: Session, headed: Classifier, result: SaliencyResult
-    ) -> None:
+    def test_a_head_matters_only_with_hints(self, session: Session, headed: Classifier, result: SaliencyResult) -> None:
         heeding = Session(headed, result, QUICK)
         assert session.segment().mask.tobytes() == heeding.segment().mask.tobytes()
         assert session.segment(Hints()).mask.sum() < heeding.segment(Hints()).mask.sum()
 
-    def test_hints_that_are_none_are_refused_and_the_session_goes_on(self, session: Session) -> None:
+    def test_invalid_hints_are_refused_and_the_session_stays_usable(self, session: Session) -> None:
         with pytest.raises(ValueError, match="^hints must not contradict each other, got both labels at x 3, y 4; "):
             session.segment(Hints(foreground=[(3, 4)], background=[(3, 4)]))
         with pytest.raises(ValueError, match="^foreground must be points .*, pixels of the 226 x 150 photo, got "):
@@ -174,7 +172,7 @@ class TestSession:
             session.segment(Box(0, 0, 26, 15))  # type: ignore[arg-type]  # Which is meant.
         assert session.segment(SAID).mask.any()
 
-    def test_nothing_that_is_given_is_changed(self, quick: Segmenter, small: Any) -> None:
+    def test_arguments_are_not_changed(self, quick: Segmenter, small: Any) -> None:
         seeds = np.full((150, 226), UNKNOWN, np.uint8)
         seeds[80:90, 100:110] = FOREGROUND
         for array in (photo := small.copy(), seeds):
@@ -183,7 +181,7 @@ class TestSession:
         assert found.mask[80:90, 100:110].all()
 
     @pytest.mark.slow
-    def test_its_graphs_are_let_go_of_at_the_end(self, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_its_graphs_are_released_at_the_end(self, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
         made: list[weakref.ref[MaskSolver]] = []
 
         class Seen(MaskSolver):
@@ -205,7 +203,7 @@ class TestSession:
 
     @pytest.mark.slow
     @pytest.mark.parametrize("shape", [(1, 1), (1, 30), (30, 1), (2, 3)])
-    def test_hardly_a_photo_takes_hints_too(self, quick: Segmenter, shape: tuple[int, int]) -> None:
+    def test_a_tiny_photo_takes_hints_too(self, quick: Segmenter, shape: tuple[int, int]) -> None:
         with quick.open(np.full((*shape, 3), 200, np.uint8)) as session:
             for hints in (
                 *(Hints(foreground=[(0, 0)]), Hints(background=[(0, 0)])),
@@ -226,11 +224,11 @@ class TestWithoutFeatures:
         recipe = replace(RECIPES["simonyan2013"], prior=2.0, hard_seeds=False)
         return Segmenter(sure_classifier(), recipe).open(image)
 
-    def test_there_are_none(self, session: Session) -> None:
+    def test_features_need_layers_on_a_grid(self, session: Session) -> None:
         with pytest.raises(ValueError, match="^classifier must have layers that give a grid"):
             features_of(sure_classifier(), session.result.image, mirror=False)
 
-    def test_hints_tell_by_place_and_color_and_the_reasons_say_so(self, session: Session) -> None:
+    def test_hints_work_by_place_and_color_and_give_reasons(self, session: Session) -> None:
         assert not session.segment().mask[24, 80]
         assert NO_FEATURES not in session.segment().reasons
         hints = Hints(foreground=[(80, 24)])
@@ -242,7 +240,7 @@ class TestWithoutFeatures:
         assert boxed.box == Box(70, 14, 90, 34)
         assert NO_FEATURES in boxed.reasons
 
-    def test_that_is_no_doubt(self, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_missing_features_alone_are_not_a_flag(self, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sessions, "confidence_of", lambda signs: 1.0)
         found = session.segment(Hints(box=Box(68, 12, 92, 36)))
         assert (found.status, found.reasons) == ("ok", (NO_FEATURES,))

@@ -22,9 +22,7 @@ from wsseg.segmenting.status import is_seen
     ("indices", "seen"),
     [((0,), True), ((1,), True), ((2,), False), ((2, 3), False), ((2, 3, 4), False), ((0, 2), True), ((1, 4), True)],
 )
-def test_a_target_is_seen_if_one_of_its_classes_is_likely_beside_the_likeliest(
-    indices: tuple[int, ...], seen: bool
-) -> None:
+def test_a_target_is_seen_if_one_of_its_classes_is_nearly_the_likeliest(indices: tuple[int, ...], seen: bool) -> None:
     """However many classes a target has: .0075 is the least."""
     probabilities = np.array([0.5, 0.0075, 0.007, 0.007, 0.007], np.float32)
     assert is_seen(Target(indices, "x"), probabilities, presence=0.015) is seen
@@ -46,7 +44,7 @@ class TestStatus:
         image[14:34, 20:44] = (230, 140, 40)
         return image
 
-    def test_what_is_seen_and_found_is_ok(self, segmenter: Segmenter, square: Any) -> None:
+    def test_a_target_that_is_seen_and_found_is_ok(self, segmenter: Segmenter, square: Any) -> None:
         found = segmenter.segment(square)
         assert (found.category, found.status, found.reasons) == ("ape", "ok", ())
         assert found.probability == pytest.approx(0.3)
@@ -84,7 +82,7 @@ class TestStatus:
         reason = f"low confidence: {confidence:.2f}"
         assert found.reasons == ((reason,) if status == "weak" else ())
 
-    def test_without_an_object_the_status_says_so_before_all_else(self, segmenter: Segmenter, square: Any) -> None:
+    def test_no_object_takes_precedence_in_the_status(self, segmenter: Segmenter, square: Any) -> None:
         recipe = replace(segmenter.recipe, smoothness=1e6)
         found = Segmenter(segmenter.classifier, recipe).segment(np.full_like(square, 90), "dog")
         assert not found.mask.any()
@@ -96,7 +94,7 @@ class TestStatus:
             "the classifier does not see dog",
         ]
 
-    def test_a_note_on_the_file_is_no_doubt(self, segmenter: Segmenter, square: Any) -> None:
+    def test_a_note_on_the_file_is_not_a_flag(self, segmenter: Segmenter, square: Any) -> None:
         file = io.BytesIO()
         first, second = (pillow.fromarray(image) for image in (square, square[::-1].copy()))
         first.save(file, "PNG", save_all=True, append_images=[second])
