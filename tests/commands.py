@@ -1,4 +1,4 @@
-"""How tests call the command line, and what they find afterwards."""
+"""Calls of the command line, and the files that they leave."""
 
 import sys
 from collections.abc import Callable

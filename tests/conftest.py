@@ -1,4 +1,4 @@
-"""What several test files share: photos, the command line, and how hypothesis runs."""
+"""Shared by several test files: photos, the command line, and the settings of hypothesis."""
 
 import sys
 from importlib import resources
@@ -12,10 +12,10 @@ from wsseg.arrays import Image
 from wsseg.cli.app import main
 from wsseg.cli.output import answers
 
-settings.register_profile("wsseg", deadline=None, max_examples=50)  # A busy machine is no failure.
+settings.register_profile("wsseg", deadline=None, max_examples=50)  # A busy machine is not a failure.
 settings.register_profile(
     "unshrunk", settings.get_profile("wsseg"), phases=(Phase.explicit, Phase.generate)
-)  # Where it is enough to know that a test fails: scripts/mutate.
+)  # For scripts/mutate, which only needs to know that a test fails.
 settings.load_profile("wsseg")
 
 

@@ -10,7 +10,7 @@ from wsseg.classifier.load import load_classifier
 
 
 def seeded(model: nn.Module, seed: int = 0) -> nn.Module:
-    """The model in evaluation mode, its weights drawn by numpy, whose streams do not change."""
+    """Return the model in evaluation mode with weights drawn by numpy, whose streams do not change."""
     generator = np.random.default_rng(seed)
     with torch.no_grad():
         for parameter in model.parameters():

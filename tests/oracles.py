@@ -1,4 +1,4 @@
-"""The formulas of the method, slow and obvious, written from the papers; the tests hold the library to them."""
+"""The formulas of the method, slow and obvious, written from the papers, to test the library against."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -253,7 +253,7 @@ def _likeness(values: Any) -> float:
 
 
 def _off_mean(values: Any) -> Any:
-    """0 where all values are one, whatever their mean is rounded to."""
+    """Return values minus their mean, exactly 0 for equal values."""
     offsets = values - values.flat[0]
     return offsets - offsets.mean()
 

@@ -26,7 +26,7 @@ EVERY_LABEL = np.arange(256, dtype=np.uint8).reshape(8, 32)
 
 
 def kinds(*names: str) -> pytest.MarkDecorator:
-    """Formats, of which an older Pillow does not write all."""
+    """Formats that this Pillow can write; older versions lack some."""
     PIL.Image.init()
     return pytest.mark.parametrize(
         "kind",

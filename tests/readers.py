@@ -1,4 +1,4 @@
-"""Reads an export by the code of the tool that it is for, in the environment of `scripts/readers`.
+"""Read an export with its own tool's code, in the environment of `scripts/readers`.
 
     readers.py FORMAT EXPORT OUT.npz
 
@@ -63,9 +63,9 @@ def cvat(archive: Path) -> Iterator[Found]:
 
 
 def labelme(folder: Path) -> Iterator[Found]:
-    """Its photo must be found, and be of the size that is told: LabelFile sees to it."""
+    """LabelFile checks that the photo exists and has the stated size."""
     for name in ("onnxruntime", "PyQt5", "PyQt5.QtCore", "PyQt5.QtGui", "PyQt5.QtWidgets"):
-        sys.modules[name] = MagicMock()  # What draws its window; reading needs none of it.
+        sys.modules[name] = MagicMock()  # This draws the window; reading does not need it.
     from labelme._label_file import LabelFile
     from labelme.utils import img_data_to_pil, shapes_to_label
 
@@ -82,9 +82,9 @@ def labelstudio(folder: Path) -> Iterator[Found]:
 
     for task in json.loads((folder / "tasks.json").read_text()):
         for result in task["predictions"][0]["result"]:
-            # As its Converter hands results on.
-            told = {**result, **result["value"], "type": "brushlabels"}
-            (layer,) = decode_from_annotation("tag", [told]).values()
+            # The Converter passes results in this form.
+            annotation = {**result, **result["value"], "type": "brushlabels"}
+            (layer,) = decode_from_annotation("tag", [annotation]).values()
             assert set(np.unique(layer)) <= {0, 255}
             yield task["data"]["image"], result["value"]["brushlabels"][0], layer == 255
 
@@ -95,7 +95,7 @@ def yolo(tree: Path) -> Iterator[Found]:
     from ultralytics.data import YOLODataset
     from ultralytics.utils.ops import resample_segments
 
-    utils.check_font = lambda *_: None  # It would download one.
+    utils.check_font = lambda *_: None  # YOLO would download a font.
     data = utils.check_det_dataset(str(tree / "data.yaml"), autodownload=False)
     photos = YOLODataset(img_path=data["train"], data=data, task="segment", augment=False)
     for each in photos.labels:

@@ -24,7 +24,7 @@ def disc(side: int = 64) -> tuple[Image, np.ndarray]:
 
 
 def locked(array: Any) -> Any:
-    """The array, so that a change in place raises."""
+    """Return the array read-only, so that a change in place raises an error."""
     array.setflags(write=False)
     return array
 

@@ -1,4 +1,4 @@
-"""The house's rules: data flows one way, each library has its door, and what is slow to load waits."""
+"""The rules of the house: imports go one way, each library has its door, and slow imports are lazy."""
 
 import ast
 import re
@@ -57,12 +57,12 @@ every_file = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.re
 
 @cache
 def tree_of(path: Path) -> ast.Module:
-    """Return what a file says, parsed once."""
+    """Return the syntax tree of a file, parsed once."""
     return ast.parse(path.read_text())
 
 
 def imports_of(path: Path) -> Iterator[str]:
-    """The full name of all that a file imports, wherever in the file: `wsseg.arrays.Image`."""
+    """Yield the full names of all imports anywhere in a file: `wsseg.arrays.Image`."""
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -84,7 +84,7 @@ def imports_at_top(path: Path) -> Iterator[str]:
 
 
 def raised_in(path: Path) -> Iterator[str]:
-    """The sentences of the errors that a file raises, without the values in them."""
+    """Yield the messages of the errors that a file raises, without the values in them."""
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Raise):
             parts = (part.value for part in ast.walk(node) if isinstance(part, ast.Constant))
@@ -92,7 +92,7 @@ def raised_in(path: Path) -> Iterator[str]:
 
 
 def modules_after(statement: str) -> set[str]:
-    """The packages that a fresh interpreter holds after the statement."""
+    """Return the packages that a fresh interpreter holds after the statement."""
     script = f"{statement}; import sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     return set(run.stdout.splitlines()[-1].split())
@@ -136,7 +136,7 @@ def test_the_library_does_not_print(path: Path) -> None:
 
 @every_file
 def test_the_command_line_prints_through_one_function(path: Path) -> None:
-    """Names may be any text, so all lines and all rows of tables go through what escapes them, in `cli/output.py`."""
+    """Names may be any text, so all lines and table rows are escaped in `cli/output.py`."""
     calls = [ast.unparse(node.func) for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
     printed = [call for call in calls if call.endswith((".print", ".add_row", ".write"))]
     if FILES[path] == "cli":
@@ -151,7 +151,7 @@ def test_the_command_line_imports_no_private_name(path: Path) -> None:
 
 @every_file
 def test_every_error_gives_a_remedy(path: Path) -> None:
-    """One of "its" weights is passed on by a caller, who says whose, and what helps."""
+    """Messages with "its" are completed by a caller, who adds the owner and the remedy."""
     sentences = [text for text in raised_in(path) if " must " in text and not text.startswith(("it ", "its "))]
     assert [text for text in sentences if "; " not in text] == []
 
@@ -201,7 +201,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 def test_a_file_fits_its_room(path: Path) -> None:
     text = path.read_text()
     assert len(text.splitlines()) <= LONGEST_FILE
-    assert not re.search(r"^# ?-{5}", text, re.MULTILINE), "a banner comment marks a file that wants to be two"
+    assert not re.search(r"^# ?-{5}", text, re.MULTILINE), "split the file instead of using a banner comment"
     modules = {name.rpartition(".")[0] for name in imports_of(path) if name.startswith("wsseg.")}
     assert len(modules) <= MOST_IMPORTS, f"imports {len(modules)} modules of wsseg"
 

@@ -1,4 +1,4 @@
-"""Each array kind at its door: what is right comes back itself, all else is refused by name and with a remedy."""
+"""Each array kind at the public edge: valid arrays are returned, others are refused with a remedy."""
 
 from collections.abc import Callable
 from typing import Any

@@ -42,8 +42,8 @@ def sections_of(function: Callable[..., Any]) -> dict[str, str]:
 def test_every_parameter_is_described(name: str) -> None:
     function = CALLABLES[name]
     wanted = [parameter for parameter in inspect.signature(function).parameters if parameter != "self"]
-    told = re.findall(r"^\*{0,2}(\w[\w, *]*?) :", sections_of(function).get("Parameters", ""), re.MULTILINE)
-    names = [one.strip(" *") for names in told for one in names.split(",")]
+    described = re.findall(r"^\*{0,2}(\w[\w, *]*?) :", sections_of(function).get("Parameters", ""), re.MULTILINE)
+    names = [one.strip(" *") for names in described for one in names.split(",")]
     assert names == wanted
 
 

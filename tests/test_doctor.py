@@ -1,4 +1,4 @@
-"""The diagnosis of an installation, sound or broken."""
+"""The diagnosis of a working or broken installation."""
 
 import json
 import subprocess
@@ -27,9 +27,9 @@ def test_a_working_installation_segments_a_photo_with_each_recipe() -> None:
     assert found.versions["wsseg"] == wsseg.__version__
     assert found.weights[0].classifier == "efficientnet_lite0"
     assert found.weights[0].sound
-    told = json.loads(json.dumps(found.as_json()))
-    assert told["usable"]
-    assert told["weights"][0]["sha256"] == found.weights[0].sha256
+    content = json.loads(json.dumps(found.as_json()))
+    assert content["usable"]
+    assert content["weights"][0]["sha256"] == found.weights[0].sha256
 
 
 def test_a_classifier_that_cannot_run_is_a_problem_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +56,7 @@ def test_damaged_weights_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 def test_weights_of_another_network_are_no_problem_of_the_embedded_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A folder stands for a file that cannot be read, because root can read every file."""
+    """A folder replaces the unreadable file, because root can read every file."""
     models = [model_of(tmp_path, "", "vgg19"), model_of(Path(__file__), "", "vgg16")]
     monkeypatch.setattr("wsseg.classifier.catalog.models", lambda: iter(models))
     monkeypatch.setattr(doctor, "_timed", lambda: iter([("fast", 1.0)]))
@@ -77,7 +77,7 @@ def test_it_works_without_the_network_s_libraries() -> None:
 
 
 def require(monkeypatch: pytest.MonkeyPatch, *requirements: str) -> None:
-    """Let wsseg have these requirements, as its metadata has them."""
+    """Set the requirements in the metadata of wsseg."""
     package = Message()
     for extra in ("ray", "export", "lite1", "docs", "dev"):
         package["Provides-Extra"] = extra

@@ -1,4 +1,4 @@
-"""Finding a class by what people call it."""
+"""Finding a class by name."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The network: its inputs, its scores, its targets, and how it comes back."""
+"""The network: its inputs, its scores, its targets, and its unchanged state."""
 
 import numpy as np
 import PIL.Image

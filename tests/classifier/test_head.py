@@ -1,4 +1,4 @@
-"""An objectness head: its score, the file it is written to, and files that hold none."""
+"""An objectness head: its score, its file, and files that are not heads."""
 
 import json
 from pathlib import Path

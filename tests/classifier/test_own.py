@@ -1,4 +1,4 @@
-"""Classifiers of one's own: names in any form, one logit, several labels, and networks that cannot be used."""
+"""Custom classifiers: names in any form, one logit, several labels, and unusable networks."""
 
 import sys
 

@@ -63,7 +63,7 @@ def test_the_number_of_classes_is_that_of_the_checkpoint(tmp_path):
 
 @pytest.mark.slow
 def test_the_article_s_vgg19_makes_a_mask(tmp_path):
-    """Its weights are random, so its mask means nothing, but every step runs."""
+    """The weights are random, so the mask means nothing, but every step runs."""
     path = saved(tmp_path, network("vgg19", init_weights=False))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     classifier = load_classifier(f"vgg19@{path}")

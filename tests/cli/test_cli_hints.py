@@ -84,7 +84,7 @@ class TestHints:
 
     @pytest.fixture
     def hints(self, tmp_path: Path) -> Path:
-        """A folder of what is known of the cup: a part of the table is said to be the object."""
+        """A folder of hints for the cup: part of the table is marked as the object."""
         levels = np.full((200, 300), 128, np.uint8)
         levels[5:15, 5:25], levels[60:90, 130:160] = 255, 0
         (tmp_path / "hints/sub").mkdir(parents=True)

@@ -199,7 +199,7 @@ class TestOptions:
 
 
 def test_mistakes_are_reported_without_torch(photos: Path) -> None:
-    """It takes seconds to load, and so no mistake waits for it."""
+    """Torch takes seconds to load, so mistakes are reported before."""
     (photos.parent / "empty").mkdir()
     given = json.dumps([words for words, _ in AT_ONCE])
     program = [sys.executable, "-c", SCRIPT]

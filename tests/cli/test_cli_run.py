@@ -88,7 +88,7 @@ class TestSegment:
     def test_a_relative_path_is_found_from_any_folder(
         self, run: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Even where another photo has the same one; and one that came later keeps its longer name."""
+        """This holds even if another photo has the same path; a later photo keeps its longer name."""
         words = ("saliency", "photos", "-o", tmp_path / "out", "--method", "gradient")
         monkeypatch.chdir(tmp_path)
         run(*words)
@@ -197,9 +197,11 @@ class TestSegment:
     @pytest.mark.slow
     def test_an_interrupt_exits_with_130(self, photos: Path, tmp_path: Path) -> None:
         words = ("segment", str(photos), "-o", str(tmp_path / "out"), "--samples", "256")
-        # Tests that were started in the background were told to ignore interrupts, and what they start would, too.
-        heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-        with subprocess.Popen([*PROGRAM, *words], stderr=subprocess.PIPE, env=os.environ, preexec_fn=heed) as program:
+        # A test run in the background ignores interrupts, and so would its child processes.
+        restore_interrupts = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        with subprocess.Popen(
+            [*PROGRAM, *words], stderr=subprocess.PIPE, env=os.environ, preexec_fn=restore_interrupts
+        ) as program:
             while not (tmp_path / "out/run.jsonl").exists():
                 assert program.poll() is None
                 time.sleep(0.1)
@@ -218,16 +220,16 @@ class TestSegment:
         for name in (b"\xff.jpg", "\u00fc.jpg".encode(), b"red\x1b[31m[red]\n.jpg"):
             (Path(os.fsdecode(os.fsencode(photos) + b"/" + name))).write_bytes((photos / "cat.jpg").read_bytes())
         monkeypatch.setattr(sys, "argv", ["wsseg", "segment", str(photos), "-o", str(tmp_path / "out"), *QUICK])
-        told = {name: io.BytesIO() for name in ("stdout", "stderr")}
-        streams = {name: io.TextIOWrapper(told[name], encoding, write_through=True) for name in told}
+        buffers = {name: io.BytesIO() for name in ("stdout", "stderr")}
+        streams = {name: io.TextIOWrapper(buffers[name], encoding, write_through=True) for name in buffers}
         for name, stream in streams.items():
             monkeypatch.setattr(sys, name, stream)
         with pytest.raises(SystemExit) as ended:
             main()
         assert ended.value.code == 0
-        assert b"5 of 5 photos done" in told["stderr"].getvalue()
-        assert rb"red\x1b[31m[red]\n.jpg" in told["stdout"].getvalue()
-        assert b"\x1b" not in told["stdout"].getvalue()
+        assert b"5 of 5 photos done" in buffers["stderr"].getvalue()
+        assert rb"red\x1b[31m[red]\n.jpg" in buffers["stdout"].getvalue()
+        assert b"\x1b" not in buffers["stdout"].getvalue()
 
     def test_a_full_or_closed_output_is_named(self, run: Run, photos: Path, tmp_path: Path) -> None:
         ended = run("segment", photos / "cat.jpg", "-o", photos / "cat.jpg" / "out", *QUICK)
@@ -305,7 +307,7 @@ class TestRuns:
 
     @pytest.mark.slow
     def test_saliency_strips_differ_from_mask_strips(self, run: Run, photos: Path, tmp_path: Path) -> None:
-        """Both commands may have one folder, and each finds its own pictures there."""
+        """Both commands may write to one folder, and each finds its own pictures there."""
         words, widths = (photos / "cat.jpg", "-o", tmp_path / "out", *QUICK[:3]), []
         for command in ("saliency", "segment", "saliency"):
             write = ("--write", "strip") if command == "segment" else ()
@@ -386,23 +388,25 @@ class TestRuns:
         (photos / "bad.jpg").write_text("no picture")
         (photos / "raw.nef").write_text("no picture either")
         words = ("segment", photos, "-o", tmp_path / "out", "--progress", "json", *QUICK)
-        told = [json.loads(line) for line in run(*words).err.splitlines()]
-        assert {next(iter(each)) for each in told} == {"warning", "error", "what", "message"}
-        (error,) = [each["error"] for each in told if "error" in each]
+        lines = [json.loads(line) for line in run(*words).err.splitlines()]
+        assert {next(iter(each)) for each in lines} == {"warning", "error", "what", "message"}
+        (error,) = [each["error"] for each in lines if "error" in each]
         assert error.startswith(f"'{photos}/bad.jpg' must be a picture, got")
-        assert told[-1]["message"].startswith("2 of 3 photos done")
+        assert lines[-1]["message"].startswith("2 of 3 photos done")
         ended = run(*words[:3], photos / "cat.jpg", *words[4:])
         assert ended.code == 2
         assert json.loads(ended.err.splitlines()[-1])["error"].startswith("out must be a folder, got the file")
 
     @pytest.mark.slow
     def test_new_photos_are_watched_for(self, photos: Path, tmp_path: Path) -> None:
-        """Also one that would have shared its name with another, had both been there from the start."""
+        """This includes a photo whose name would clash if both photos had been there from the start."""
         folder, out = tmp_path / "inbox", tmp_path / "out"
         folder.mkdir()
         words = ("segment", str(folder), "-o", str(out), "--watch", "--workers", "1", *QUICK)
-        heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-        with subprocess.Popen([*PROGRAM, *words], stderr=subprocess.PIPE, env=os.environ, preexec_fn=heed) as program:
+        restore_interrupts = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        with subprocess.Popen(
+            [*PROGRAM, *words], stderr=subprocess.PIPE, env=os.environ, preexec_fn=restore_interrupts
+        ) as program:
             for suffix, mask in (("jpg", "cat.png"), ("webp", "cat.webp.png")):
                 pillow.open(photos / "cat.jpg").save(folder / f"cat.{suffix}")
                 while not (out / "masks" / mask).exists():

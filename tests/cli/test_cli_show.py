@@ -18,7 +18,7 @@ STEERING = "\x1b[31m[red]:smile:\n"
 class TestReport:
     @pytest.fixture
     def made(self, photos: Path, tmp_path: Path) -> Path:
-        """A run by hand, of the cat."""
+        """A run of the cat, made by hand."""
         mask = np.zeros((150, 226), np.bool_)
         mask[:75] = True
         wsseg.write_mask(tmp_path / "out/masks/cat.png", mask)
@@ -126,7 +126,7 @@ class TestModelsAndDoctor:
         assert max(map(len, lines)) <= 80
 
     def test_all_models_as_json(self, run: Run) -> None:
-        told = {one["name"]: one for one in json.loads(run("models", "--all", "--json").out)}
-        assert told["efficientnet_lite0"]["file"]
-        assert told["vgg19"]["parameters"] == 143667240
-        assert "timm:resnet50.a1_in1k" in told
+        models = {one["name"]: one for one in json.loads(run("models", "--all", "--json").out)}
+        assert models["efficientnet_lite0"]["file"]
+        assert models["vgg19"]["parameters"] == 143667240
+        assert "timm:resnet50.a1_in1k" in models

@@ -1,4 +1,4 @@
-"""Where a batch runs: the results are the same everywhere, and no item is lost with the process that held it."""
+"""Engines: the results are the same everywhere, and a process that dies loses no item."""
 
 import multiprocessing
 import os
@@ -35,8 +35,8 @@ def lost(item: int, fate: str) -> tuple[int, str]:
     return item, fate
 
 
-class Stillborn:
-    """What ends the process that it is brought to."""
+class KillsOnArrival:
+    """An object that ends the process that unpickles it."""
 
     def __call__(self, items: Iterable[object]) -> Iterator[object]:
         return iter(items)
@@ -91,7 +91,7 @@ def test_processes_that_cannot_start_are_not_retried_forever() -> None:
     with pytest.raises(
         ChildProcessError, match="^workers must be able to start, got exit code 3; give them more memory"
     ):
-        list(in_processes(Stillborn(), range(CRASHES), lost=lost, workers=1))
+        list(in_processes(KillsOnArrival(), range(CRASHES), lost=lost, workers=1))
 
 
 def test_no_process_is_left_behind() -> None:
@@ -104,7 +104,7 @@ def test_no_process_is_left_behind() -> None:
 
 def test_items_are_taken_on_demand() -> None:
     taken: list[int] = []
-    results = in_processes(squares, (taken.append(item) or item for item in range(1000)), lost=lost, workers=1)  # type: ignore[func-returns-value]  # None, which is the point.
+    results = in_processes(squares, (taken.append(item) or item for item in range(1000)), lost=lost, workers=1)  # type: ignore[func-returns-value]  # It returns None on purpose.
     next(results)
     assert len(taken) < 20
     results.close()  # type: ignore[attr-defined]  # It is a generator.

@@ -1,4 +1,4 @@
-"""A batch on Ray: the results are those of any engine, and no item is lost with the actor that held it."""
+"""A batch on Ray: the results are those of any engine, and an actor that dies loses no item."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as pillow
-from test_engines import Stillborn, by, deadly, lost, squares
+from test_engines import KillsOnArrival, by, deadly, lost, squares
 
 from wsseg.classifier.categories import Target
 from wsseg.cli.app import main
@@ -35,7 +35,7 @@ pytest.importorskip("ray.data")
 
 pytestmark = [
     pytest.mark.slow,
-    # Ray's own, of its own.
+    # Ray's own warnings.
     pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),
     pytest.mark.filterwarnings("ignore::FutureWarning:ray"),
     # Its sockets and processes end with the interpreter.
@@ -45,10 +45,10 @@ pytestmark = [
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster() -> Iterator[None]:
-    """A cluster of two workers for all the tests here, since one takes ten seconds to start."""
+    """A cluster of two workers for all tests here, because it takes ten seconds to start."""
     here = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     environment = {"env_vars": {"PYTHONPATH": here}}  # So that workers find this file.
-    with suppress(Exception):  # It waits for thirty seconds and no more, which a busy machine may take.
+    with suppress(Exception):  # Ray waits only 30 seconds, which a busy machine may need.
         ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env=environment)
     if not ray.is_initialized():
         ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env=environment)
@@ -57,7 +57,7 @@ def cluster() -> Iterator[None]:
 
 
 def see(photo: Photo, hints: Hints | None, marker: Path | None = None) -> tuple[SaliencyResult, ...]:
-    """As bright as the photo; the brightest kills its process once."""
+    """A map as bright as the photo; the brightest photo kills its process once."""
     if marker and photo.image[0, 0, 0] == 110:
         deadly(1, 1, marker)
     saliency = (photo.image[..., 0] / 255).astype(np.float32)
@@ -134,7 +134,7 @@ def test_errors_of_the_item_stream_are_raised_here() -> None:
 
 def test_actors_that_cannot_start_are_not_retried_forever() -> None:
     with pytest.raises(ChildProcessError, match="^workers must be able to start, got"):
-        list(on_ray(Stillborn(), range(CRASHES), lost=lost, workers=1))
+        list(on_ray(KillsOnArrival(), range(CRASHES), lost=lost, workers=1))
 
 
 def cat(folder: Path) -> Path:
@@ -174,8 +174,8 @@ class TestCommand:
         photos = cat(tmp_path / "photos")
         (photos / "torn.png").write_bytes(b"torn")
         for out, engine in (("here", ("--workers", 1)), ("ray", ("--engine", "ray"))):
-            code, told = self.ended(monkeypatch, capsys, photos, "-o", tmp_path / out, *engine, *QUICK)
-            assert code == 1 and "1 of 2 photos done" in told, told
+            code, message = self.ended(monkeypatch, capsys, photos, "-o", tmp_path / out, *engine, *QUICK)
+            assert code == 1 and "1 of 2 photos done" in message, message
         assert pictures_in(tmp_path / "here") == pictures_in(tmp_path / "ray")
         (photos / "torn.png").unlink()
         words = (photos, "-o", tmp_path / "ray", "--workers", 1, *QUICK)
@@ -190,8 +190,8 @@ class TestCommand:
         words: tuple[str, ...],
     ) -> None:
         given = (cat(tmp_path / "photos"), "-o", tmp_path / "out", "--engine", "ray", *words)
-        code, told = self.ended(monkeypatch, capsys, *given)
-        assert code == 2 and f"engine must be local for that, got ray with {' '.join(words)}; leave out" in told
+        code, message = self.ended(monkeypatch, capsys, *given)
+        assert code == 2 and f"engine must be local for that, got ray with {' '.join(words)}; leave out" in message
         assert not (tmp_path / "out").exists()
 
     def test_an_interrupt_stops_the_run_and_its_actors(self, tmp_path: Path) -> None:
@@ -201,17 +201,17 @@ class TestCommand:
         words = ("segment", photos, "-o", tmp_path / "out", "--engine", "ray", "--workers", "1", "--progress", "none")
         script = "import ray; ray_init = ray.init; ray.init = lambda **k: ray_init('local', num_cpus=1, **k); "
         program = [sys.executable, "-c", f"{script}from wsseg.cli.app import main; main()", *map(str, words)]
-        # Tests that were started in the background were told to ignore interrupts, and what they start would, too.
-        heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-        with subprocess.Popen(program, stderr=subprocess.PIPE, text=True, preexec_fn=heed) as running:
+        # A test run in the background ignores interrupts, and so would its child processes.
+        restore_interrupts = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        with subprocess.Popen(program, stderr=subprocess.PIPE, text=True, preexec_fn=restore_interrupts) as running:
             while not list((tmp_path / "out").rglob("masks/*.png")):
                 assert running.poll() is None
                 time.sleep(0.2)
             before = children_of(running.pid)
             os.kill(running.pid, signal.SIGINT)
-            told = running.communicate(timeout=60)[1]
+            message = running.communicate(timeout=60)[1]
         assert running.returncode == 130
-        assert "Traceback" not in told, told
+        assert "Traceback" not in message, message
         assert before and not [pid for pid in before if Path(f"/proc/{pid}/exe").exists()]
 
 

@@ -26,7 +26,7 @@ def test_no_items_give_no_results() -> None:
 
 
 def test_reading_and_writing_overlap_with_work() -> None:
-    """Working on 2 waits until 3 is read and 1 is being written, and that writing until 2 is worked on."""
+    """Work on 2 waits until 3 is read and 1 is being written; writing 1 waits until 2 is in work."""
     read, writing, worked = threading.Event(), threading.Event(), threading.Event()
 
     def reading(item: int) -> int:
@@ -50,16 +50,16 @@ def test_reading_and_writing_overlap_with_work() -> None:
 
 
 def test_a_result_does_not_wait_for_the_next_item() -> None:
-    told = threading.Event()
+    was_read = threading.Event()
 
     def items() -> Iterator[int]:
         yield 1
-        assert told.wait(10)
+        assert was_read.wait(10)
         yield 2
 
     found = read_work_write(items(), same, same, same)
     assert next(found) == 1
-    told.set()
+    was_read.set()
     assert list(found) == [2]
 
 

@@ -1,4 +1,4 @@
-"""Small pictures, files and folders that stand for the known benchmarks."""
+"""Small pictures, files and folders that imitate the known benchmarks."""
 
 from pathlib import Path
 from typing import Any

@@ -40,7 +40,7 @@ def test_saliency_sets_are_scored_by_both_communities(tmp_path: Path, folder: st
     assert values["f_max"] == pytest.approx(half)
     if protocol == "saliency":
         assert list(values) == [*("mae", "f_adaptive", "e_adaptive", "s_measure", "f_max", "f_mean", "e_max", "e_mean")]
-        assert values["mae"] == pytest.approx(4 / 16)  # Of the stretched map.
+        assert values["mae"] == pytest.approx(4 / 16)  # These are scores of the stretched map.
     else:
         assert values["iou"] == pytest.approx(2 / 6)
 
@@ -70,7 +70,7 @@ def voc(tmp_path: Path) -> Path:
 def test_voc_pools_the_classes_of_the_split(voc: Path) -> None:
     put_labels(voc / "found/a.png", OBJECT * 8)
     put_labels(voc / "found/b.png", OBJECT * 8)
-    put_labels(voc / "found/c.png", OBJECT * 3)  # Of another split.
+    put_labels(voc / "found/c.png", OBJECT * 3)  # It belongs to another split.
     evaluation = scored(voc, "voc")
     assert list(evaluation.photos) == ["a", "b"]
     assert evaluation.classes == {"background": 1, "cat": 0.5, "person": 0}

@@ -86,7 +86,7 @@ def test_a_broken_segmentation_is_a_problem(annotations: Path, tmp_path: Path) -
 
 
 def broken(annotations: Path, **changes: Any) -> str:
-    """What reading the truth of `sub/a` complains of, once its image or its annotations are changed."""
+    """Return the error of the truth of `sub/a` after its image or its annotations are changed."""
     content = json.loads(annotations.read_text())
     for where, change in changes.items():
         one = content["images"][0] if where == "image" else content["annotations"][0]

@@ -1,4 +1,4 @@
-"""Codings: what the values of a truth file stand for."""
+"""Codings: the meaning of the values in a truth file."""
 
 from pathlib import Path
 

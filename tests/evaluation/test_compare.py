@@ -1,4 +1,4 @@
-"""Two folders of masks side by side: differences, and whether they are real."""
+"""Two folders of masks compared: differences, and whether they are real."""
 
 import csv
 import io
@@ -109,7 +109,7 @@ def test_pooled_scores_are_compared_in_the_same_resamples(folders: tuple[Path, P
     alone = {one.name: one for one in comparison.first.statistics}[headline.name]
     assert headline.is_real
     assert comparison.verdict.startswith(f"the second is better: {headline.name} +0.")
-    assert width(headline.interval) < 0.6 * width(alone.interval)  # What is hard for both does not count.
+    assert width(headline.interval) < 0.6 * width(alone.interval)  # Photos that are hard for both do not count.
 
 
 def test_a_lower_error_is_better() -> None:

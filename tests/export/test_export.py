@@ -128,8 +128,8 @@ class TestCommand:
     ) -> None:
         out = tmp_path / "out"
         assert self.call(monkeypatch, small, "--to", "voc", "-o", out, "--photos") == 0
-        said = capsys.readouterr()
-        assert "a: lost in voc: " in said.err and f"2 photos exported: {out}" in said.err and not said.out
+        printed = capsys.readouterr()
+        assert "a: lost in voc: " in printed.err and f"2 photos exported: {out}" in printed.err and not printed.out
         assert (out / "JPEGImages/a.jpg").is_file()
 
     def test_a_mistake_is_one_sentence(

@@ -30,7 +30,7 @@ def iou(first: Mask, second: Mask) -> float:
 
 @pytest.fixture(scope="module")
 def read_by(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Reads an export with the tool that it is for."""
+    """Reads an export with its own tool."""
     if not READERS.exists():
         assert not os.environ.get("CI"), "CI must have the readers, got none; .ci/run calls scripts/readers"
         pytest.skip("the tools' own readers are not installed; scripts/readers does it")

@@ -14,7 +14,7 @@ from wsseg.runs.record import Record
 
 
 class TestTogether:
-    """Runs in which a pixel belongs to one target or to none."""
+    """Runs in which each pixel belongs to at most one target."""
 
     def run(self, folder: Path, *, instances: bool) -> Path:
         labels = np.where(CAT, 1, np.where(np.roll(CAT, 14, 1) | disk(20, 30, 17, 2, 2), 2, 0)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Outlines hold the mask, however their reader fills them."""
+"""Outlines give the mask in every way of filling them."""
 
 from collections.abc import Sequence
 from itertools import pairwise

@@ -208,7 +208,7 @@ def test_no_file_stays_open(name: str, put: Callable[..., Path]) -> None:
     try:
         read_image(path)
     except ReadError as error:
-        kept = error  # With its traceback, which would keep a file that is not closed.
+        kept = error  # The error holds its traceback, which would keep a file open.
         assert str(kept)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 

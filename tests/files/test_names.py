@@ -107,7 +107,7 @@ def test_names_equal_but_for_case_or_unicode_form_get_a_digest() -> None:
     for name in set(files_of) - {"a.gif", "b.jpg"}:
         assert re.fullmatch(rf"{name}-[0-9a-f]{{8}}\.png", named[name])
     again = {str(source.path): str(source.name) for source in with_output_names(sources[::-1], {})}
-    assert again == named  # Whatever the order.
+    assert again == named  # In any order.
 
 
 class TestNamesThatArePhotosAlready:

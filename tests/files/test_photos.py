@@ -1,4 +1,4 @@
-"""Every photo that cameras and tools leave on a disk, read as an upright sRGB image."""
+"""Photos of all kinds from cameras and tools, read as upright sRGB images."""
 
 import io
 import struct
@@ -325,4 +325,4 @@ def test_other_sources_are_a_type_error(source: Any) -> None:
 def test_photos_are_frozen() -> None:
     photo = Photo(QUARTERS, ())
     with pytest.raises(AttributeError):
-        photo.notes = ("other",)  # type: ignore[misc]  # that it cannot be set is the point
+        photo.notes = ("other",)  # type: ignore[misc]  # This must fail.

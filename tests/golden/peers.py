@@ -1,4 +1,4 @@
-"""Writes what other libraries answer for one small network into peers.json, which the tests compare with.
+"""Write the results of other libraries for one small network to peers.json, for the tests.
 
 Not for Grad-CAM++: torchcam's does not follow its equation 19, grad-cam's adds 1e-6 to a divisor of that size here.
 

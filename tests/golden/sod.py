@@ -1,4 +1,4 @@
-"""Writes what PySODMetrics answers for some maps and truths into sod.json, which the tests compare with.
+"""Write the results of PySODMetrics for some maps and truths to sod.json, for the tests.
 
 It pins its dependencies, so it gets an environment of its own:
 

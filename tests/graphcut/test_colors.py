@@ -57,7 +57,7 @@ class TestMixtures:
             np.testing.assert_allclose(mixture.covariances, expected.covariances)
 
     def test_a_side_is_fitted_to_a_limited_number_of_pixels(self) -> None:
-        levels = 2 ** np.arange(8, dtype=np.uint8)  # Any sum of distinct ones tells how many there are.
+        levels = 2 ** np.arange(8, dtype=np.uint8)  # Each sum of distinct values has a unique count.
         image = np.stack([levels, levels])[..., None].repeat(3, axis=2)
         seeds = seeds_of("........", "########")
         for count in (1, 3, 8, 20):
@@ -106,7 +106,7 @@ class TestUnary:
 
     @pytest.mark.parametrize("color_limit", [0.0, 2.5, 12.0, 1e9])
     def test_color_costs_follow_the_mixtures(self, color_limit: float) -> None:
-        image = noise(5, 6, 3) // 3 + 70  # Between the mixtures, so that no likelihood underflows in the oracle.
+        image = noise(5, 6, 3) // 3 + 70  # Between the mixtures: no likelihood underflows in the oracle.
         found = self.of_colors(palette_of(image), color_limit)
         assert found.shape == (5, 6, 2)
         for place in np.ndindex(5, 6):

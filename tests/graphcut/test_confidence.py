@@ -1,4 +1,4 @@
-"""How far to trust a mask: each sign by a slow formula, and what good and bad masks are worth."""
+"""The confidence of a mask: each sign against a slow formula, and good and bad masks."""
 
 from typing import Any
 
@@ -34,13 +34,13 @@ def signs_in(image: Any, saliency: Any, odds: Any, mask: Any) -> Any:
 
 
 def signs(mask: Any) -> Any:
-    """Of a mask of that photo, its map and colors being as good as can be."""
+    """Return the signs of a mask of that photo, with an ideal map and ideal colors."""
     return signs_in(photo(), disc().astype(np.float32), np.where(disc(), 5.0, -5.0), mask)
 
 
 @st.composite
 def problems(draw: st.DrawFn) -> tuple[Any, Any, Any, Any]:
-    """Photo, map, odds and mask of one size, none of them to be changed."""
+    """Photo, map, odds and mask of one size, all read-only."""
     shape = draw(SHAPES)
     found = (
         draw(hnp.arrays(np.uint8, (*shape, 3))),
@@ -147,7 +147,7 @@ class TestConfidence:
     def test_no_weight_is_negative(self) -> None:
         assert min(WEIGHTS.values()) >= 0
         with pytest.raises(TypeError):
-            WEIGHTS["support"] = -1.0  # type: ignore[index]  # What must fail.
+            WEIGHTS["support"] = -1.0  # type: ignore[index]  # This must fail.
 
     def test_it_is_the_weighted_sum(self) -> None:
         found = {"support": 0.9, "contrast": 0.5, "drop": 0.4}

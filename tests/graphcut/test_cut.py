@@ -1,4 +1,4 @@
-"""The cut against every labeling there is, against networkx, and against the flow that certifies it."""
+"""The cut against all labelings, against networkx, and against the flow that proves it."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def random_problem(height: int, width: int, random_state: int = 0) -> tuple[Any,
 
 
 def photo_problem(photo: Image) -> tuple[Any, Any]:
-    """Warm against cool, under the photo's own contrast."""
+    """Warm colors against cool ones, with the photo's own contrast."""
     warmth = photo[..., 0].astype(float) - photo[..., 2]
     warmth -= np.median(warmth)
     return np.stack([warmth.clip(min=0), (-warmth).clip(min=0)], axis=-1), pairwise_from_contrast(photo, smoothness=50)

@@ -107,7 +107,7 @@ class TestSaliency:
 
 @st.composite
 def problems(draw: st.DrawFn) -> tuple[Any, Any, Any]:
-    """Unary, pairwise and seeds of one size; the unary often adverse to the seeds."""
+    """Unary, pairwise and seeds of one size; the unary often contradicts the seeds."""
     shape = draw(SHAPES)
     huge = st.sampled_from([0.0, 1.0, 1e3, 1e9])
     seeds = draw(hnp.arrays(np.uint8, shape, elements=st.sampled_from([BACKGROUND, FOREGROUND, UNKNOWN])))
@@ -177,7 +177,7 @@ def test_energy_is_the_sum_of_its_terms(problem: tuple[Any, Any, Any]) -> None:
 
 @st.composite
 def bands(draw: st.DrawFn, count: int) -> tuple[Any, Any, Any, Any]:
-    """A photo, labels, the pixels that are free, and other labels for these."""
+    """A photo, labels, the free pixels, and other labels for these."""
     shape = draw(SHAPES)
     labels, others = (draw(hnp.arrays(np.uint8, shape, elements=st.integers(0, count - 1))) for _ in range(2))
     free = draw(hnp.arrays(np.bool_, shape))
@@ -186,7 +186,7 @@ def bands(draw: st.DrawFn, count: int) -> tuple[Any, Any, Any, Any]:
 
 
 def outline(labels: Any, pairwise: Any) -> float:
-    """What a labeling of any number of labels costs but for its unary terms."""
+    """Return the pairwise cost of a labeling with any number of labels."""
     return float(potts_energies(labels[None], np.zeros((*labels.shape, 256)), pairwise)[0])
 
 
@@ -194,7 +194,7 @@ class TestTies:
     @pytest.mark.parametrize("count", [2, 4])
     @given(data=st.data())
     def test_labelings_of_free_pixels_cost_the_same_as_in_the_whole_photo(self, count: int, data: Any) -> None:
-        """But for a constant: the ties among those that are not free."""
+        """They differ by a constant: the ties among the pixels that are not free."""
         image, labels, free, others = data.draw(bands(count))
         ties = ties_within(image, labels, free, smoothness=7.0, count=count)
         pairwise = contrast(image, 7.0)

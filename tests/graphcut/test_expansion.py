@@ -1,4 +1,4 @@
-"""The expansion against every labeling there is, every move, the cut of two and PyMaxflow's own."""
+"""The expansion against all labelings, all moves, the cut of two labels and PyMaxflow's own."""
 
 from typing import Any
 
@@ -195,8 +195,8 @@ def test_the_pixels_in_any_order_are_nodes(labels: int) -> None:
 
 @pytest.mark.parametrize("labels", [2, 3])
 def test_unconnected_nodes_take_their_cheapest_label(labels: int) -> None:
-    unary, nobody = random_problem(5, 4, labels)[0].reshape(20, labels), np.zeros(0, np.intp)
-    found = expand_nodes(unary, (nobody, nobody), np.zeros(0))
+    unary, no_nodes = random_problem(5, 4, labels)[0].reshape(20, labels), np.zeros(0, np.intp)
+    found = expand_nodes(unary, (no_nodes, no_nodes), np.zeros(0))
     np.testing.assert_array_equal(found.labels, unary.argmin(axis=1))
     assert found.energy == pytest.approx(unary.min(axis=1).sum())
 

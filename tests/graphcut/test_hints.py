@@ -28,13 +28,13 @@ def seeds_of(hints: Hints, click_radius: float = 0.0, shape: tuple[int, int] = S
 
 
 def locked(array: Any) -> Any:
-    """The array, so that a change in place raises."""
+    """Return the array read-only, so that a change in place raises an error."""
     array.setflags(write=False)
     return array
 
 
 def scribble(*pixels: tuple[int, int], shape: tuple[int, int] = SHAPE) -> Any:
-    """A mask of those pixels (x, y)."""
+    """Return a mask of these pixels (x, y)."""
     mask = np.zeros(shape, np.bool_)
     for x, y in pixels:
         mask[y, x] = True
@@ -62,9 +62,9 @@ class TestSeeds:
 
     def test_hints_are_frozen_and_named(self) -> None:
         with pytest.raises(FrozenInstanceError):
-            Hints().box = Box(0, 0, 1, 1)  # type: ignore[misc]  # What must fail.
+            Hints().box = Box(0, 0, 1, 1)  # type: ignore[misc]  # This must fail.
         with pytest.raises(TypeError, match="positional"):
-            Hints(Box(0, 0, 1, 1))  # type: ignore[misc]  # What must fail.
+            Hints(Box(0, 0, 1, 1))  # type: ignore[misc]  # This must fail.
 
     @pytest.mark.parametrize("box", [Box(3, 2, 9, 11), (3, 2, 9, 11), (3.0, 2.0, 9.0, 11.0), np.array([3, 2, 9, 11])])
     def test_outside_a_box_is_background_and_inside_unknown(self, box: Any) -> None:
@@ -190,7 +190,7 @@ def cosine(first: Any, second: Any) -> float:
 
 
 def odds_slowly(seeds: Any, features: Any, *, hint_reach: float, hint_near: float, hint_alike: float) -> Any:
-    """By the docstring, for features of the seeds' own size."""
+    """Compute the odds by the docstring, for features of the seeds' own size."""
     odds = np.zeros(seeds.shape)
     places = [] if features is None else [features[:, y, x].astype(float) for y, x in np.ndindex(*seeds.shape)]
     whitened = (np.array(places) - np.mean(places, 0)) / np.maximum(np.std(places, 0), 1e-30) if places else None

@@ -1,4 +1,4 @@
-"""Several targets in one map: one gives its own cut, more give labels of low energy under the sum of their costs."""
+"""Several targets in one map: a single one gives its own cut, more give labels of low energy."""
 
 from dataclasses import replace
 
@@ -103,7 +103,7 @@ def test_the_order_of_the_targets_does_not_matter() -> None:
 
 
 def test_the_labels_are_the_cheapest_under_the_sum_of_all_costs() -> None:
-    """Of all labelings of 3x3 pixels, where each target has the costs of its own problem."""
+    """This compares all labelings of 3x3 pixels, where each target has the costs of its own problem."""
     image, _, _ = scene()
     image = cv2.resize(image, (3, 3), interpolation=cv2.INTER_NEAREST)
     maps = [peak(3, 3, 0.5, 0.2, 0.35), peak(3, 3, 0.3, 0.9, 0.35)]

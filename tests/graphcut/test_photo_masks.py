@@ -107,7 +107,7 @@ def test_in_a_band_nothing_changes_far_from_the_outline() -> None:
 
 @pytest.mark.parametrize("shape", [(48, 64), (64, 48), (48, 50)])
 def test_a_band_of_the_whole_photo_gives_the_exact_cut(shape: tuple[int, int]) -> None:
-    """It does not depend on the mask that it starts from."""
+    """The result does not depend on the first mask."""
     rng = np.random.default_rng(0)
     image, saliency = rng.integers(0, 256, (*shape, 3), np.uint8), blob(*shape)
     recipe = replace(RECIPES["default"], border=0.0, smoothness=5.0, color_limit=0.0, largest=False)
@@ -121,7 +121,7 @@ def test_a_band_of_the_whole_photo_gives_the_exact_cut(shape: tuple[int, int]) -
 
 
 def test_a_photo_of_any_size_has_the_same_mask() -> None:
-    """The outline weighs as much beside the area, and the contrast is the photo's own."""
+    """The outline has the same weight relative to the area, and the contrast is relative to the photo."""
     image, inside, saliency = large_disc(2)
     recipe = replace(RECIPES["default"], refit_side=32)
     for scale in (1, 2, 4):

@@ -1,4 +1,4 @@
-"""One photo cut again and again: certain pixels are kept, and each cut is as if it were the first."""
+"""One photo cut repeatedly: certain pixels are kept, and each cut equals a first one."""
 
 from dataclasses import replace
 
@@ -48,7 +48,7 @@ def test_a_map_is_salient_if_it_seeds_both_sides(photo: Image) -> None:
 
 
 def known(seeds: Seeds, odds: np.ndarray, *, enclosed: bool = False) -> Evidence:
-    """Evidence without the map's."""
+    """Evidence that holds no odds of the map."""
     return Evidence(certain=seeds, odds=odds, prior=0.0, balance=0.5, enclosed=enclosed)
 
 
@@ -92,7 +92,7 @@ class TestEvidence:
 
     @EVERY_RECIPE
     def test_certain_pixels_override_the_seeds_of_the_map(self, recipe: Recipe) -> None:
-        """Some recipes make those hard. Here all of the map's object is certain background."""
+        """Some recipes make the map's seeds hard. Here all of the map's object is certain background."""
         image, saliency = disc()[0], blob(64, 64)
         seeds = np.where(saliency > 0.9, BACKGROUND, UNKNOWN).astype(np.uint8)
         seeds[:, :2] = FOREGROUND
@@ -102,7 +102,7 @@ class TestEvidence:
     @pytest.mark.parametrize("side", [FOREGROUND, BACKGROUND])
     @pytest.mark.parametrize("exact_side", [64, 24])
     def test_a_flat_map_works_with_hints_for_one_side(self, exact_side: int, side: int, level: int) -> None:
-        """There are no colors to learn: only one side is known."""
+        """There are no colors to learn, because only one side is known."""
         seeds = np.full((64, 64), UNKNOWN, np.uint8)
         seeds[10:13, 20:23] = side
         recipe = replace(Recipe(), exact_side=exact_side, refit_side=16)
@@ -139,11 +139,11 @@ class TestEvidence:
         seeds = first.certain.copy()
         seeds[2:18, 2:13] = FOREGROUND
         second = replace(first, certain=seeds)
-        kept, anew = (MaskSolver(image, saliency, replace(Recipe(), border=0.0)) for _ in range(2))
-        for solver in (kept, anew):
+        kept, refitted = (MaskSolver(image, saliency, replace(Recipe(), border=0.0)) for _ in range(2))
+        for solver in (kept, refitted):
             assert not solver.solve(first).mask[2:18, 2:18].any()
         assert not kept.solve(second).mask[2:18, 13:18].any()
-        assert anew.solve(second, refit=True).mask[2:18, 13:18].all()
+        assert refitted.solve(second, refit=True).mask[2:18, 13:18].all()
 
     def test_odds_replace_those_of_the_map(self) -> None:
         image = np.random.default_rng(0).integers(100, 130, (40, 60, 3), np.uint8)

@@ -41,7 +41,7 @@ class Reds(nn.Module):
         with torch.no_grad():
             self.features.weight.copy_(torch.eye(3)[:, :, None, None].expand(3, 3, 4, 4) / 16)
             self.score.weight.copy_(torch.tensor([[4.0, -2, -2], [-4, 2, 2]]))
-            self.score.bias.copy_(torch.tensor([9.0, 0]))  # Though most of a photo is ground.
+            self.score.bias.copy_(torch.tensor([9.0, 0]))  # Although most of a photo is background.
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         return self.score(self.pool(self.features(batch)).flatten(1))
@@ -178,7 +178,7 @@ def test_a_head_is_used_only_by_its_own_classifier_and_recipe(studies: list[Stud
 
 
 def photos_in(folder: Path, count: int) -> Path:
-    """A folder of photos of discs, and a file that is no photo."""
+    """A folder of photos of discs, and a file that is not a photo."""
     for seed in range(count):
         write_picture(folder / f"{seed}.png", disc(seed)[0])
     (folder / "bad.jpg").write_bytes(b"no photo")

@@ -62,7 +62,7 @@ def labeled(monkeypatch: pytest.MonkeyPatch) -> Labeled:
 
 
 def examples(count: int) -> dict[str, Example]:
-    """Photos of 100 pixels, all of them object."""
+    """Photos of 100 pixels that are all object."""
     truth = np.ones((10, 10), np.uint8)
     return {f"p{n}": Example(GREY, np.full((10, 10), n / 100, np.float32), truth, CHOSEN) for n in range(count)}
 
@@ -208,7 +208,7 @@ class TestGain:
 
     def test_it_is_frozen(self, labeled: Labeled) -> None:
         with pytest.raises(FrozenInstanceError):
-            tuning_from_examples(examples(4), Recipe()).recipe = Recipe()  # type: ignore[misc]  # What must fail.
+            tuning_from_examples(examples(4), Recipe()).recipe = Recipe()  # type: ignore[misc]  # This must fail.
 
 
 class TestRefusals:

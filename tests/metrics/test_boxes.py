@@ -1,4 +1,4 @@
-"""Boxes against torchvision's and pycocotools', and who counts as found."""
+"""Boxes against torchvision's and pycocotools', and which objects count as found."""
 
 from typing import Any
 

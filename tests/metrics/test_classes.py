@@ -1,4 +1,4 @@
-"""The pooled confusion matrix against scikit-learn's and torchmetrics', and who is absent."""
+"""The pooled confusion matrix against scikit-learn's and torchmetrics', and absent classes."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Counted scores against scikit-learn's and torchmetrics' on random masks, and what no library settles."""
+"""Counted scores against scikit-learn's and torchmetrics' on random masks, and cases that no library defines."""
 
 from typing import Any
 
@@ -174,8 +174,8 @@ def test_scores_equal_those_of_torchmetrics(pair: tuple[Any, Seeds]) -> None:
     soft, truth = pair
     counted = truth != UNKNOWN
     if not (soft >= 0.5)[counted].any() or not (truth == FOREGROUND).any():
-        return  # What no library settles.
-    # It would cut after the threshold, which belongs to the object here.
+        return  # No library defines these cases.
+    # torchmetrics would exclude the threshold, which belongs to the object here.
     found, wanted = torch.tensor((soft >= 0.5)[counted]), torch.tensor(truth[counted] == FOREGROUND)
     got = scores(soft, truth)
     for name, peer in PEERS.items():

@@ -1,4 +1,4 @@
-"""How well a map falls on the object."""
+"""Scores of a map's overlap with the object."""
 
 import numpy as np
 import pytest

@@ -52,7 +52,7 @@ def test_a_slanted_edge_fades_over_the_feather_too() -> None:
     y, x = np.indices((80, 80))
     depth = (x + y - 80) / np.sqrt(2)
     alpha = alpha_of(depth > 0, 10)
-    inner = (slice(10, -10),) * 2  # Beyond the photo an edge goes on at a right angle to it.
+    inner = (slice(10, -10),) * 2  # Beyond the photo an edge continues at a right angle to it.
     assert (alpha[inner][depth[inner] > 6] == 255).all() and (alpha[inner][depth[inner] < -6] == 0).all()
     fading = np.abs(depth[inner]) < 4
     assert (alpha[inner][fading] > 0).all() and (alpha[inner][fading] < 255).all()

@@ -17,7 +17,7 @@ def test_a_style_is_a_value() -> None:
     assert pickle.loads(pickle.dumps(style)) == style != Style()
     assert hash(style) == hash(Style(format="webp", feather=2, crop=True, background="blur"))
     with pytest.raises(FrozenInstanceError):
-        style.feather = 3  # type: ignore[misc]  # What must fail.
+        style.feather = 3  # type: ignore[misc]  # This must fail.
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The report's file: whole or not at all, and its pictures."""
+"""The report's file, which is written completely or not at all, and its pictures."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path

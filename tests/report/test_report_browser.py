@@ -23,7 +23,7 @@ Opened = Callable[..., Page]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium as the system has it; where tests must not be skipped (CI), it is to be there."""
+    """The system's Chromium; it is required where tests must not be skipped (CI)."""
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None and os.environ.get("CI"):
         pytest.fail("chromium must be installed, got none; apt-get install chromium")
@@ -38,7 +38,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def opened(browser: Browser) -> Iterator[Opened]:
-    """Opens a page from the disk, and checks that it reports no error and requests nothing from a network."""
+    """Opens a page from the disk, and checks that it has no error and makes no network request."""
     faults: list[str] = []
     contexts: list[BrowserContext] = []
 
@@ -119,7 +119,7 @@ class TestInABrowser:
         page.keyboard.press("Escape")
         assert page.locator("#count").inner_text() == "30 of 30 shown"
         page.select_option("#status", "weak")
-        assert names_in(page) == ["p28", "p29"]  # What has no score comes last.
+        assert names_in(page) == ["p28", "p29"]  # Rows without a score come last.
         page.select_option("#status", "")
         page.get_by_role("button", name="dog").first.click()
         assert names_in(page) == ["p10"]

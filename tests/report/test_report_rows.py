@@ -117,7 +117,7 @@ def test_numbers_outside_json_are_left_out(made: Made) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "reason"),
     [
         ({"input": "/nowhere/a.png"}, "must be readable"),
         ({"hash": "0" * 64}, "photo must be unchanged since the run, got another"),
@@ -127,15 +127,15 @@ def test_numbers_outside_json_are_left_out(made: Made) -> None:
         ({"input": __file__, "hash": ""}, "must be a picture"),
     ],
 )
-def test_a_photo_that_is_missing_or_changed_is_reported(made: Made, given: dict[str, str], said: str) -> None:
+def test_a_photo_that_is_missing_or_changed_is_reported(made: Made, given: dict[str, str], reason: str) -> None:
     made.add("a", made.found("a"), **given)
     made.save()
     written = write_report(made.folder, made.page)
     (problem,) = written.problems
     assert problem.startswith("a: no photo: ")
-    assert said in problem
+    assert reason in problem
     row = data_in(made.page)["rows"][0]
-    assert said in row["lacking"]["photo"]
+    assert reason in row["lacking"]["photo"]
     assert set(row["made"]) == {"mask", "veil"}
 
 

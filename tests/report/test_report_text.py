@@ -27,16 +27,16 @@ def test_hostile_text_stays_text_in_the_data(hostile: Made) -> None:
     assert HOSTILE[0] in categories and HOSTILE[1] in categories and HOSTILE[3] in categories
     block = hostile.page.read_text().partition('id="data">')[2].partition("</script>")[0]
     assert not set("<>&'\u2028\u2029") & set(block)
-    assert "\\udc80\\udcff" in categories  # Escaped, as on the terminal.
+    assert "\\udc80\\udcff" in categories  # It is escaped, as on the terminal.
     assert "\\u202egpj.exe" in categories
 
 
 @given(st.text())
 def test_escaped_text_can_be_printed_and_encoded(text: str) -> None:
-    spelled = escape_unprintable(text)
-    assert spelled.isprintable()
-    spelled.encode()
-    assert spelled == text or not text.isprintable()
+    escaped = escape_unprintable(text)
+    assert escaped.isprintable()
+    escaped.encode()
+    assert escaped == text or not text.isprintable()
 
 
 def test_the_policy_names_the_page_s_own_script_and_style_alone(three: Made) -> None:

@@ -1,4 +1,4 @@
-"""A folder at a time, with a stand-in for the segmenter."""
+"""Runs over a folder, with a stand-in for the segmenter."""
 
 import hashlib
 import json
@@ -40,7 +40,7 @@ def results(image: Image, *targets: Target) -> tuple[SaliencyResult, ...]:
 
 
 def see(photo: Photo, hints: Hints | None) -> tuple[SaliencyResult, ...]:
-    """As bright as the photo; some fail, each in its way."""
+    """A map as bright as the photo; some photos fail, each in its own way."""
     errors = {ODD: RuntimeError("too odd"), VAST: cv2.error("no room")}
     level = int(photo.image[0, 0, 0])
     if level in errors:
@@ -66,7 +66,7 @@ def sources_in(folder: Path) -> list[Source]:
 
 
 def done(task: Task, sources: Sequence[Source | None], **options: object) -> list[Outcome]:
-    """What a run of the task does."""
+    """Return the outcomes of a run of the task."""
     with opened(task.out, {"wsseg": "0"}) as journal:
         return list(run(task, sources, journal, here, **options))  # type: ignore[arg-type]  # By the tests' own words.
 
@@ -122,7 +122,7 @@ class TestRun:
         assert {name for name, error in errors.items() if error} == set(reasons)
         for name, reason in reasons.items():
             assert reason in errors[name]
-        for name in ("large", "empty", "text", "torn"):  # Of the file, not of what was seen in it.
+        for name in ("large", "empty", "text", "torn"):  # The note is about the file, not about its contents.
             assert errors[name].startswith(f"'{photos / name}.png' must ")
         assert list(files_in(task.out)) == ["saliency/a.png", "saliency/sub/b.png"]
 
@@ -180,7 +180,7 @@ def see_map(photo: Photo, hints: Hints | None) -> tuple[LabelMap]:
 
 
 class TestAgain:
-    """A second run does what is missing or changed, and only that."""
+    """A second run does only photos that are missing or changed."""
 
     def names(self, outcomes: Sequence[Outcome]) -> list[str]:
         return [outcome.record.name for outcome in outcomes if outcome.fresh]
@@ -239,7 +239,7 @@ class TestAgain:
     def test_pictures_of_earlier_settings_are_removed(
         self, photos: Path, task: Task, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """As when a run under others is interrupted between a picture and its line."""
+        """This happens when a run with other settings is interrupted between a picture and its record."""
         done(task, sources_in(photos))
         before = files_in(task.out)
         with pytest.raises(KeyboardInterrupt), opened(task.out, {"wsseg": "0"}) as journal:
@@ -513,7 +513,7 @@ class TestArriving:
         assert [name_of(one) for one in self.until(sources, 1)] == ["a"]
 
     def test_trouble_is_reported_once_and_retried(self, photos: Path) -> None:
-        told: list[str] = []
+        notices: list[str] = []
         trouble: list[Exception | None] = [None, ValueError("clash"), ValueError("clash"), OSError("away"), None]
 
         def find(named: Mapping[str, str]) -> list[Source]:
@@ -521,11 +521,11 @@ class TestArriving:
                 raise error
             return sources_in(photos)
 
-        assert len(self.until(arriving(find, notice=told.append, still=0), 2)) == 2
-        assert [text.partition(";")[0] for text in told] == ["clash", "away"]
+        assert len(self.until(arriving(find, notice=notices.append, still=0), 2)) == 2
+        assert [text.partition(";")[0] for text in notices] == ["clash", "away"]
         trouble[:] = [ValueError("clash")]
         with pytest.raises(ValueError, match="clash"):
-            next(arriving(find, notice=told.append))
+            next(arriving(find, notice=notices.append))
 
     def test_given_names_are_reported(self, photos: Path) -> None:
         names: list[Mapping[str, str]] = []

@@ -1,4 +1,4 @@
-"""Runs that are killed, interrupted and starved: they end clearly, leave nothing behind, and can be gone on with."""
+"""Runs that are killed, interrupted or out of memory: they end clearly, leave nothing behind, and can resume."""
 
 import io
 import json
@@ -44,9 +44,6 @@ PATIENCE = 240
 Program = subprocess.Popen[bytes]
 
 
-# ---------------------------------------------------------------------------------------------------------- the runs
-
-
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of 18 photos of some 75 pixels."""
@@ -62,37 +59,37 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(photos: Path) -> Path:
-    """An undisturbed run by one process, from which those of two do not differ either."""
+    """An undisturbed run by one process; runs by two processes give the same."""
     out = photos.parent / "whole"
     assert finished(photos, out) == (0, "18 of 18 photos done")
     return out
 
 
 def finished(photos: Path, out: Path) -> tuple[int, str]:
-    """The exit code of a run in this process, which need not start, and what it said."""
-    told = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()), redirect_stderr(told):
+    """Return the exit code and the message of a run in this process, which needs no start."""
+    stderr = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()), redirect_stderr(stderr):
         patch.setattr(sys, "argv", ["wsseg", *words_for(photos, out, workers=1)])
         with pytest.raises(SystemExit) as left:
             main()
-    return int(left.value.code or 0), message_of(told.getvalue(), out)
+    return int(left.value.code or 0), message_of(stderr.getvalue(), out)
 
 
 def words_for(photos: Path, out: Path, *, workers: int) -> list[str]:
     return ["segment", str(photos), "-o", str(out), "--workers", str(workers), *QUICK]
 
 
-def message_of(told: str, out: Path) -> str:
-    """What a run said, but for where its pictures are."""
-    return told.strip().partition(f": {out}/masks,")[0]
+def message_of(stderr: str, out: Path) -> str:
+    """Return the message of a run without the paths of its pictures."""
+    return stderr.strip().partition(f": {out}/masks,")[0]
 
 
 @contextmanager
 def started(photos: Path, out: Path, *, workers: int, prepare: Callable[[], object] = int) -> Iterator[Program]:
-    """The program on its way, in a group of processes of its own, of which none is left."""
+    """Yield the running program in its own process group, and end all of the group."""
 
     def prepared() -> None:
-        # Tests that were started in the background were told to ignore interrupts, and what they start would, too.
+        # A test run in the background ignores interrupts, and so would its child processes.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         prepare()
 
@@ -109,14 +106,14 @@ def started(photos: Path, out: Path, *, workers: int, prepare: Callable[[], obje
 
 
 def ended(photos: Path, out: Path, *, workers: int, prepare: Callable[[], object] = int) -> tuple[int, str]:
-    """The exit code of a run, and what it said."""
+    """Return the exit code of a run and its message."""
     with started(photos, out, workers=workers, prepare=prepare) as program:
-        told = program.communicate(timeout=PATIENCE)[1].decode()
-    return program.returncode, message_of(told, out)
+        stderr = program.communicate(timeout=PATIENCE)[1].decode()
+    return program.returncode, message_of(stderr, out)
 
 
 def until(holds: Callable[[], object], program: Program) -> None:
-    """Waits for that, or for the program's end."""
+    """Wait until the condition holds or the program ends."""
     give_up = time.monotonic() + PATIENCE
     while not holds():
         assert time.monotonic() < give_up
@@ -126,7 +123,7 @@ def until(holds: Callable[[], object], program: Program) -> None:
 
 
 def processes_of(group: int, *, called: str = "") -> list[int]:
-    """The live processes of a group that have such a word in their command."""
+    """Return the live processes of a group with this word in their command."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -148,7 +145,7 @@ def lines_in(out: Path) -> int:
 
 
 def until_more(program: Program, out: Path, count: int) -> None:
-    """Waits until this run has written down so many photos."""
+    """Wait until this run has recorded this many more photos."""
     until((out / WORKING / "lock").exists, program)
     before = lines_in(out)
     until(lambda: lines_in(out) >= before + count, program)
@@ -159,25 +156,22 @@ def pictures_in(out: Path) -> dict[str, bytes]:
 
 
 def lines_of(out: Path) -> list[dict[str, object]]:
-    """The records in their order, without how long they took."""
+    """Return the records in their order, without their durations."""
     lines = (out / LINES).read_text().splitlines()
     return [{name: value for name, value in json.loads(line).items() if name != "seconds"} for line in lines]
 
 
 def assert_same(out: Path, whole: Path) -> None:
-    """That nothing tells the run from one that was never disturbed."""
+    """Check that the run equals one that was never disturbed."""
     assert pictures_in(out) == pictures_in(whole)
     assert lines_of(out) == lines_of(whole)
     assert json.loads((out / RUN).read_bytes()) == json.loads((whole / RUN).read_bytes())
     assert sorted(path.name for path in out.iterdir()) == sorted(path.name for path in whole.iterdir())
 
 
-# ------------------------------------------------------------------------------------------------------------- kills
-
-
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_killed_run_resumes_to_the_same_result(photos: Path, whole: Path, tmp_path: Path, seed: int) -> None:
-    """Once while it starts and once while it works, when a worker may have been killed before."""
+    """It is killed once while it starts and once while it works; a worker may be killed first."""
     chance, out = random.Random(seed), tmp_path / "out"
     for works in (False, True):
         with started(photos, out, workers=2) as program:
@@ -202,19 +196,19 @@ def test_a_run_survives_its_workers(photos: Path, whole: Path, tmp_path: Path) -
 
 
 def test_workers_that_cannot_start_end_a_run(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python dies in each of them before it has heard what to do."""
+    """Python dies in each of them before it gets its task."""
     (tmp_path / "sitecustomize.py").write_text(
         "import os, sys\nif any('spawn_main' in word for word in sys.orig_argv):\n    os._exit(7)\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
-    code, told = ended(photos, tmp_path / "out", workers=2)
+    code, message = ended(photos, tmp_path / "out", workers=2)
     assert code == 2
-    assert told.startswith("error: workers must be able to start, got exit code 7; give them more memory")
+    assert message.startswith("error: workers must be able to start, got exit code 7; give them more memory")
     assert json.loads((tmp_path / "out" / RUN).read_bytes())["state"] == "interrupted"
 
 
 def deadly(photo: Photo, hints: Hints | None) -> tuple[SaliencyResult, ...]:
-    """What a photo that is all white kills its process by."""
+    """A segmenter whose process is killed by an all-white photo."""
     if photo.image.min() == 255:
         os._exit(9)
     saliency = (photo.image[..., 0] / 255).astype(np.float32)
@@ -237,11 +231,8 @@ def test_a_photo_that_kills_every_worker_is_named_and_the_others_are_done(tmp_pa
     assert json.loads((task.out / RUN).read_bytes())["counts"] == {"photos": 5, "done": 4, "failed": 1}
 
 
-# -------------------------------------------------------------------------------------------------------- interrupts
-
-
 def by_ctrl_c(program: Program) -> None:
-    """As a terminal does, which tells the workers too."""
+    """Interrupt the program as a terminal does, workers included."""
     os.killpg(program.pid, signal.SIGINT)
 
 
@@ -261,9 +252,9 @@ def test_an_interrupted_run_says_so_and_can_resume(
     with started(photos, out, workers=workers) as program:
         until_more(program, out, 1)
         interrupt(program)
-        told = program.communicate(timeout=PATIENCE)[1]
+        stderr = program.communicate(timeout=PATIENCE)[1]
     assert program.returncode == code
-    assert told == b"interrupted; rerun the command to resume\n"
+    assert stderr == b"interrupted; rerun the command to resume\n"
     made_by = json.loads((out / RUN).read_bytes())
     assert made_by["state"] == "interrupted" and 0 < made_by["counts"]["done"] < 18
     assert not (out / WORKING).exists()
@@ -273,7 +264,7 @@ def test_an_interrupted_run_says_so_and_can_resume(
 
 @pytest.mark.parametrize("workers_start", [False, True])
 def test_an_interrupt_at_the_start_is_not_a_crash(photos: Path, tmp_path: Path, workers_start: bool) -> None:
-    """Neither of the program, which is importing then, nor of the workers."""
+    """Neither the program, which is still importing, nor the workers crash."""
     with started(photos, tmp_path / "out", workers=2) as program:
         if workers_start:
             until((tmp_path / "out" / LINES).exists, program)
@@ -281,17 +272,14 @@ def test_an_interrupt_at_the_start_is_not_a_crash(photos: Path, tmp_path: Path, 
         else:
             until(lambda: "libtorch" in Path(f"/proc/{program.pid}/maps").read_text(), program)
         by_ctrl_c(program)
-        told = program.communicate(timeout=PATIENCE)[1]
+        stderr = program.communicate(timeout=PATIENCE)[1]
     assert program.returncode == 130
-    assert told == b"interrupted; rerun the command to resume\n"
-
-
-# ---------------------------------------------------------------------------------------------------- disks and locks
+    assert stderr == b"interrupted; rerun the command to resume\n"
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of its own, of 64 KiB."""
+    """A separate disk of 64 KiB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted(folder, "-t", "tmpfs", "-o", "size=64k", "none")
@@ -300,16 +288,16 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def mounted(folder: Path, *words: str) -> None:
-    """Mounts something there, or skips the test where only root may."""
+    """Mount something there, or skip the test if only root can."""
     try:
         subprocess.run(["mount", *words, str(folder)], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("may not mount a disk here")
 
 
-def assert_stopped(told: tuple[int, str], reason: str) -> None:
-    """That it ended by one sentence, with a remedy."""
-    code, text = told
+def assert_stopped(end: tuple[int, str], reason: str) -> None:
+    """Check that it ended with one sentence that has a remedy."""
+    code, text = end
     assert code == 2
     assert text.startswith("error: ") and text.count("\n") == 0
     assert f" must be writable, got '{reason}'; make room or choose another folder" in text
@@ -327,7 +315,7 @@ def test_a_run_resumes_after_a_full_disk(photos: Path, whole: Path, disk: Path, 
 
 
 def test_finished_photos_are_kept_when_the_journal_cannot_be_written(photos: Path, whole: Path, tmp_path: Path) -> None:
-    """As where files must be small: that of the records is the first to be too large."""
+    """The size of files is limited here, and the file of records is the first to reach the limit."""
     resource = pytest.importorskip("resource")
     small = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (9000, 9000))
     assert max(len(picture) for picture in pictures_in(whole).values()) < 9000
@@ -349,9 +337,9 @@ def test_a_file_in_the_way_of_pictures_is_named(photos: Path, tmp_path: Path) ->
     out = tmp_path / "out"
     (out / WORKING).mkdir(parents=True)
     (out / "saliency").write_text("mine")
-    code, told = finished(photos, out)
-    assert (code, told.count("\n")) == (2, 0)
-    assert f"error: '{out}/saliency/" in told and "must be writable, got 'File exists'" in told
+    code, message = finished(photos, out)
+    assert (code, message.count("\n")) == (2, 0)
+    assert f"error: '{out}/saliency/" in message and "must be writable, got 'File exists'" in message
     assert (out / "saliency").read_text() == "mine"
     assert json.loads((out / RUN).read_bytes())["state"] == "interrupted"
 
@@ -359,15 +347,16 @@ def test_a_file_in_the_way_of_pictures_is_named(photos: Path, tmp_path: Path) ->
 def test_two_runs_into_one_folder_do_not_disturb_each_other(photos: Path, whole: Path, tmp_path: Path) -> None:
     with started(photos, tmp_path / "out", workers=1) as program:
         until((tmp_path / "out" / WORKING / "lock").exists, program)
-        os.kill(program.pid, signal.SIGSTOP)  # Else it might end before the other has begun.
-        code, told = finished(photos, tmp_path / "out")
+        os.kill(program.pid, signal.SIGSTOP)  # Otherwise it might end before the other begins.
+        code, message = finished(photos, tmp_path / "out")
         os.kill(program.pid, signal.SIGCONT)
-    assert code == 2 and "out must not be in use" in told and "where another run is at work; wait until it ends" in told
+    assert (
+        code == 2
+        and "out must not be in use" in message
+        and "where another run is at work; wait until it ends" in message
+    )
     assert program.returncode == 0
     assert_same(tmp_path / "out", whole)
-
-
-# ------------------------------------------------------------------------------------------------------------- folders
 
 
 def names_in(folder: Path) -> Collection[str]:

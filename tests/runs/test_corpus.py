@@ -1,4 +1,4 @@
-"""A folder of bad and odd files: each ends as a right mask or as a named error, and the good ones are done."""
+"""A folder of bad and odd files: each gives a correct mask or a named error, and the good ones are done."""
 
 import io
 import os
@@ -27,14 +27,14 @@ Put = Callable[[Path], object]
 
 
 class Kind(NamedTuple):
-    """A file, and what is to become of it."""
+    """A file and its expected outcome."""
 
     name: str
     put: Put
     size: tuple[int, int] | None = None
-    """Of its mask."""
+    """Size of its mask."""
     error: str = ""
-    """What is said of it."""
+    """Part of its error."""
 
 
 def photo() -> pillow.Image:
@@ -43,7 +43,7 @@ def photo() -> pillow.Image:
 
 
 def data(format: str, picture: pillow.Image | None = None, **options: object) -> bytes:
-    """The photo, or another picture, as a file of that format."""
+    """Return the photo, or another picture, as a file of this format."""
     file = io.BytesIO()
     (picture or photo()).save(file, format, **options)
     return file.getvalue()
@@ -66,7 +66,7 @@ def linked(target: str) -> Put:
 
 
 def bulky(path: Path) -> None:
-    """A file of 100 MB, of which the disk holds nothing."""
+    """A sparse file of 100 MB."""
     path.touch()
     os.truncate(path, 10**8)
 
@@ -82,7 +82,7 @@ def without_end(content: bytes, share: float) -> bytes:
 
 
 def declaring(width: int, height: int) -> bytes:
-    """A PNG that says it is as large as that."""
+    """A PNG that declares this size."""
     head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunk = struct.pack(">I", len(head) - 4) + head + struct.pack(">I", zlib.crc32(head))
     return data("PNG")[:8] + chunk + data("PNG")[33:]
@@ -174,7 +174,7 @@ def ended(corpus: Path) -> tuple[FolderRun, list[str]]:
 
 
 def run_over(*paths: Path, out: Path) -> tuple[FolderRun, list[str]]:
-    """The run over these photos, and its notices."""
+    """Return the run over these photos, and its notices."""
     notices: list[str] = []
     return segment_folder(paths, out, recipe=QUICK, max_pixels=MAX_PIXELS, notice=notices.append), notices
 
@@ -225,7 +225,7 @@ def test_the_masks_are_those_of_the_records(corpus: Path, ended: tuple[FolderRun
 
 
 def test_files_skipped_in_a_folder_fail_by_name(corpus: Path, tmp_path: Path) -> None:
-    """Also a camera's own format that is a TIFF as well, of its preview alone, and by a list."""
+    """This includes a camera's TIFF-based RAW format with only a preview, given by a list."""
     (tmp_path / "camera.nef").write_bytes(data("TIFF"))
     (tmp_path / "list.txt").write_text(f"camera.nef\n{corpus / 'good.jpg'}\n{corpus / 'cut.jpg'}\n")
     found, _ = run_over(corpus / "camera.jxl", tmp_path / "list.txt", out=tmp_path / "out")

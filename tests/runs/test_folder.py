@@ -1,4 +1,4 @@
-"""A folder run as one function: what it checks before torch is there, what it writes, and what it gives back."""
+"""A folder run as one function: what it checks before torch is loaded, writes and returns."""
 
 import json
 import subprocess
@@ -80,7 +80,7 @@ MISTAKES: tuple[tuple[dict[str, Any], str], ...] = (
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The error of each mistake in one fresh interpreter, and whether torch was there in the end."""
+    """The error of each mistake in one fresh interpreter, and whether torch was loaded in the end."""
     folder = tmp_path_factory.mktemp("mistakes")
     for name in ("photos/a.png", "photos/b.png", "other/thesis.png"):
         write_picture(folder / name, np.zeros((4, 5, 3), np.uint8))
@@ -203,7 +203,7 @@ class TestSegmentFolder:
         assert made_by["versions"]["torch"] and made_by["state"] == "done"
 
     def test_the_settings_are_those_of_0_1_0(self, photos: Path, tmp_path: Path, classifier: wsseg.Classifier) -> None:
-        """So a run that wsseg 0.1.0 started is resumed."""
+        """This lets wsseg resume a run that 0.1.0 started."""
         photo = photos / "chelsea.png"
         segment_folder(
             photo, tmp_path, classifier=classifier, recipe=QUICK, box=(10, 10, 80, 60), style=Style(feather=2)

@@ -1,4 +1,4 @@
-"""Faults of wsseg in a run: kept with their traceback, reported once, and the end of the run after ten in a row."""
+"""Bugs of wsseg in a run: kept with their traceback, reported once, and ending the run after ten in a row."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -61,7 +61,7 @@ def test_a_bug_fails_its_photo_with_a_traceback(tmp_path: Path, engine: Engine) 
     assert [record.error for record in done] == ["", "KeyError: 'a slip'", "too large", "", "KeyError: 'a slip'"]
     assert ["in see\n" in record.traceback for record in done] == [False, True, False, False, True]
     assert read_run(tmp_path / "out").records == tuple(done)
-    (notice,) = notices  # The first one alone.
+    (notice,) = notices  # Only the first one.
     assert "Traceback" in notice and "in see\n" in notice and "KeyError: 'a slip'\n" in notice
     assert notice.endswith("this is a fault of wsseg, not of the photo; please report it with the traceback above")
 

@@ -1,4 +1,4 @@
-"""Runs of shards joined into one."""
+"""Runs of shards merged into one."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -55,7 +55,7 @@ def sources_in(folder: Path) -> list[Source]:
 
 
 def done(out: Path, sources: Sequence[Source], made_by: Any = MADE_BY, pictures: Any = ("saliency",)) -> list[Outcome]:
-    """What a run into `out` does."""
+    """Return the outcomes of a run into `out`."""
     task = Task(see=see, out=out, pictures=pictures, settings=made_by["settings"], max_pixels=1000)
     with opened(out, made_by) as journal:
         return list(run(task, sources, journal, here))
@@ -63,7 +63,7 @@ def done(out: Path, sources: Sequence[Source], made_by: Any = MADE_BY, pictures:
 
 @pytest.fixture
 def shards(photos: Path, tmp_path: Path) -> list[Path]:
-    """Three runs, of a shard each."""
+    """Three runs of one shard each."""
     folders = [tmp_path / f"shard{index}" for index in (1, 2, 3)]
     for index, folder in enumerate(folders, 1):
         done(folder, photos_of_shard(sources_in(photos), (index, 3)))
@@ -86,8 +86,8 @@ class TestMerge:
         assert files_in(tmp_path / "out") == files_in(tmp_path / "whole")
         assert records_in(tmp_path / "out") == records_in(tmp_path / "whole")
         assert [files_in(shard) for shard in shards] == before
-        told = json.loads((tmp_path / "out/run.json").read_bytes())
-        assert told == MADE_BY | {
+        content = json.loads((tmp_path / "out/run.json").read_bytes())
+        assert content == MADE_BY | {
             "state": "done",
             "counts": {"photos": 12, "done": 12},
             "merged": [str(shard) for shard in shards],
@@ -166,11 +166,11 @@ class TestMerge:
 
     def test_a_dirty_photo_is_left_out(self, photos: Path, shards: list[Path], tmp_path: Path) -> None:
         with opened(shards[0], MADE_BY) as journal:
-            journal.mark_dirty(doubted := read_run(shards[0]).records[0])
+            journal.mark_dirty(dirty := read_run(shards[0]).records[0])
         merging = merge_runs(shards, tmp_path / "out")
         assert (merging.photos, merging.lacking) == (11, 1)
         outcomes = done(tmp_path / "out", sources_in(photos))
-        assert [outcome.record.name for outcome in outcomes if outcome.fresh] == [doubted.name]
+        assert [outcome.record.name for outcome in outcomes if outcome.fresh] == [dirty.name]
 
     def test_a_dirty_photo_is_taken_from_another_run(self, photos: Path, shards: list[Path], tmp_path: Path) -> None:
         merge_runs(shards, tmp_path / "out")
@@ -236,9 +236,9 @@ class TestRefused:
             merge_runs([tmp_path / "photos"], tmp_path / "out")
 
     def test_a_record_never_points_outside_its_run(self, shards: list[Path], tmp_path: Path) -> None:
-        told = json.loads((shards[0] / "run.jsonl").read_bytes().splitlines()[0])
-        told["outputs"] = {"saliency": "../photos/0.png"}
-        (shards[0] / "run.jsonl").write_text(json.dumps(told) + "\n")
+        content = json.loads((shards[0] / "run.jsonl").read_bytes().splitlines()[0])
+        content["outputs"] = {"saliency": "../photos/0.png"}
+        (shards[0] / "run.jsonl").write_text(json.dumps(content) + "\n")
         with pytest.raises(ValueError, match="its files must lie below the run's folder"):
             merge_runs(shards, tmp_path / "out")
         assert not (tmp_path / "out").exists()
@@ -259,7 +259,7 @@ def test_the_command_prints_counts(
     with pytest.raises(SystemExit) as ended:
         main()
     assert not ended.value.code
-    told = capsys.readouterr().err
-    assert f"{shards[1]} did not finish and may be missing photos; rerun it" in told
+    printed = capsys.readouterr().err
+    assert f"{shards[1]} did not finish and may be missing photos; rerun it" in printed
     left_out = "1 left out because their pictures are missing or stale"
-    assert f"11 photos of 3 runs, {left_out}: {tmp_path / 'out'}" in told
+    assert f"11 photos of 3 runs, {left_out}: {tmp_path / 'out'}" in printed

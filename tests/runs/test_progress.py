@@ -1,4 +1,4 @@
-"""Progress of a long task, as a terminal, a log and a program see it."""
+"""Progress of a long task, as shown to a terminal, a log and a program."""
 
 import io
 import json
@@ -11,8 +11,10 @@ from wsseg.runs import progress as module
 from wsseg.runs.progress import Kind, progress
 
 
-def told(kind: Kind, monkeypatch: pytest.MonkeyPatch, *, total: int | None = 4, terminal: bool = False) -> str:
-    """What is said of four things, of which the second fails, three seconds each."""
+def shown_progress(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch, *, total: int | None = 4, terminal: bool = False
+) -> str:
+    """Return the progress of four items, three seconds each; the second one fails."""
     clock = iter(range(0, 100, 3))
     monkeypatch.setattr(module, "monotonic", lambda: float(next(clock)))
     file = io.StringIO()
@@ -24,17 +26,17 @@ def told(kind: Kind, monkeypatch: pytest.MonkeyPatch, *, total: int | None = 4, 
 
 
 def test_a_log_gets_a_line_at_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert told("lines", monkeypatch) == "photos: 4 of 4, 1 failed, 0.33/s\n"
-    assert told("auto", monkeypatch) == told("lines", monkeypatch)
+    assert shown_progress("lines", monkeypatch) == "photos: 4 of 4, 1 failed, 0.33/s\n"
+    assert shown_progress("auto", monkeypatch) == shown_progress("lines", monkeypatch)
     monkeypatch.setitem(module.EVERY, "lines", 6.0)
-    assert told("lines", monkeypatch).splitlines() == [
+    assert shown_progress("lines", monkeypatch).splitlines() == [
         "photos: 2 of 4, 1 failed, 0.33/s, 0:00:06 left",
         "photos: 4 of 4, 1 failed, 0.33/s",
     ]
 
 
 def test_json_progress_continues_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    reports = [json.loads(line) for line in told("json", monkeypatch).splitlines()]
+    reports = [json.loads(line) for line in shown_progress("json", monkeypatch).splitlines()]
     assert [report["done"] for report in reports] == [1, 2, 3, 4]
     assert reports[0] == {"what": "photos", "done": 1, "total": 4, "failed": 0, "rate": 0.0, "left": None}
     assert reports[-1] == {
@@ -59,8 +61,8 @@ def test_the_last_photo_of_a_burst_is_reported_without_a_next(
         while not file.getvalue().endswith("\n") and monotonic() < deadline:
             sleep(0.01)
         assert file.getvalue().startswith(beginning)
-        told = file.getvalue()
-    assert file.getvalue() == told
+        text = file.getvalue()
+    assert file.getvalue() == text
 
 
 def test_an_early_end_is_reported_only_in_json() -> None:
@@ -72,17 +74,17 @@ def test_an_early_end_is_reported_only_in_json() -> None:
 
 
 def test_an_endless_run_has_no_remaining_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert told("lines", monkeypatch, total=None) == "photos: 4, 1 failed, 0.33/s\n"
+    assert shown_progress("lines", monkeypatch, total=None) == "photos: 4, 1 failed, 0.33/s\n"
 
 
 def test_none_prints_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert told("none", monkeypatch) == ""
+    assert shown_progress("none", monkeypatch) == ""
 
 
 def test_a_terminal_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = told("auto", monkeypatch, terminal=True)
+    shown = shown_progress("auto", monkeypatch, terminal=True)
     assert "photos, 1 failed" in shown and "4/4" in shown
-    assert told("bar", monkeypatch)  # Wherever it is asked for.
+    assert shown_progress("bar", monkeypatch)  # A bar is shown anywhere on request.
 
 
 def test_the_rate_covers_the_last_minute(monkeypatch: pytest.MonkeyPatch) -> None:

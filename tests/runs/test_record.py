@@ -1,4 +1,4 @@
-"""What a run did: lines that come back as they were, hostile ones that do not, and a folder of one run at a time."""
+"""Records of a run: valid lines survive, hostile ones are refused, and a folder belongs to one run at a time."""
 
 import json
 import re
@@ -92,9 +92,9 @@ class TestLines:
         ],
     )
     def test_other_records_are_refused_with_the_reason(self, change: dict[str, Any], reason: str) -> None:
-        told = json.loads(A.as_line()) | change
+        content = json.loads(A.as_line()) | change
         with pytest.raises(ValueError, match=re.escape(reason)):
-            record_of(json.dumps(told).encode())
+            record_of(json.dumps(content).encode())
 
     @pytest.mark.parametrize("line", [b"", b"null", b"[]", b"3", b"{", b"{}", b'"a"', b"\xff\xfe", b"[" * 100_000])
     def test_lines_that_are_not_records_are_refused(self, line: bytes) -> None:
@@ -102,7 +102,7 @@ class TestLines:
             record_of(line)
 
     def test_lines_of_an_older_version_are_read(self) -> None:
-        """One of several targets, one of a single target (flat), a label map and a failure."""
+        """The lines hold several targets, a single target (flat), a label map and a failure."""
         lines = Path(__file__).with_name("run_of_0.1.0.jsonl").read_bytes().splitlines()
         several, one, labels, failed = map(record_of, lines)
         assert [finding.outputs for finding in several.findings] == [
@@ -246,7 +246,7 @@ class TestHolds:
 
 
 class TestStale:
-    """A picture of an earlier record, `a.b.png` of `a`, that another photo, `a.b`, writes meanwhile."""
+    """A picture of an earlier record, `a.b.png` of `a`, that another photo, `a.b`, overwrites."""
 
     TARGET = replace(A, findings=(Finding(category="cat", probability=0.5, outputs={"mask": "masks/a.b.png"}),))
     OTHER = replace(TARGET, input="photos/a.b.jpg", name="a.b")
@@ -282,7 +282,7 @@ class TestReadRun:
         assert not is_run(tmp_path) and not is_run(tmp_path / "missing")
         with pytest.raises(ValueError, match="^run must be a folder that wsseg segment wrote, got"):
             read_run(tmp_path)
-        put(tmp_path / "a" / RUN, '{"wsseg": "0.1"}')  # Of a run that was of an older version.
+        put(tmp_path / "a" / RUN, '{"wsseg": "0.1"}')  # A run of an older version.
         assert read_run(tmp_path / "a").records == ()
         put(tmp_path / "b" / LINES, A.as_line())
         assert (read_run(tmp_path / "b").made_by, read_run(tmp_path / "b").records) == ({}, (A,))

@@ -44,7 +44,7 @@ moto_server = pytest.importorskip("moto.server")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings(
-        # s3fs lets its connections go when the interpreter ends, or with its file systems.
+        # s3fs closes its connections only when the interpreter or its file systems end.
         "ignore:unclosed:ResourceWarning",
     ),
 ]
@@ -64,7 +64,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def keys(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What s3fs finds in the environment."""
+    """The settings that s3fs reads from the environment."""
     import s3fs
 
     for name, value in (
@@ -118,7 +118,7 @@ def see(photo: Photo, hints: Hints | None) -> tuple[SaliencyResult, ...]:
 
 
 def done(photos: Path | Sequence[Any], out: Path, engine: Engine = here) -> list[Outcome]:
-    """What a run from the photos into `out` does."""
+    """Return the outcomes of a run from the photos into `out`."""
     sources = find_photos([photos]) if not isinstance(photos, list) else photos
     with opened(out, {"wsseg": "0", "settings": "s1"}) as journal:
         return list(run(task_of(out), sources, journal, engine))
@@ -129,13 +129,13 @@ def task_of(out: Path) -> Task:
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
-    """All but the records."""
+    """Return all files except the records."""
     names = sorted(name for name in store_of(folder).sizes_below(folder) if not name.startswith("run.json"))
     return {name: (folder / name).read_bytes() for name in names}
 
 
 def records_in(folder: Path) -> list[Any]:
-    """All but where the photos lie, and how long each took."""
+    """Return the records without the photos' places and durations."""
     return [replace(record, seconds={}, input="") for record in read_run(folder).records]
 
 
@@ -162,7 +162,7 @@ class TestRuns:
         assert files_in(bucket / "out") == files_in(tmp_path / "whole")
         assert records_in(bucket / "out") == records_in(tmp_path / "whole")
 
-    @pytest.mark.filterwarnings("ignore::DeprecationWarning:ray", "ignore::FutureWarning:ray")  # Ray's own, of its own.
+    @pytest.mark.filterwarnings("ignore::DeprecationWarning:ray", "ignore::FutureWarning:ray")  # Ray's own warnings.
     @pytest.mark.filterwarnings("ignore::ResourceWarning")  # Its sockets and processes end with the interpreter.
     def test_ray_gives_the_same_pictures(
         self, photos: Path, local: Path, bucket: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -208,7 +208,7 @@ class TestKilled:
     ) -> None:
         monkeypatch.setattr(lines, "SPAN", 0.0)
         out, sources = bucket / "out", find_photos([photos])
-        for count in (2, 4):  # Twice, lest the parts of the second run clash with those of the first.
+        for count in (2, 4):  # Twice, because the chunks of the second run must not clash with those of the first.
             outcomes = run(task_of(out), sources, Journal(out), here)
             while len(read_run(out).records) < count:
                 next(outcomes)
@@ -299,7 +299,7 @@ class TestPhotos:
 
 class TestErrors:
     def error(self, sources: Path | str, out: Path | str) -> str:
-        """The one sentence that ends a run."""
+        """Return the one sentence that ends a run."""
         with pytest.raises((OSError, ValueError)) as ended:
             wsseg.segment_folder(sources, out, recipe=QUICK)
         assert "\n" not in str(ended.value)

@@ -1,4 +1,4 @@
-"""The network's own maps, against the papers' formulas, other libraries' answers, and laws that they keep."""
+"""The network's own maps, against the papers' formulas, other libraries' results, and laws."""
 
 import json
 import math
@@ -38,7 +38,7 @@ every_map = pytest.mark.parametrize("method", MAPS)
 
 
 def bound(name: str, **changes: Any) -> Callable[[Classifier, Image, Target], torch.Tensor]:
-    """The method of this name with these numbers of a recipe, without the mirror image unless it is asked for."""
+    """Return the method of this name with these numbers of a recipe, by default without the mirror image."""
     recipe = Recipe(**{"mirror": False, **changes})
     return lambda classifier, image, target: METHODS[name](classifier, image, target, recipe)
 

@@ -1,4 +1,4 @@
-"""Maps of gradients, against networks whose gradient is known, slow and obvious versions, and captum's answers."""
+"""Maps of gradients, against networks with a known gradient, slow versions, and captum's results."""
 
 import json
 from collections.abc import Callable
@@ -46,7 +46,7 @@ class TestGradient:
         torch.testing.assert_close(found, mixed.abs().amax(0).detach())
 
     def test_the_score_is_not_normalized(self, image: Image) -> None:
-        """Changing another class's score changes every probability's gradient, but not this score's."""
+        """Another class's score changes the gradient of every probability, but not of this score."""
 
         class Coupled(Linear):
             def forward(self, batch: torch.Tensor) -> torch.Tensor:
@@ -164,7 +164,7 @@ class Guided(torch.autograd.Function):
 
 
 class Rectified(nn.Module):
-    """Two convolutions with some rectifier after each, whose outputs are also added."""
+    """Two convolutions with a rectifier after each, and the sum of their outputs."""
 
     def __init__(self, rectify: Callable[[torch.Tensor], torch.Tensor]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The saliency of a photo by every method: the network comes back, the map has its size, no number is ignored."""
+"""The saliency of a photo by every method: the network is restored, the map has its size, no number is ignored."""
 
 import gc
 import weakref
@@ -119,7 +119,7 @@ class TestTheNetwork:
         """Sums over several threads depend on their number, in gradients more than in scores."""
         seen: list[int] = []
 
-        class Told(Linear):
+        class Watched(Linear):
             def forward(self, batch: torch.Tensor) -> torch.Tensor:
                 scores = super().forward(batch)
                 if scores.requires_grad:
@@ -129,7 +129,7 @@ class TestTheNetwork:
         threads = torch.get_num_threads()
         torch.set_num_threads(2)
         try:
-            gradient(classifier_of(Told()), image, ONE, mirror=False, crops=False)
+            gradient(classifier_of(Watched()), image, ONE, mirror=False, crops=False)
         finally:
             torch.set_num_threads(threads)
         assert seen == [1]
@@ -273,7 +273,7 @@ CHANGES: dict[str, tuple[str, Any]] = {
 
 
 def test_every_number_of_the_map_is_tested() -> None:
-    """The other numbers are tried with the segmenter, the fused map and a head."""
+    """The other numbers are tested with the segmenter, the fused map and a head."""
     numbers = {item.name for item in fields(Recipe) if item.metadata["stage"] == "saliency"}
     assert CHANGES.keys() == numbers - {"blended_classes", "spread_steps", "cam_share", "cam_share_given", "objectness"}
 
@@ -311,14 +311,14 @@ def test_every_map_of_a_cat_lies_on_its_face(embedded: Classifier, chelsea: Imag
     assert 0.35 < y / height < 0.65
     assert 0.35 < x / width < 0.65
     face, wall = saliency[height // 6 : -height // 6, width // 6 : -width // 3], saliency[:, -width // 10 :]
-    # The plain gradient is noise all over, around the eyes more of it.
+    # The plain gradient is noise everywhere, with more of it around the eyes.
     assert face.mean() > (1.0 if method == "gradient" else 1.2) * wall.mean()
 
 
 class TestDiffuseness:
     def test_it_is_the_share_of_the_photo_that_holds_half(self) -> None:
         assert diffuseness(np.array([[0.25, 1.0, 0.25, 0.25]], np.float32)) == 0.25
-        assert diffuseness(np.array([[0.5, 0.5], [1.0, 1.0]], np.float32)) == 0.5  # 2 of 4, though they hold two thirds
+        assert diffuseness(np.array([[0.5, 0.5], [1.0, 1.0]], np.float32)) == 0.5  # 2 of 4, with two thirds of the sum
 
     def test_an_even_map_is_the_most_diffuse(self) -> None:
         assert diffuseness(np.ones((4, 6), np.float32)) == diffuseness(np.zeros((4, 6), np.float32)) == 0.5

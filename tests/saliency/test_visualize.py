@@ -1,4 +1,4 @@
-"""The picture of a class: a maximum that is known, slow versions, and a network that recognizes its picture."""
+"""The picture of a class: a known maximum, slow versions, and a network that recognizes its picture."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -90,7 +90,7 @@ def test_track_goes_through_the_steps() -> None:
     seen: list[int] = []
 
     def track(steps: Sequence[int]) -> Iterable[int]:
-        return (seen.append(step) or step for step in steps)  # type: ignore[func-returns-value]  # None, which is meant.
+        return (seen.append(step) or step for step in steps)  # type: ignore[func-returns-value]  # It returns None on purpose.
 
     visualize_class(classifier_of(pooling_net(), SIDE), 0, steps=4, track=track)
     assert seen == [0, 1, 2, 3]

@@ -23,7 +23,7 @@ from wsseg.segmenting.segmenter import Segmenter
 
 
 class TestInANotebook:
-    """What Jupyter shows of a result."""
+    """A result as Jupyter shows it."""
 
     def picture(self, result: Any) -> np.ndarray:
         with pillow.open(io.BytesIO(result._repr_png_())) as opened:
@@ -40,9 +40,9 @@ class TestInANotebook:
         np.testing.assert_array_equal(self.picture(crew), crew.overlay())
 
     def test_the_caption_says_what_was_found(self, cat: Segmentation, result: SaliencyResult, crew: LabelMap) -> None:
-        said = f"Egyptian cat {cat.probability:.2f} · {cat.status}, confidence {cat.confidence:.2f}"
-        assert replace(cat, reasons=())._repr_html_().endswith(f"><br>{said}")
-        assert replace(cat, reasons=("why",))._repr_html_().endswith(f"{said} · why")
+        caption = f"Egyptian cat {cat.probability:.2f} · {cat.status}, confidence {cat.confidence:.2f}"
+        assert replace(cat, reasons=())._repr_html_().endswith(f"><br>{caption}")
+        assert replace(cat, reasons=("why",))._repr_html_().endswith(f"{caption} · why")
         assert "confidence" not in result._repr_html_()
         assert [line.partition(" ")[0] for line in crew._repr_html_().split("<br>")[1:]] == [
             "space",
@@ -55,7 +55,7 @@ class TestInANotebook:
     def test_names_are_only_names(self, result: SaliencyResult) -> None:
         target = replace(result.target, category="<img src=x onerror=alert(1)>")
         html = replace(result, target=target, reasons=("</div><script>",))._repr_html_()
-        assert html.count("<") == 2  # The picture, and the line's break.
+        assert html.count("<") == 2  # The picture and the line break.
         assert "&lt;script&gt;" in html
 
 
@@ -78,7 +78,7 @@ class TestResult:
 
     def test_it_is_frozen(self, cat: Segmentation) -> None:
         with pytest.raises(FrozenInstanceError):
-            cat.mask = ~cat.mask  # type: ignore[misc]  # What must fail.
+            cat.mask = ~cat.mask  # type: ignore[misc]  # This must fail.
 
     @pytest.mark.parametrize("kind", pictures_of(Segmentation))
     def test_every_picture_can_be_saved(self, cat: Segmentation, tmp_path: Path, kind: str) -> None:
@@ -115,7 +115,7 @@ MEASURED = ("mask", "seeds", "labels", "instances")
 
 
 def read(path: Path) -> tuple[str | None, np.ndarray]:
-    """A file's format, and what it shows."""
+    """Return a file's format and its pixels."""
     with pillow.open(path) as picture:
         return picture.format, np.array(picture)
 

@@ -26,7 +26,7 @@ PHOTOS = ("chelsea", "coffee")
 
 
 def golden_of(segmenter: Segmenter, name: str) -> np.ndarray:
-    """The mask at the size that the golden ones are kept in."""
+    """Return the mask at the size of the golden masks."""
     picture = pillow.open(io.BytesIO(photo_bytes(name))).convert("RGB").reduce(2)
     return segmenter.segment(picture).mask
 
@@ -37,7 +37,7 @@ class TestPhotos:
     def test_the_mask_is_the_golden_one(self, network: Classifier, recipe: str, name: str) -> None:
         mask = golden_of(Segmenter(network, recipe), name)
         golden = np.array(pillow.open(GOLDEN / f"{name}.{recipe}.png")) > 0
-        # Resampling and arithmetic differ between versions; by .032 with the oldest that are allowed.
+        # Resampling and arithmetic differ between versions, by up to .032 with the oldest supported ones.
         assert (mask & golden).sum() / (mask | golden).sum() >= 0.96
 
     def test_chelsea_is_an_egyptian_cat_and_coffee_an_espresso(self, network: Classifier) -> None:
@@ -47,11 +47,11 @@ class TestPhotos:
             *("Egyptian cat", 0.77),
             *("espresso", 0.90),
         )
-        # Fur before wood of its own colors: little outline has contrast, and the map is spread over the face.
+        # The fur has the colors of the wood behind it: little of the outline has contrast.
         assert (cat.status, cat.reasons) == ("weak", (f"low confidence: {cat.confidence:.2f}",))
         assert cat.confidence < LEAST < 0.8 < cup.confidence
         assert (cup.status, cup.reasons) == ("ok", ())
-        # The face between the eyes; the cup, and not the table left of its saucer.
+        # The face between the eyes; the cup, but not the table left of its saucer.
         assert cat.mask[120:200, 150:280].mean() > 0.95
         assert cup.mask[100:200, 240:340].mean() > 0.95
         assert not cup.mask[:, :60].any()
@@ -85,7 +85,7 @@ class TestPhotos:
 
     def test_a_bare_module_is_refused_with_a_remedy(self) -> None:
         with pytest.raises(ValueError, match="^preprocessing must be given for a module of your own"):
-            Segmenter(torch.nn.Flatten())  # type: ignore[arg-type]  # What newcomers try.
+            Segmenter(torch.nn.Flatten())  # type: ignore[arg-type]  # Newcomers try this.
 
 
 class TestOddPhotos:
@@ -209,7 +209,7 @@ class TestTarget:
     def test_targets_are_a_list_and_not_empty(self, quick: Segmenter) -> None:
         for single in ("tabby", 285):
             with pytest.raises(TypeError, match=f"^targets must be a list, got {single!r}; put"):
-                quick.resolve(single)  # type: ignore[arg-type]  # What newcomers try.
+                quick.resolve(single)  # type: ignore[arg-type]  # Newcomers try this.
         with pytest.raises(ValueError, match="^targets must name one or more, got none"):
             quick.resolve([])
 
@@ -327,9 +327,9 @@ class TestTogether:
             crew.save(tmp_path / "a.png", "mask")
         for label in (-1, 4, 1.5):
             with pytest.raises(ValueError, match=f"^label must be a whole number from 0 to 3, got {label}"):
-                crew.mask(label)  # type: ignore[arg-type]  # What must fail.
+                crew.mask(label)  # type: ignore[arg-type]  # This must fail.
         with pytest.raises(FrozenInstanceError):
-            crew.energy = 0.0  # type: ignore[misc]  # What must fail.
+            crew.energy = 0.0  # type: ignore[misc]  # This must fail.
 
     @pytest.mark.parametrize(
         ("targets", "got"),

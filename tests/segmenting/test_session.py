@@ -121,12 +121,12 @@ class TestSession:
         sessions = [Session(quick.classifier, result, QUICK) for _ in range(2)]
         for session in sessions:
             session.segment(click)
-        kept, anew = (
+        kept, refitted = (
             session.segment(wall, refit=refit) for session, refit in zip(sessions, (False, True), strict=True)
         )
-        assert agrees(kept.mask, wall) and agrees(anew.mask, wall)
-        assert kept.energy != anew.energy
-        assert sessions[1].segment(wall).energy == anew.energy
+        assert agrees(kept.mask, wall) and agrees(refitted.mask, wall)
+        assert kept.energy != refitted.energy
+        assert sessions[1].segment(wall).energy == refitted.energy
 
     def test_the_map_s_own_odds_stay_in_the_evidence(self, session: Session) -> None:
         assert session.segment(SAID).seeds.tobytes() == session.segment().seeds.tobytes()
@@ -137,7 +137,7 @@ class TestSession:
     @pytest.fixture(scope="module")
     @staticmethod
     def headed(network: Classifier, result: SaliencyResult) -> Classifier:
-        """The network with a head that takes every pixel for object."""
+        """The network with a head that labels every pixel as object."""
         channels = len(features_of(network, result.image, mirror=QUICK.mirror))
         learned = Provenance(classifier=network.name, sha256=network.digest, photos=1, recipe="", wsseg="")
         return network.with_head(Head(np.zeros(channels, np.float32), 1.0, learned))
@@ -169,7 +169,7 @@ class TestSession:
         with pytest.raises(ValueError, match="^box must be x0 < x1"):
             session.segment(Hints(box=Box(0, 0, 226, 151)))
         with pytest.raises(TypeError, match=r"^hints must be wsseg\.Hints, got Box; "):
-            session.segment(Box(0, 0, 26, 15))  # type: ignore[arg-type]  # Which is meant.
+            session.segment(Box(0, 0, 26, 15))  # type: ignore[arg-type]  # On purpose.
         assert session.segment(SAID).mask.any()
 
     def test_arguments_are_not_changed(self, quick: Segmenter, small: Any) -> None:
@@ -215,7 +215,7 @@ class TestSession:
 
 
 class TestWithoutFeatures:
-    """A classifier none of whose layers lies on a grid, and a photo of an orange square on blue, and of another."""
+    """A classifier without layers on a grid, and a photo of two orange squares on blue."""
 
     @pytest.fixture
     def session(self) -> Session:

@@ -23,7 +23,7 @@ from wsseg.segmenting.status import is_seen
     [((0,), True), ((1,), True), ((2,), False), ((2, 3), False), ((2, 3, 4), False), ((0, 2), True), ((1, 4), True)],
 )
 def test_a_target_is_seen_if_one_of_its_classes_is_nearly_the_likeliest(indices: tuple[int, ...], seen: bool) -> None:
-    """However many classes a target has: .0075 is the least."""
+    """The limit is .0075 for any number of classes."""
     probabilities = np.array([0.5, 0.0075, 0.007, 0.007, 0.007], np.float32)
     assert is_seen(Target(indices, "x"), probabilities, presence=0.015) is seen
     assert is_seen(Target(indices, "x"), probabilities, presence=0.0)
