@@ -63,12 +63,9 @@ def _number(stage: Stage, default: float, help: str, low: float = 0, high: float
     return field(default=default, metadata={"stage": stage, "help": help, "low": low, "high": high})
 
 
-def _choice(stage: Stage, default: str, help: str, choices: tuple[str, ...]) -> Any:
-    return field(default=default, metadata={"stage": stage, "help": help, "choices": choices})
-
-
-def _text(stage: Stage, default: str, help: str) -> Any:
-    return field(default=default, metadata={"stage": stage, "help": help})
+def _text(stage: Stage, default: str, help: str, choices: tuple[str, ...] = ()) -> Any:
+    metadata = {"stage": stage, "help": help} | ({"choices": choices} if choices else {})
+    return field(default=default, metadata=metadata)
 
 
 def _switch(stage: Stage, default: bool, help: str) -> Any:
@@ -92,7 +89,7 @@ class Recipe:
     ValueError: border must lie in [0, 0.5], got 0.6; ...
     """
 
-    method: str = _choice("saliency", "fused", "saliency method", METHODS)
+    method: str = _text("saliency", "fused", "saliency method", METHODS)
     blended_classes: int = _number(
         "saliency",
         5,
@@ -210,7 +207,7 @@ class Recipe:
         """
         return (self.smoothness_hinted if hinted else self.smoothness) * side / REFERENCE_SIDE
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, float | str]:
         """Return all numbers by name, fit for JSON."""
         return asdict(self)
 

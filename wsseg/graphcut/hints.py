@@ -1,4 +1,4 @@
-"""Hints of a person: a box, points, scribbles.
+"""Hints from a person: a box, points, scribbles.
 
 Marked pixels are hard constraints of the cut (Boykov, Jolly 2001, section 2). They also change other pixels' odds.
 """
@@ -207,8 +207,8 @@ def odds_in_window(
 def odds_raised(odds: NDArray[np.float32], inside: Mask, *, box_filled: float) -> NDArray[np.float32]:
     """Return the odds, raised by the least number that gives a mean probability of `box_filled` inside a box.
 
-    Odds that have that mean already stay as they are. A person draws a box around something that fills a part of it,
-    whether or not the network knows it.
+    Odds that already reach that mean stay as they are. A box is drawn around an object that fills part of it, even if
+    the network does not know the object.
     """
     low, high = 0.0, float(np.abs(odds).max()) + 4.0
     if not inside.any() or _mean_probability(odds[inside]) >= box_filled:
@@ -224,6 +224,7 @@ def _mean_probability(odds: NDArray[np.float32]) -> float:
 
 
 def _nearness(hinted: Mask, sigma: float) -> NDArray[np.float32]:
+    """Return exp(-d^2 / 2 sigma^2) at distance d from the nearest hinted pixel."""
     distances = cv2.distanceTransform((~hinted).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.asarray(np.exp(-np.square(distances / sigma) / 2), np.float32)
 

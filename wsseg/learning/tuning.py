@@ -5,12 +5,12 @@ saliency. The gain is cross-validated (Stone 1974): each photo is scored with nu
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from statistics import fmean
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -194,10 +194,13 @@ def _candidates(base: Recipe, trials: int, rng: np.random.Generator) -> list[Rec
     """Return the base, and `trials` recipes that take some numbers from SEARCHED and the others from the base."""
     found = {base: None}
     while len(found) <= trials:
-        drawn = {name: values[rng.integers(len(values))] for name, values in SEARCHED.items() if rng.random() < CHANGED}
-        numbers = base.as_dict() | drawn
-        if numbers["background_quantile"] <= numbers["foreground_quantile"]:
-            found[Recipe(**numbers)] = None
+        drawn: dict[str, Any] = {
+            name: values[rng.integers(len(values))] for name, values in SEARCHED.items() if rng.random() < CHANGED
+        }
+        quantiles = ("background_quantile", "foreground_quantile")
+        low, high = (drawn.get(name, getattr(base, name)) for name in quantiles)
+        if low <= high:
+            found[replace(base, **drawn)] = None
     return list(found)
 
 

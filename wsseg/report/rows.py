@@ -53,6 +53,7 @@ def rows_of(record: Record, scored: ScoredRun | None, pictures: PictureMaker) ->
 def _finding_row(photo: Row, record: Record, number: int, scored: ScoredRun | None, pictures: PictureMaker) -> Row:
     finding = record.findings[number]
     name = mask_name(finding, record)
+    scores = scored.scores.get(name, {}) if scored else {}
     return replace(
         photo,
         category=escape_unprintable(finding.category),
@@ -61,7 +62,7 @@ def _finding_row(photo: Row, record: Record, number: int, scored: ScoredRun | No
         status=escape_unprintable(finding.status or ""),
         reasons=[escape_unprintable(str(reason)) for reason in finding.reasons],
         color=_label_color(number + 1) if record.outputs else "",
-        scores=_finite_scores(scored.scores.get(name, {})) if scored else {},
+        scores={score: value for score, each in scores.items() if (value := _finite(each)) is not None},
         shown=photo.shown if record.outputs else pictures.of_finding(finding, name, photo.shown),
     )
 
@@ -76,8 +77,3 @@ def _finite(value: object) -> float | None:
     if not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
         return None
     return round(value, 6)
-
-
-def _finite_scores(scores: Mapping[str, float]) -> dict[str, float]:
-    numbers = {name: _finite(value) for name, value in scores.items()}
-    return {name: value for name, value in numbers.items() if value is not None}
