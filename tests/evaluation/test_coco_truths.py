@@ -143,7 +143,7 @@ def test_photos_with_the_same_name_or_id_are_refused(annotations: Path, tmp_path
     assert problem == "sub/a: truth must be one file, got 'sub/a.jpg' and 'sub/a.png'; keep one of them"
     content["images"][1]["id"] = 3
     write(annotations, json.dumps(content))
-    with pytest.raises(ValueError, match="^truths must give each image an id of its own, got 1 repeated"):
+    with pytest.raises(ValueError, match="^images of '.*' must have unique ids, got 1 repeatedly"):
         truths_in(annotations, Reading())
 
 
@@ -229,26 +229,26 @@ def test_an_outline_in_any_notation_is_read(segmentation: Any, tmp_path: Path) -
         ([[]], "no segmentation"),
         (None, "no segmentation"),
         ({}, "no segmentation"),
-        ([[1, 1, 4, 3]], r"a polygon of 4 numbers \(x and y of 3 points or more are needed\)"),
+        ([[1, 1, 4, 3]], r"a polygon of 4 numbers \(it needs x and y of at least 3 points\)"),
         ([1, 1, 4, 3], "a polygon of 4 numbers .*"),
         ([SQUARE, [1, 1, 2, 2]], "a polygon of 4 numbers .*"),
         ([SQUARE[:7]], "a polygon of 7 numbers .*"),
         ([[1, 1], [5, 1], [5, 4]], "a polygon of 2 numbers .*"),
-        ([[[1, 1], [5, 1], [5, 4]]], "a polygon that is no list of numbers .*"),
-        ([["1", "1", "5", "1", "5", "4"]], "a polygon that is no list of numbers .*"),
-        ([[1, 1, 5, 1, 5, True]], "a polygon that is no list of numbers .*"),
-        ([SQUARE, SQUARE_RUNS], "a polygon that is no list of numbers .*"),
-        ([[1, 1, 5, 1, 5, 10**400]], "a polygon that leaves the photo by more than its size"),
-        ("square", '"square" for a segmentation'),
-        (True, "true for a segmentation"),
-        ({"counts": [48]}, r"runs of the size null in a photo of \[6, 8\]"),
-        ({"size": [8, 6], "counts": [48]}, r"runs of the size \[8, 6\] in a photo of \[6, 8\]"),
-        ({"size": [6, 8], "counts": [47]}, "runs of 47 pixels in a photo of 48"),
-        ({"size": [6, 8], "counts": [47.5, 0.5]}, "runs whose counts are neither .*"),
-        ({"size": [6, 8], "counts": {"0": 48}}, "runs whose counts are neither .*"),
-        ({"size": [6, 8], "counts": [49, -1]}, "a run of less than 0 pixels"),
-        ({"size": [6, 8], "counts": "`1\u00e9"}, 'runs with the character ".*"'),
-        ({"size": [6, 8], "counts": "`1P"}, "a run without end"),
+        ([[[1, 1], [5, 1], [5, 4]]], "a polygon that is not a list of numbers .*"),
+        ([["1", "1", "5", "1", "5", "4"]], "a polygon that is not a list of numbers .*"),
+        ([[1, 1, 5, 1, 5, True]], "a polygon that is not a list of numbers .*"),
+        ([SQUARE, SQUARE_RUNS], "a polygon that is not a list of numbers .*"),
+        ([[1, 1, 5, 1, 5, 10**400]], "a polygon that extends beyond the photo by more than its size"),
+        ("square", '"square" as a segmentation'),
+        (True, "true as a segmentation"),
+        ({"counts": [48]}, r"run lengths of the size null in a photo of \[6, 8\]"),
+        ({"size": [8, 6], "counts": [48]}, r"run lengths of the size \[8, 6\] in a photo of \[6, 8\]"),
+        ({"size": [6, 8], "counts": [47]}, "run lengths of 47 pixels in a photo of 48"),
+        ({"size": [6, 8], "counts": [47.5, 0.5]}, "run lengths with counts that are neither .*"),
+        ({"size": [6, 8], "counts": {"0": 48}}, "run lengths with counts that are neither .*"),
+        ({"size": [6, 8], "counts": [49, -1]}, "a negative run length"),
+        ({"size": [6, 8], "counts": "`1\u00e9"}, 'run lengths with the character ".*"'),
+        ({"size": [6, 8], "counts": "`1P"}, "a run length without an end"),
     ],
 )
 def test_an_outline_that_cannot_be_read_is_named_with_the_reason(
@@ -282,7 +282,7 @@ def test_ids_may_be_numbers_or_text(given: Any, own: Any, tmp_path: Path) -> Non
 
 def test_an_id_shared_by_two_images_is_refused_in_any_form(tmp_path: Path) -> None:
     images = [{"id": each, "file_name": "a.jpg", "height": 6, "width": 8} for each in (1, "1")]
-    with pytest.raises(ValueError, match="^truths must give each image an id of its own, got 1 repeated"):
+    with pytest.raises(ValueError, match="^images of '.*' must have unique ids, got 1 repeatedly"):
         truth_of(coco_file(tmp_path, images=images))
 
 

@@ -145,7 +145,7 @@ def test_with_problems_there_is_no_verdict(folders: tuple[Path, Path, Path]) -> 
     comparison = compare(*folders)
     assert comparison.differences == ()
     assert comparison.problems == (
-        f"{folders[1]}: 03: mask must be one file, got none; segment the photo, or set missing to zero "
+        f"{folders[1]}: 03: no mask found; segment the photo, or set missing to zero "
         "(--missing zero) to score it as an empty mask",
     )
     assert comparison.verdict == "no verdict, since some photos could not be scored"

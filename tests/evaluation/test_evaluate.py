@@ -90,9 +90,9 @@ def test_every_problem_is_listed_and_there_is_no_mean(folders: tuple[Path, Path]
     assert evaluation.mean is None
     broken, extra, missing, size, value = evaluation.problems
     assert broken.startswith(f"broken: '{masks / 'broken.png'}' must")
-    assert extra == "extra: truth must be one file, got none; add the truth, or remove the mask"
+    assert extra == "extra: no truth found; add the truth, or remove the mask"
     assert missing == (
-        "missing: mask must be one file, got none; segment the photo, or set missing to zero (--missing zero) "
+        "missing: no mask found; segment the photo, or set missing to zero (--missing zero) "
         "to score it as an empty mask"
     )
     assert size.startswith("size: mask and truth must have one height and width, got (3, 2) and (2, 3)")
@@ -129,12 +129,12 @@ def test_masks_of_several_targets_are_one_problem_of_their_photo(folders: tuple[
     evaluation = compared(folders, missing=missing)
     assert list(evaluation.photos) == ["sub/b"]
     assert evaluation.problems == (
-        "a: mask must be one file, got one for each target, 'a.tabby' and 'a.tiger_cat'; "
+        "a: mask must be one file, got one for each target: 'a.tabby' and 'a.tiger_cat'; "
         "give each of them a truth of the same name, or segment with a single --target",
-        "sub/b.tabby: truth must be one file, got none; add the truth, or remove the mask",
+        "sub/b.tabby: no truth found; add the truth, or remove the mask",
     )
     put(truths / "a.tabby.png", TRUTH)
-    assert "got one for each target, 'a.tiger_cat';" in compared(folders, missing=missing).problems[0]
+    assert "got one for each target: 'a.tiger_cat';" in compared(folders, missing=missing).problems[0]
 
 
 def test_masks_of_several_targets_pair_with_truths_of_the_same_name(folders: tuple[Path, Path]) -> None:
@@ -201,7 +201,7 @@ def test_a_folder_must_exist_and_hold_pictures(folders: tuple[Path, Path], side:
     argument = ("masks", "truths")[side]
     for wrong in (tmp_path / "nowhere", folders[side] / "a.png"):
         pair = (wrong, folders[1]) if side == 0 else (folders[0], wrong)
-        with pytest.raises(ValueError, match=f"^{argument} must be a folder, got '{wrong}';"):
+        with pytest.raises(ValueError, match=f"^{argument} must be an existing folder, got '{wrong}';"):
             compared(pair)
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -263,7 +263,7 @@ def test_a_notebook_shows_the_statistics_with_names_escaped(folders: tuple[Path,
     assert "<b>" not in shown
     assert "<td>iou</td><td>0.7500</td><td>too few photos</td>" in shown
     put(masks / "<i>.png", TRUTH)
-    assert "&lt;i&gt;: truth must be one file" in compared((masks, folders[1]))._repr_html_()
+    assert "&lt;i&gt;: no truth found" in compared((masks, folders[1]))._repr_html_()
 
 
 def test_the_interval_is_that_of_the_bootstrap(tmp_path: Path) -> None:
@@ -307,7 +307,7 @@ def test_scores_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> None
     ("word", "value"), [("protocol", "best"), ("coding", "grays"), ("layout", "voc"), ("split", "val")]
 )
 def test_an_unknown_word_is_refused(folders: tuple[Path, Path], word: str, value: str) -> None:
-    with pytest.raises(ValueError, match=f"^{word} must be .* got '?{value}'?"):
+    with pytest.raises(ValueError, match=f"^{word} (must be|needs) .* got '?{value}'?"):
         compared(folders, **{word: value})
 
 

@@ -15,7 +15,7 @@ from wsseg.metrics import SCORES
 SCORED = dict.fromkeys(SCORES, 0.5)
 FOUND = Evaluation(masks=Path("found"), photos={"a": SCORED, "b": SCORED})
 BOTH = Comparison(first=FOUND, second=FOUND, differences=())
-FAILED = replace(FOUND, failures={"c": "mask must be one file, got none; segment the photo"})
+FAILED = replace(FOUND, failures={"c": "no mask found; segment the photo"})
 BOTH_FAILED = comparison_of(FAILED, FAILED)
 
 
@@ -48,21 +48,21 @@ def test_a_fault_of_several_photos_is_one_problem() -> None:
         "d: 'x/d.png' must be readable, got 'gone'; check it",
     )
     assert found.as_json()["failures"] == dict(found.failures)
-    many = failing(**{f"p{number}": "mask must be one file, got none; segment the photo" for number in range(9)})
+    many = failing(**{f"p{number}": "no mask found; segment the photo" for number in range(9)})
     assert many.problems == (
-        "9 of 11 photos, 'p0', 'p1', 'p2', 'p3', 'p4' and 4 more: mask must be one file, got none; segment the photo",
+        "9 of 11 photos, 'p0', 'p1', 'p2', 'p3', 'p4' and 4 more: no mask found; segment the photo",
     )
-    assert replace(many, photos={}).problems[0].startswith("all 9 photos, such as 'p0': mask must")
+    assert replace(many, photos={}).problems[0].startswith("all 9 photos, such as 'p0': no mask found")
 
 
 def test_faults_with_other_remedies_are_other_problems() -> None:
-    found = failing(c="truth must be one file, got none; add it", d="truth must be one file, got two; keep one of them")
+    found = failing(c="no truth found; add it", d="truth must be one file, got two; keep one of them")
     assert len(found.problems) == 2
     assert len(failing(c="it broke", d="it is gone").problems) == 2
 
 
 def test_a_fault_of_both_folders_is_one_problem_of_a_comparison() -> None:
-    one = failing(c="truth must be one file, got none; add it")
+    one = failing(c="no truth found; add it")
     other = replace(one, masks=Path("other"), failures={**one.failures, "d": "it broke"})
     assert comparison_of(one, other).problems == (*one.problems, "other: d: it broke")
 
@@ -70,7 +70,7 @@ def test_a_fault_of_both_folders_is_one_problem_of_a_comparison() -> None:
 @pytest.mark.parametrize("result", [FAILED, BOTH_FAILED], ids=["evaluation", "comparison"])
 def test_incomplete_scores_are_not_saved(result: Evaluation | Comparison, tmp_path: Path) -> None:
     for save in (result.save_json, result.save_csv):
-        with pytest.raises(ValueError, match="^scores must be of all photos to be saved, got c: mask must be one file"):
+        with pytest.raises(ValueError, match="^all photos must have scores before these are saved, got c: no mask"):
             save(tmp_path / "scores")
     assert not any(tmp_path.iterdir())
 

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from benchmark_trees import OBJECT, put, write
+from PIL import Image
 
+from wsseg.arrays import UNKNOWN
 from wsseg.evaluation.codings import object_truth, remedy_for
 from wsseg.evaluation.compare import compare
 from wsseg.evaluation.evaluate import evaluate
@@ -33,6 +35,25 @@ def test_a_void_value_in_all_truths_is_reported_once(tmp_path: Path) -> None:
     assert "must hold 0 with 1 or with 255, got also 128, 255; set void=128 (--void 128) if 128 marks" in problem
     assert len(evaluation.failures) == 33
     assert scored(tmp_path, truths, void=128).problems == ()
+
+
+def test_a_void_value_beyond_the_bits_of_the_truths_is_reported_once(tmp_path: Path) -> None:
+    truths = dict.fromkeys("abc", OBJECT * 255)
+    for coding in ("binary", "any"):
+        (problem,) = scored(tmp_path, truths, void=300, coding=coding).problems
+        assert "must have 16 bits for the void value 300, got 8 bits; use one from 0 to 255 (--void)" in problem
+    deep = np.where(VOID == 128, 300, VOID.astype(int) * 257)
+    Image.fromarray(deep.astype(np.uint16)).save(tmp_path / "deep.png")
+    assert (
+        object_truth(tmp_path / "deep.png", "binary", void=300).tolist()
+        == np.where(VOID == 128, UNKNOWN, VOID > 0).tolist()
+    )
+
+
+@pytest.mark.parametrize("void", [-1, 65536, 1.5])
+def test_a_void_value_that_no_file_can_hold_is_refused(tmp_path: Path, void: Any) -> None:
+    with pytest.raises(ValueError, match=f"^void must be a whole number from 0 to 65535, got {void}; "):
+        evaluate(tmp_path, tmp_path, void=void)
 
 
 def test_photos_without_the_fault_are_not_counted(tmp_path: Path) -> None:
@@ -94,11 +115,11 @@ def test_names_that_all_differ_are_refused_with_some_of_both(tmp_path: Path) -> 
     with pytest.raises(ValueError) as caught:
         evaluate(tmp_path / "found", tmp_path / "truths")
     assert str(caught.value) == (
-        f"masks must be named like their truths, got none: 0 of 40 names match: '{tmp_path / 'found'}' has "
+        f"masks must be named like their truths, got no match: '{tmp_path / 'found'}' has "
         f"'00', '01', '02', '03', '04' and 35 more, '{tmp_path / 'truths'}' has "
         "'00_gt', '01_gt', '02_gt', '03_gt', '04_gt' and 35 more; rename the files of one folder"
     )
-    with pytest.raises(ValueError, match="0 of 40 names match"):
+    with pytest.raises(ValueError, match="got no match: "):
         evaluate(tmp_path / "found", tmp_path / "truths", missing="zero")
     put(tmp_path / "found/07_gt.png", OBJECT * 255)
     problems = evaluate(tmp_path / "found", tmp_path / "truths").problems
@@ -115,7 +136,7 @@ def test_names_that_differ_by_a_folder_have_their_own_remedy(tmp_path: Path) -> 
 def test_a_coco_file_for_other_photos_is_refused(tmp_path: Path) -> None:
     put(tmp_path / "found/a.png", OBJECT * 255)
     image = '{"id": 1, "file_name": "b.jpg", "height": 4, "width": 4}'
-    for images, named in (("", "0 of 0 names match: .* has 'a', .* has none; "), (image, "0 of 1 names match: ")):
+    for images, named in (("", "got no match: .* has 'a', .* has none; "), (image, "got no match: ")):
         write(tmp_path / "coco.json", f'{{"images": [{images}], "categories": [], "annotations": []}}')
         with pytest.raises(ValueError, match=named):
             evaluate(tmp_path / "found", tmp_path / "coco.json")

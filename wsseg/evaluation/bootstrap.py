@@ -56,7 +56,7 @@ class Interval(NamedTuple):
 
 
 def interval_of(draws: NDArray[np.float64]) -> Interval:
-    """Return the interval that holds 95 % of the draws, float64 (N,); it is not known when there are no draws."""
+    """Return the interval that holds 95 % of the draws, float64 (N,); it is unknown without draws."""
     if not len(draws):
         return Interval(math.nan, math.nan)
     low, high = np.quantile(draws, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))

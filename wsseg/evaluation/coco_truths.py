@@ -107,10 +107,7 @@ def coco_truths(file: Path, category: str | None = None) -> dict[str, list[CocoT
     images, categories = _entries(content, "images", file), _entries(content, "categories", file)
     names = {_id_of(image, "id"): _file_of(image, file) for image in images}
     if repeated := len(images) - len(names):
-        raise ValueError(
-            f"truths must give each image an id of its own, got {repeated} repeated in '{file}'; "
-            "number the images again"
-        )
+        raise ValueError(f"images of '{file}' must have unique ids, got {repeated} repeatedly; number the images again")
     annotations = _by_image(_entries(content, "annotations", file), names.keys(), categories, category, file)
     found = defaultdict[str, list[CocoTruth]](list)
     for image, (key, name) in zip(images, names.items(), strict=True):

@@ -1,4 +1,4 @@
-"""Codings of truth files: what the pixel values stand for."""
+"""Codings of truth files: the meaning of the pixel values."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -9,10 +9,12 @@ from typing import Final, Literal
 import numpy as np
 
 from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Mask, Seeds
-from wsseg.files.levels import ReadError
+from wsseg.files.decode import opened_picture
+from wsseg.files.levels import WIDE_MODES, ReadError
 from wsseg.files.masks import ValuesError, read_class_ids, read_labels, read_truth, read_values
 from wsseg.files.palettes import Palettes
 from wsseg.metrics.classes import ClassIds
+from wsseg.recipe import MAX_PIXELS
 
 VOC_CLASSES: Final = (
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
@@ -52,7 +54,7 @@ class Coding:
     class_count: int = 0
     """Number of classes; 0 where the values are not classes."""
     strict: bool = False
-    """Whether a file may hold no values but 0, that of the object and the void value; see `read_truth`."""
+    """Whether a file may hold only 0, one value of the object and the void value; see `read_truth`."""
 
 
 DEFAULT_CODING: Final = "binary"
@@ -122,9 +124,11 @@ def object_truth(
     Raises
     ------
     ValueError
-        If the file holds values that the coding does not have.
+        If the file holds values that the coding does not have, or has too few bits for `void`.
     """
     meaning = CODINGS[coding]
+    if void is not None and void > 255 and meaning.read is not read_class_ids:
+        _check_depth(path, void)
     palettes = palettes if meaning.palettes == "guessed" else meaning.palettes
     if meaning.strict:
         return _mask_truth(path, void, palettes)
@@ -138,6 +142,15 @@ def object_truth(
     for value in {meaning.void, void} - {None}:
         truth[values == value] = UNKNOWN
     return truth
+
+
+def _check_depth(path: Path, void: int) -> None:
+    """Raise ReadError if the pixels of a file have 8 bits, which cannot hold the void value."""
+    with opened_picture(path, MAX_PIXELS, [], f"'{path}'") as picture:
+        if picture.mode not in WIDE_MODES:
+            raise ReadError(
+                f"'{path}' must have 16 bits for the void value {void}, got 8 bits; use one from 0 to 255 (--void)"
+            )
 
 
 class OtherValues(ValueError):
@@ -190,7 +203,7 @@ def class_number(category: str, coding: str) -> int:
     meaning = CODINGS[coding]
     if not meaning.class_count:
         raise ValueError(
-            f"category must be used with a coding that has classes, got '{category}' with the coding '{coding}'; "
+            f"category needs a coding with classes, got '{category}' with the coding '{coding}'; "
             f"leave out the category, or use one of the codings {', '.join(CODINGS_OF_CLASSES)}"
         )
     if category in meaning.class_names:

@@ -1,4 +1,4 @@
-"""Two folders of masks against the same truths, photo by photo: whether one is better, or that may be chance.
+"""Two folders of masks against the same truths, photo by photo, and a test whether one is better beyond chance.
 
 The interval belongs to the difference between both in the same resamples of the photos (paired bootstrap; Efron,
 Tibshirani 1993, chapter 13), so that photos that are hard for both folders do not widen it.
@@ -202,7 +202,7 @@ def compare(
     random_state: int = 0,
     track: Callable[[Sequence[str]], Iterable[str]] = iter,
 ) -> Comparison:
-    """Score two folders of masks against the same truths, and tell whether the second is better.
+    """Score two folders of masks against the same truths, and test whether the second is better, beyond chance.
 
     Parameters
     ----------
@@ -290,7 +290,7 @@ def comparison_of(first: Evaluation, second: Evaluation) -> Comparison:
         one, other = getattr(first, argument), getattr(second, argument)
         if one != other:
             raise ValueError(
-                f"evaluations must have the same {argument}, got {one!r} and {other!r}; evaluate one of them again"
+                f"evaluations must have the same {argument}, got {one!r} and {other!r}; evaluate both in the same way"
             )
     if first.problems or second.problems:
         return Comparison(first=first, second=second, differences=())

@@ -61,7 +61,7 @@ def evaluate(
     category : str, optional
         Class that is the object, by name or number, where the truths hold several (default: all).
     void : int, optional
-        Value in the truths that never counts, beside that of the coding.
+        Value in the truths that never counts, beside that of the coding: 0 to 255, or to 65535 in files of 16 bits.
     missing : {"error", "zero"}
         Whether a truth without a mask is a problem, or is scored against an empty mask.
     workers : int or None
@@ -112,7 +112,7 @@ def evaluate_truths(
     random_state: int = 0,
     track: Callable[[Sequence[str]], Iterable[str]] = iter,
 ) -> Evaluation:
-    """Score a folder of masks against truths that were found before; see `evaluate`."""
+    """Score a folder of masks against truths from `truths_in`; see `evaluate`."""
     check_word("missing", missing, get_args(Missing))
     folder, photos, palettes = pair_by_photo(Path(masks), truths)
     workers = workers_for(len(photos), PHOTOS_PER_WORKER) if workers is None else workers

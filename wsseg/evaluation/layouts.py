@@ -190,6 +190,6 @@ def layout_of(root: Path, protocol: str, layout: str | None) -> str | None:
         return protocol
     if len(found) > 1:
         raise ValueError(
-            f"truths must have one layout, got {' and '.join(found)} in '{root}'; choose one with layout (--layout)"
+            f"'{root}' must have only one layout, got {' and '.join(found)}; choose one with layout (--layout)"
         )
     return found[0] if found else None

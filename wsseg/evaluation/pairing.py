@@ -84,7 +84,7 @@ def pair_by_photo(masks: Path, truths: TruthSet) -> PairedFiles:
 
 
 def _check_names(folder: Path, masks: Collection[str], truths: TruthSet) -> None:
-    """Raise ValueError if no mask has the name of a truth; a message for each photo would hide what is wrong."""
+    """Raise ValueError if no mask has the name of a truth; a message for each photo would hide the cause."""
     names = truths.by_photo.keys()
     if not names.isdisjoint(masks):
         return
@@ -93,7 +93,7 @@ def _check_names(folder: Path, masks: Collection[str], truths: TruthSet) -> None
     if not truths.excluded.isdisjoint(masks):
         remedy = "choose the split that the masks belong to (--split)"
     raise ValueError(
-        f"masks must be named like their truths, got none: 0 of {len(names)} names match: '{folder}' has "
+        f"masks must be named like their truths, got no match: '{folder}' has "
         f"{some_of(masks)}, '{truths.root}' has {some_of(names)}; {remedy}"
     )
 
@@ -130,7 +130,8 @@ def _detections_of(run: Path) -> dict[str, DetectedMasks]:
 
     if not is_run(run):
         raise ValueError(
-            f"masks must be the folder of a run, got '{run}'; segment with --top 5 and give the folder of --out"
+            f"'{run}' must be the folder of a run, got no run.jsonl in it; "
+            "segment with --top 5 and give the folder of --out"
         )
     categories = imagenet_categories()
     wnids = dict(zip(categories.names, categories.wnids or (), strict=True))

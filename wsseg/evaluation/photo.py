@@ -39,7 +39,7 @@ class Failure(NamedTuple):
 
     reason: str
     values: tuple[float, ...] = ()
-    """Values of the truth that its coding does not have; they decide what the reason advises for the whole folder."""
+    """Values of the truth that its coding does not have; the advice for the whole folder depends on them."""
 
 
 Outcome: TypeAlias = PhotoScores | Failure
@@ -50,7 +50,7 @@ One = TypeVar("One")
 def scores_of_photos(
     numbered: Iterable[tuple[int, PhotoFiles] | None], *, rules: Rules
 ) -> Iterator[tuple[int, Outcome]]:
-    """Score photos that come with their number; see `photo_scores`. An item that is None is passed over."""
+    """Score photos that come with their number; see `photo_scores`. An item that is None is skipped."""
     for item in numbered:
         if item is not None:
             number, files = item
@@ -99,7 +99,7 @@ def _pair(mask: Path | None, truth: TruthValue, rules: Rules) -> AnyPair:
 
 def _detections(detections: DetectedMasks | None, missing: Missing) -> tuple[Detection, ...]:
     if detections is None and missing == "error":
-        raise ValueError("mask must be in the run, got none; segment the photo, or remove its truth")
+        raise ValueError("no mask found in the run; segment the photo, or remove its truth")
     return tuple((category, _box_in(mask) if mask else None) for category, mask in detections or ())
 
 
@@ -112,7 +112,7 @@ def _refuse_target_masks(names: Sequence[str]) -> None:
     if names:
         shown = " and ".join(f"'{name}'" for name in names)
         raise ValueError(
-            f"mask must be one file, got one for each target, {shown}; "
+            f"mask must be one file, got one for each target: {shown}; "
             "give each of them a truth of the same name, or segment with a single --target"
         )
 
@@ -123,6 +123,6 @@ def _only(argument: str, found: Sequence[One], names: Iterable[str], remedy: str
         case [one]:
             return one
         case []:
-            raise ValueError(f"{argument} must be one file, got none; {remedy}")
+            raise ValueError(f"no {argument} found; {remedy}")
     shown = " and ".join(f"'{name}'" for name in names)
     raise ValueError(f"{argument} must be one file, got {shown}; keep one of them")

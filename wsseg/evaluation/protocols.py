@@ -98,7 +98,7 @@ class PooledScore(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol(Generic[PairT]):
-    """Scores to compute for pairs of what was found and the truth."""
+    """Scores to compute for pairs of a result and its truth."""
 
     convention: str
     """One sentence on what the protocol does."""

@@ -203,7 +203,7 @@ def refuse_problems(problems: Sequence[str]) -> None:
     """Raise ValueError if there are problems, because scores of the other photos would be taken for those of all."""
     if problems:
         more = f", and {counted(len(problems) - 1, 'more problem')}" if len(problems) > 1 else ""
-        raise ValueError(f"scores must be of all photos to be saved, got {problems[0]}{more}; fix this first")
+        raise ValueError(f"all photos must have scores before these are saved, got {problems[0]}{more}; fix this first")
 
 
 def some_of(names: Collection[str]) -> str:
@@ -213,7 +213,7 @@ def some_of(names: Collection[str]) -> str:
 
 
 def _fault_of(reason: str) -> tuple[str, str]:
-    """Return what must hold and the remedy, without the file and the value that the reason names."""
+    """Return the requirement and the remedy of a reason, without its file and value."""
     requirement, _, got = reason.partition(", got ")
     return requirement.rpartition(" must ")[2], got.partition("; ")[2]
 

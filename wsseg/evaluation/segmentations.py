@@ -1,4 +1,4 @@
-"""Segmentations of a COCO file as masks: polygons, and runs of pixels in both of COCO's notations.
+"""Segmentations of a COCO file as masks: polygons, and run lengths in both of COCO's notations.
 
 Lin et al., "Microsoft COCO: Common Objects in Context" (2014), and https://cocodataset.org/#format-data. The errors are
 short reasons, because only the caller knows which annotation it is.
@@ -44,7 +44,7 @@ def mask_of_segmentation(segmentation: object, size: tuple[int, int]) -> Mask:
     if isinstance(segmentation, dict):
         return _mask_of_runs(segmentation, size)
     if not isinstance(segmentation, list):
-        raise ValueError(f"{_shown(segmentation)} for a segmentation")
+        raise ValueError(f"{_shown(segmentation)} as a segmentation")
     if all(isinstance(part, dict) for part in segmentation):
         return np.asarray(np.any([_mask_of_runs(part, size) for part in segmentation], axis=0))
     polygons = segmentation if isinstance(segmentation[0], list) else [segmentation]
@@ -62,12 +62,12 @@ def _is_number(value: object) -> TypeGuard[int | float]:
 
 def _checked_polygon(polygon: object, size: tuple[int, int]) -> list[float]:
     if not isinstance(polygon, list) or not all(map(_is_number, polygon)):
-        raise ValueError("a polygon that is no list of numbers x, y, x, y, ...")
+        raise ValueError("a polygon that is not a list of numbers x, y, x, y, ...")
     if len(polygon) < FEWEST or len(polygon) % 2:
-        raise ValueError(f"a polygon of {len(polygon)} numbers (x and y of 3 points or more are needed)")
+        raise ValueError(f"a polygon of {len(polygon)} numbers (it needs x and y of at least 3 points)")
     reach = max(size)
     if not all(-reach <= number <= 2 * reach for number in polygon):  # NaN fails this comparison too.
-        raise ValueError("a polygon that leaves the photo by more than its size")
+        raise ValueError("a polygon that extends beyond the photo by more than its size")
     return [float(number) for number in polygon]
 
 
@@ -81,10 +81,10 @@ def _mask_of_polygons(polygons: list[list[float]], size: tuple[int, int]) -> Mas
 def _mask_of_runs(segmentation: dict[str, object], size: tuple[int, int]) -> Mask:
     """Decode runs of pixels down the columns; pycocotools would not notice that runs are missing."""
     if segmentation.get("size") != list(size):
-        raise ValueError(f"runs of the size {_shown(segmentation.get('size'))} in a photo of {list(size)}")
+        raise ValueError(f"run lengths of the size {_shown(segmentation.get('size'))} in a photo of {list(size)}")
     runs = _runs_of(segmentation.get("counts"))
     if sum(runs) != size[0] * size[1]:
-        raise ValueError(f"runs of {sum(runs)} pixels in a photo of {size[0] * size[1]}")
+        raise ValueError(f"run lengths of {sum(runs)} pixels in a photo of {size[0] * size[1]}")
     return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(size[::-1]).T
 
 
@@ -94,9 +94,9 @@ def _runs_of(counts: object) -> Sequence[int]:
     elif isinstance(counts, list) and all(map(is_whole, counts)):
         runs = [int(count) for count in counts]
     else:
-        raise ValueError("runs whose counts are neither a list of whole numbers nor text")
+        raise ValueError("run lengths with counts that are neither a list of whole numbers nor text")
     if min(runs, default=0) < 0:
-        raise ValueError("a run of less than 0 pixels")
+        raise ValueError("a negative run length")
     return runs
 
 
@@ -107,9 +107,9 @@ def _uncompressed(counts: str) -> list[int]:
     for character in counts:
         digit = ord(character) - 48
         if not 0 <= digit < 64:
-            raise ValueError(f"runs with the character {_shown(character)}")
+            raise ValueError(f"run lengths with the character {_shown(character)}")
         if shift > 60:
-            raise ValueError("a run without end")
+            raise ValueError("a run length without an end")
         run |= (digit & 31) << shift
         shift += 5
         if not digit & 32:
@@ -117,7 +117,7 @@ def _uncompressed(counts: str) -> list[int]:
             runs.append(run + (runs[-2] if len(runs) > 2 else 0))
             run, shift = 0, 0
     if shift:
-        raise ValueError("a run without end")
+        raise ValueError("a run length without an end")
     return runs
 
 

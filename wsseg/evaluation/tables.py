@@ -12,7 +12,7 @@ import jinja2
 from wsseg.files.store import check_new_file, replacing
 
 LONE_SURROGATES: Final = re.compile("[\ud800-\udc7f\udd00-\udfff]")
-"""What names may hold, as in a COCO file or on Windows, that is neither a character nor a byte of a file's name."""
+"""Lone surrogates that are not a byte of a file's name; names in a COCO file or on Windows may hold them."""
 
 
 def csv_of(columns: Sequence[str], rows: Mapping[str, Mapping[str, float]]) -> str:
@@ -33,7 +33,7 @@ def json_of(content: Mapping[str, object]) -> str:
 def html_of(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], notes: Iterable[str]) -> str:
     """Return a table with a caption, and the notes as paragraphs below it; all text is escaped.
 
-    Names that are no UTF-8 are escaped too, because a notebook could not be saved with them.
+    Names that are not UTF-8 are escaped too, because a notebook could not be saved with them.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("wsseg.evaluation"),
@@ -55,5 +55,5 @@ def save_new(path: str | PathLike[str], text: str, *, force: bool) -> None:
 
 
 def encoded(text: str) -> bytes:
-    """Return the text as UTF-8; bytes of file names that are no UTF-8 stay as they are."""
+    """Return the text as UTF-8; bytes of file names that are not UTF-8 stay as they are."""
     return LONE_SURROGATES.sub(lambda found: ascii(found[0])[1:-1], text).encode("utf-8", "surrogateescape")

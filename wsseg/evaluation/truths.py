@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from wsseg.evaluation.box_truths import BoxTruths
 from wsseg.evaluation.coco_truths import coco_truths
@@ -24,13 +24,16 @@ from wsseg.files.find import pictures_below
 from wsseg.files.palettes import Palettes, palettes_of
 from wsseg.files.text import nfc, pair_key
 
+DEEPEST: Final = 65535
+"""Largest value in a truth file: 16 bits."""
+
 TruthsByPhoto: TypeAlias = Mapping[str, Sequence[Truth[TruthValue]]]
 """Truths by the name of their photo, `sub/a`; a photo with none, or with several, cannot be scored."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """How to read truths: the options of `wsseg.evaluate` that say so."""
+    """The options of `wsseg.evaluate` that decide how truths are read."""
 
     protocol: str = "default"
     layout: str | None = None
@@ -41,6 +44,11 @@ class Reading:
 
     def __post_init__(self) -> None:
         check_word("protocol", self.protocol, PROTOCOLS)
+        if self.void is not None and self.void not in range(DEEPEST + 1):
+            raise ValueError(
+                f"void must be a whole number from 0 to {DEEPEST}, got {self.void!r}; "
+                "use the value of the pixels that never count"
+            )
 
     @property
     def kind(self) -> Kind:
@@ -95,8 +103,7 @@ def truths_in(root: Path, reading: Reading) -> TruthSet:
         found = _in_layout(root, LAYOUTS[name], reading)
     elif reading.split is not None:
         raise ValueError(
-            f"split must be used with the folder of a benchmark, got '{reading.split}' for '{root}'; "
-            "leave out the split"
+            f"split needs the folder of a benchmark, got '{reading.split}' for '{root}'; leave out the split"
         )
     elif root.suffix.lower() == ".json" and reading.kind == "object":
         found = TruthSet(root=root, protocol=reading.protocol, by_photo=_in_coco(root, reading.category))
@@ -150,7 +157,7 @@ def _in_files(root: Path, folder: Path, coding: str, reading: Reading) -> TruthS
 
 
 def palette_notes(argument: str, palettes: Palettes | None) -> tuple[str, ...]:
-    """Return a sentence on what palettes were taken to hold; none without palettes."""
+    """Return a sentence on how palettes were read; none without palettes."""
     meanings = {"indices": "its indices are read, not its colors", "greys": "its greys are read, not its indices"}
     return (f"Some {argument} have a palette; {meanings[palettes]}.",) if palettes else ()
 
@@ -215,9 +222,7 @@ def _without_ends(truths: TruthSet) -> TruthSet:
     for name in sorted(truths.by_photo):
         frames[_folder_of(name)].append(name)
     if short := [folder for folder, names in frames.items() if len(names) < 3]:
-        raise ValueError(
-            f"truths must have 3 frames or more in each sequence, got fewer in '{short[0]}'; remove that folder"
-        )
+        raise ValueError(f"each sequence must have at least 3 frames, got fewer in '{short[0]}'; remove that folder")
     kept = {name: truths.by_photo[name] for names in frames.values() for name in names[1:-1]}
     return replace(truths, by_photo=kept, excluded=truths.excluded | (truths.by_photo.keys() - kept.keys()))
 
@@ -248,7 +253,7 @@ def files_by_name(folder: Path, argument: str) -> dict[str, list[Path]]:
         If it is not a folder, or holds no pictures.
     """
     if not folder.is_dir():
-        raise ValueError(f"{argument} must be a folder, got '{folder}'; give the folder that holds the files")
+        raise ValueError(f"{argument} must be an existing folder, got '{folder}'; give the folder that holds the files")
     files: defaultdict[str, list[Path]] = defaultdict(list)
     for path in pictures_below(folder):
         files[pair_key(path.relative_to(folder))].append(path)
