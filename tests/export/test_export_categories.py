@@ -11,7 +11,7 @@ import pytest
 import yaml
 from export_runs import CAT, DOG, SUFFIXES, exported, made, png
 
-from wsseg.export.export import FORMATS, export_run
+from wsseg.export.export import EXPORTERS, export_run
 
 LIST = ["zebra", "dog", "cat"]
 
@@ -65,7 +65,7 @@ class TestNumbers:
         assert used_numbers(to, exported(both, to, tmp_path / "x")) == {first, first + 1}
         assert used_numbers(to, exported(dogs, to, tmp_path / "y")) == {first}
 
-    @pytest.mark.parametrize("earlier", FORMATS)
+    @pytest.mark.parametrize("earlier", EXPORTERS)
     def test_an_earlier_export_of_any_format_fixes_the_numbers(
         self, both: Path, dogs: Path, tmp_path: Path, to: str, earlier: str
     ) -> None:
@@ -74,7 +74,7 @@ class TestNumbers:
         assert used_numbers(to, val) == {1 if to == "yolo" else 2}
 
 
-@pytest.mark.parametrize("to", FORMATS)
+@pytest.mark.parametrize("to", EXPORTERS)
 def test_an_export_numbered_by_another_has_the_same_list(both: Path, dogs: Path, tmp_path: Path, to: str) -> None:
     exports = [exported(both, to, tmp_path / "0", categories=LIST)]
     for number in (1, 2):
@@ -96,7 +96,7 @@ def listed(to: str, export: Path) -> str:
 
 
 def test_what_each_format_writes(dogs: Path, tmp_path: Path) -> None:
-    outs = {to: exported(dogs, to, tmp_path / to, categories=LIST) for to in FORMATS}
+    outs = {to: exported(dogs, to, tmp_path / to, categories=LIST) for to in EXPORTERS}
     assert json.loads(outs["coco"].read_text())["categories"] == [
         {"id": 1, "name": "zebra"},
         {"id": 2, "name": "dog"},
@@ -166,7 +166,7 @@ class TestIdsOfCoco:
         content = json.loads(exported(both, "coco", tmp_path / "y", categories=zero).read_text())
         assert {each["category_id"] for each in content["annotations"]} == {0, 1}
 
-    @pytest.mark.parametrize("to", [to for to in FORMATS if to != "coco"])
+    @pytest.mark.parametrize("to", [to for to in EXPORTERS if to != "coco"])
     @pytest.mark.parametrize("ids", [{"person": 1, "cat": 17, "dog": 18}, {"dog": 0, "cat": 1}])
     def test_other_formats_refuse_odd_numbers(self, both: Path, tmp_path: Path, to: str, ids: dict[str, int]) -> None:
         first = next(name for place, name in enumerate(ids, 1) if ids[name] != place)
@@ -176,7 +176,7 @@ class TestIdsOfCoco:
             exported(both, to, tmp_path / "x", categories=self.file(tmp_path, **ids))
 
 
-@pytest.mark.parametrize("to", FORMATS)
+@pytest.mark.parametrize("to", EXPORTERS)
 def test_a_category_that_is_not_in_the_list_is_an_error(both: Path, tmp_path: Path, to: str) -> None:
     out, file = tmp_path / f"out{SUFFIXES.get(to, '')}", tmp_path / "names.txt"
     with pytest.raises(
@@ -198,16 +198,16 @@ def test_many_missing_categories_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("categories", "reason"),
     [
-        ({"cat", "dog"}, "^categories must be a list of names, .* got 'a set, which is no list of names' for \\{'"),
+        ({"cat", "dog"}, "^categories must be a list of names, .* got \\{'.*\\} \\(not a list\\); "),
         (
             {0: "cat", 1: "dog"},
-            "^categories must be a list of names, .* got 'a dict, which is no list of names' for ",
+            "^categories must be a list of names, .* got \\{.*\\} \\(not a list\\); ",
         ),
         ([], "^categories must have at least one name, got none; "),
-        (["cat", "dog", "cat"], "^categories must be distinct, got 2 times 'cat'; "),
+        (["cat", "dog", "cat"], "^categories must be distinct, got 'cat' 2 times; "),
         (
             ["background", "cat", "dog"],
-            "got 'background as the first name' for .*; choose .*, without the background$",
+            "got .* \\(background as the first name\\); choose .*, without the background$",
         ),
         (["cat", 5], "^categories must be names with whole numbers, got 5 with 2; "),
         (["cat", " "], "^categories must be names with whole numbers, got ' ' with 2; "),
@@ -222,32 +222,32 @@ def test_an_unordered_list_is_refused(both: Path, tmp_path: Path, categories: li
     ("name", "content", "reason"),
     [
         ("empty.txt", b"", "at least one name, got none in '.*empty.txt'; correct the list"),
-        ("voc.txt", b"__background__\ncat\ndog\n", "got '__background__ as the first name' for '.*voc.txt'; "),
-        ("gap.txt", b"cat\n\ndog\n", "got 'an empty line between the names' for '.*gap.txt'; "),
-        ("latin.txt", b"caf\xe9\n", "got 'text that is not UTF-8' for "),
-        ("utf16.txt", "cat\ndog\n".encode("utf-16"), "got 'text that is not UTF-8' for "),
-        ("twice.txt", b"cat\ndog\ncat\n", "be distinct, got 2 times 'cat' in '.*twice.txt'; "),
+        ("voc.txt", b"__background__\ncat\ndog\n", "got '.*voc.txt' \\(__background__ as the first name\\); "),
+        ("gap.txt", b"cat\n\ndog\n", "got '.*gap.txt' \\(an empty line between the names\\); "),
+        ("latin.txt", b"caf\xe9\n", "got .* \\(text that is not UTF-8\\); "),
+        ("utf16.txt", "cat\ndog\n".encode("utf-16"), "got .* \\(text that is not UTF-8\\); "),
+        ("twice.txt", b"cat\ndog\ncat\n", "be distinct, got 'cat' 2 times in '.*twice.txt'; "),
         ("labelmap.txt", b"cat:1,2,3::\nbackground:0,0,0::\n", "a label map whose first label is 'cat', not 'backgrou"),
-        ("torn.json", b'{"categories": [', "got 'Expecting value"),
-        ("geo.json", b'{"type": "FeatureCollection"}', "got 'JSON without COCO's categories' for "),
-        ("odd.json", b'{"categories": ["cat"]}', "got 'JSON without COCO's categories' for "),
+        ("torn.json", b'{"categories": [', "\\(Expecting value"),
+        ("geo.json", b'{"type": "FeatureCollection"}', "got .* \\(JSON without categories as in COCO\\); "),
+        ("odd.json", b'{"categories": ["cat"]}', "got .* \\(JSON without categories as in COCO\\); "),
         ("text.json", b'{"categories": [{"id": "1", "name": "cat"}]}', "with whole numbers, got 'cat' with '1' in "),
         ("float.json", b'{"categories": [{"id": 1.0, "name": "cat"}]}', "with whole numbers, got 'cat' with 1.0 in "),
         ("null.json", b'{"categories": [{"id": 1}]}', "with whole numbers, got None with 1 in "),
         (
             "ids.json",
             b'{"categories": [{"id": 1, "name": "cat"}, {"id": 1, "name": "dog"}]}',
-            "distinct, got 2 times 1",
+            "distinct, got 1 2 times",
         ),
-        ("deep.json", b"[" * 100000, "an earlier export, got 'maximum recursion depth"),
+        ("deep.json", b"[" * 100000, "an earlier export, got .* \\(maximum recursion depth"),
         ("no.yaml", b"names: [no, dog]\n", "got False with 1 in '.*no.yaml'; "),
-        ("path.yaml", b"train: images\n", "got 'YAML without names' for "),
-        ("torn.yaml", b"names: [cat\n", "got 'while parsing a flow sequence"),
+        ("path.yaml", b"train: images\n", "got .* \\(YAML without names\\); "),
+        ("torn.yaml", b"names: [cat\n", "\\(while parsing a flow sequence"),
         ("key.yaml", b"names: {a: cat}\n", "got 'cat' with 'a' in "),
-        ("torn.xml", b"<View>", "got 'no element found"),
+        ("torn.xml", b"<View>", "\\(no element found"),
         ("none.xml", b"<View/>", "at least one name, got none in "),
         ("key.xml", b'<View><Label value="cat" category="x"/></View>', "got 'cat' with 'x' in "),
-        ("torn.zip", b"PK", "got 'File is not a zip file' for "),
+        ("torn.zip", b"PK", "got .* \\(File is not a zip file\\); "),
     ],
 )
 def test_a_file_that_holds_no_list_is_refused(
@@ -262,15 +262,15 @@ def test_paths_without_a_list_are_refused(both: Path, tmp_path: Path) -> None:
     for path, reason in (
         (
             "cat,dog",
-            "got 'No such file or directory' for 'cat,dog'; choose an export, or a list or UTF-8 text file",
+            "got 'cat,dog' \\(No such file or directory\\); choose an export, or a list or UTF-8 text file",
         ),
-        (both, "got 'a folder without data.yaml, labelmap.txt, config.xml, labels.txt' for "),
+        (both, "got .* \\(a folder without data.yaml, labelmap.txt, config.xml, labels.txt\\); "),
     ):
         with pytest.raises(ValueError, match=f"^categories must be a list of names, a file .*{reason}"):
             export_run(both, "coco", tmp_path / "o.json", categories=path)
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
         archive.writestr("a.txt", "cat")
-    with pytest.raises(ValueError, match="got 'an archive without labelmap.txt' for "):
+    with pytest.raises(ValueError, match=r"got .* \(an archive without labelmap.txt\); "):
         export_run(both, "coco", tmp_path / "o.json", categories=tmp_path / "other.zip")
 
 
@@ -287,5 +287,5 @@ def test_a_list_is_read_from_an_object_store(both: Path, tmp_path: Path) -> None
     for number, given in enumerate((file, "memory://categories/names.txt")):
         export = exported(both, "coco", tmp_path / str(number), categories=given)
         assert [each["name"] for each in json.loads(export.read_text())["categories"]] == ["dog", "cat"]
-    with pytest.raises(ValueError, match="^categories must be .* for 'memory://categories/none.txt'; choose"):
+    with pytest.raises(ValueError, match="^categories must be .* got 'memory://categories/none.txt' .*; choose"):
         exported(both, "coco", tmp_path, categories="memory://categories/none.txt")

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 from export_runs import LINES, SUFFIXES, one_run, record
 
-from wsseg.export.export import FORMATS, export_run
+from wsseg.export.export import EXPORTERS, export_run
 
 HOSTILE = {
     "a\nb": LINES,
@@ -34,7 +34,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("to", FORMATS)
+@pytest.mark.parametrize("to", EXPORTERS)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_name_is_kept_or_refused(tmp_path: Path, name: str, to: str) -> None:
     run, out = one_run(tmp_path, record(name, f"photos/{name}.jpg")), tmp_path / f"out{SUFFIXES.get(to, '')}"
@@ -57,7 +57,7 @@ def test_a_name_is_kept_or_refused(tmp_path: Path, name: str, to: str) -> None:
         assert (out / path.format(name)).is_file()
 
 
-@pytest.mark.parametrize("to", FORMATS)
+@pytest.mark.parametrize("to", EXPORTERS)
 @pytest.mark.parametrize(
     ("category", "refusing"),
     [
@@ -106,5 +106,5 @@ def test_two_photos_with_one_name_are_refused(tmp_path: Path, to: str) -> None:
 
 @pytest.mark.parametrize("input", ["", "photos/..", "/"])
 def test_a_photo_without_a_name_is_refused(tmp_path: Path, input: str) -> None:
-    with pytest.raises(ValueError, match="^run must hold the paths of photos, got "):
+    with pytest.raises(ValueError, match="^records must hold the paths of photos, got "):
         export_run(one_run(tmp_path, record("a", input)), "coco", tmp_path / "o.json")

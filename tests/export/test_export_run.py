@@ -51,7 +51,7 @@ def test_failed_photos_are_left_out_and_named(tmp_path: Path) -> None:
     exported = export_run(run, "coco", tmp_path / "o.json")
     assert (exported.photos, exported.failed) == (1, ("b",))
     run_of(run, *(Record(input=f"{name}.jpg", name=name, settings="s", error="torn") for name in "ab"))
-    with pytest.raises(ValueError, match="^run must hold masks, got 2 photos that all failed"):
+    with pytest.raises(ValueError, match=r"^run must hold at least one mask, got only failed photos \(2\)"):
         export_run(run, "coco", tmp_path / "o2.json")
 
 
@@ -92,7 +92,7 @@ def test_photos_with_relative_paths_are_found_from_any_folder(small: Path, tmp_p
 def test_missing_photos_are_reported(small: Path, tmp_path: Path) -> None:
     (small.parent / "photos/a.jpg").unlink()
     with pytest.raises(
-        ValueError, match=r"^photos must lie where the run found them, got 'No such file.*a.jpg'; export"
+        ValueError, match=r"^photos must still be where the run read them, got 'No such file.*a.jpg'; export"
     ):
         export_run(small, "yolo", tmp_path / "out", photos=True)
     assert not (tmp_path / "out").exists()

@@ -57,7 +57,7 @@ def test_the_alpha_that_a_tga_declares_is_alpha(attributes: int | None) -> None:
 
 
 @pytest.mark.parametrize("attributes", [0, 1, 2])
-def test_a_tga_whose_alpha_is_of_no_use_is_opaque(attributes: int) -> None:
+def test_a_tga_with_useless_alpha_is_opaque(attributes: int) -> None:
     photo = read_photo(tga([0, 255], 8, attributes=attributes))
     assert photo.image[0].tolist() == [SHOWN, SHOWN]
     assert photo.notes in [(UNDECLARED,), ()]  # Pillow itself fills in the type 0.

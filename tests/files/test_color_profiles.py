@@ -93,7 +93,7 @@ def levels_of_light(light: NDArray[np.float64]) -> NDArray[np.float64]:
 @pytest.mark.parametrize("name", ["linear", "GIMP built-in Linear sRGB", "sRGB-elle-V2-g10.icc", "not sRGB, gamma 1.8"])
 @pytest.mark.parametrize("gamma", [1.0, 1.8])
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "JPEG"])
-def test_a_profile_is_what_it_does_whatever_its_name(name: str, gamma: float, kind: str) -> None:
+def test_a_profile_counts_by_its_effect_not_its_name(name: str, gamma: float, kind: str) -> None:
     options = {"JPEG": {"quality": 100}, "WEBP": {"lossless": True}}.get(kind, {})
     profile = rgb_profile(name, gamma_curve(gamma))
     photo = read_photo(encoded(PIL.Image.new("RGB", (4, 4), (55, 55, 55)), kind, icc_profile=profile, **options))
@@ -103,7 +103,7 @@ def test_a_profile_is_what_it_does_whatever_its_name(name: str, gamma: float, ki
 
 @pytest.mark.parametrize("name", ["sRGB IEC61966-2.1", "c2", "display"])
 @pytest.mark.parametrize("count", [1024, 4096])
-def test_a_profile_of_srgb_changes_nothing_whatever_its_name(name: str, count: int) -> None:
+def test_an_srgb_profile_with_any_name_changes_nothing(name: str, count: int) -> None:
     photo = smooth_photo()
     profile = rgb_profile(name, srgb_table(count))
     np.testing.assert_array_equal(read_image(encoded(photo, "PNG", icc_profile=profile)), photo)
@@ -172,7 +172,7 @@ def test_the_chunks_of_a_png_are_followed(
         [chunk(b"cICP", bytes([1, 13, 0, 1])), gama(1)],
     ],
 )
-def test_what_stands_for_srgb_changes_nothing(chunks: list[bytes]) -> None:
+def test_equivalents_of_srgb_change_nothing(chunks: list[bytes]) -> None:
     photo = read_photo(png_of_levels(*chunks))
     np.testing.assert_array_equal(photo.image, LEVELS)
     assert photo.notes == ()

@@ -22,7 +22,7 @@ from photo_files import (
 
 from wsseg.arrays import UNKNOWN
 from wsseg.files.encode import (
-    FORMATS,
+    PICTURE_FORMATS,
     SUFFIXES,
     encoded_labels,
     encoded_picture,
@@ -151,7 +151,7 @@ def decoded(data: bytes) -> NDArray[np.uint8]:
         return np.array(picture)
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", PICTURE_FORMATS)
 @pytest.mark.parametrize("picture", [smooth_photo(), smooth_photo()[..., 0], QUARTERS[::-2, ::2], QUARTERS[:1, :1]])
 def test_every_format_shows_the_picture(picture: NDArray[np.uint8], format: str) -> None:
     data = encoded_picture(picture, format)
@@ -203,5 +203,5 @@ def test_the_longest_picture_can_be_encoded(format: str, longest: int) -> None:
 
 
 def test_every_format_has_a_suffix_of_its_name() -> None:
-    assert set(SUFFIXES.values()) == set(FORMATS)
-    assert all(SUFFIXES[f".{format}"] == format for format in FORMATS)
+    assert set(SUFFIXES.values()) == set(PICTURE_FORMATS)
+    assert all(SUFFIXES[f".{format}"] == format for format in PICTURE_FORMATS)

@@ -78,7 +78,7 @@ class TestLink:
 
     @pytest.mark.parametrize("target", ["missing", "link"])
     @pytest.mark.parametrize("force", [False, True])
-    def test_one_that_leads_nowhere_is_refused(self, tmp_path: Path, target: str, force: bool) -> None:
+    def test_a_broken_link_is_refused(self, tmp_path: Path, target: str, force: bool) -> None:
         (tmp_path / "link").symlink_to(target)
         with pytest.raises(FileExistsError, match="link', which is a link that leads to no file; give the name of a"):
             check_new_file(tmp_path / "link", force=force)
@@ -88,7 +88,7 @@ class TestLink:
             write(tmp_path / "link")
         assert (tmp_path / "link").readlink() == Path(target)
 
-    def test_one_to_a_folder_is_refused(self, tmp_path: Path) -> None:
+    def test_a_link_to_a_folder_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "folder").mkdir()
         (tmp_path / "link").symlink_to("folder")
         with pytest.raises(FileExistsError, match="link' must be a file or nothing yet, got a folder; remove it"):
@@ -117,7 +117,7 @@ class TestPipe:
             raise RuntimeError
         assert pipe.is_fifo()
 
-    def test_one_without_a_reader_is_one_sentence(self, pipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_pipe_without_a_reader_is_one_sentence(self, pipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(kinds, "WAIT", 0.2)
         with pytest.raises(OSError, match="pipe' must be writable, got 'a pipe without a reader .*; start its reader"):
             write(pipe)
@@ -148,7 +148,7 @@ class TestDevice:
         assert (tmp_path / "null").is_symlink() and stat.S_ISCHR(Path(os.devnull).stat().st_mode)
 
     @pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="needs /dev/full")
-    def test_a_full_one_is_one_sentence(self, tmp_path: Path) -> None:
+    def test_a_full_device_is_one_sentence(self, tmp_path: Path) -> None:
         (tmp_path / "full").symlink_to("/dev/full")
         with pytest.raises(OSError, match="full' must be writable, got 'No space left on device'; make room"):
             write(tmp_path / "full")
@@ -177,7 +177,7 @@ def test_a_file_that_is_moved_follows_links_too(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "new", "real"]
 
 
-def test_an_export_follows_the_link_and_refuses_one_that_leads_nowhere(tmp_path: Path) -> None:
+def test_an_export_follows_links_and_refuses_broken_ones(tmp_path: Path) -> None:
     mask = np.zeros((4, 4), np.bool_)
     mask[1:3, 1:3] = True
     wsseg.write_mask(tmp_path / "out/masks/a.png", mask)

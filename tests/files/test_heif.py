@@ -50,7 +50,7 @@ def test_heic_comes_upright(heic: bytes) -> None:
     assert np.abs(turned.astype(int) - smooth_photo()).mean() < 4
 
 
-def test_of_several_pictures_the_main_one_is_used(heic: bytes) -> None:
+def test_the_main_of_several_pictures_is_used(heic: bytes) -> None:
     more = [PIL.Image.fromarray(QUARTERS)]
     photo = read_photo(encoded(smooth_photo(), "HEIF", quality=90, save_all=True, append_images=more))
     assert np.abs(photo.image.astype(int) - smooth_photo()).mean() < 4

@@ -93,7 +93,7 @@ def test_a_decoded_picture_whose_depth_is_lost_is_noted() -> None:
         assert note in found
 
 
-def test_a_picture_that_is_given_opened_keeps_its_key() -> None:
+def test_an_opened_picture_keeps_its_transparent_color() -> None:
     picture = PIL.Image.open(io.BytesIO(with_key(np.array([[[0], [1]]]), [1], 2, GREY)))
     read_photo(picture)
     assert picture.info["transparency"] == 1

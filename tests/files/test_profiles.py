@@ -54,7 +54,7 @@ def test_hidden_profiles_are_followed(data: bytes) -> None:
     [encoded(DARK, "JPEG2000"), bmp_v5(b"BGRs"), bmp_v5(b" niW"), bmp_v5(bytes(4)), psd([[55], [55], [55]])],
     ids=["JPEG 2000", "BMP of sRGB", "BMP of Windows", "BMP without calibration", "PSD"],
 )
-def test_without_a_profile_levels_stay(data: bytes) -> None:
+def test_without_a_profile_levels_do_not_change(data: bytes) -> None:
     photo = read_photo(data)
     assert (photo.image == 55).all()
     assert photo.notes == ()
@@ -68,7 +68,7 @@ def test_a_color_space_that_is_not_followed_is_noted(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(("index", "expected"), [("R98", (200, 100, 50)), ("R03", (227, 100, 42))])
-def test_adobe_rgb_that_exif_names_is_followed(index: str, expected: tuple[int, int, int]) -> None:
+def test_adobe_rgb_named_by_exif_is_followed(index: str, expected: tuple[int, int, int]) -> None:
     """Expected of R03: levels to the power 563/256, by the matrices of Adobe RGB (1998) and sRGB."""
     exif = b"Exif\0\0II*\0" + struct.pack("<I", 8)
     for tag, place in ((0x8769, 26), (0xA005, 44)):  # Each block holds the place of the next one.

@@ -159,7 +159,7 @@ def test_levels_of_unknown_white_are_refused(levels: NDArray[Any], kind: int, re
         read_photo(tiff(levels, 1 if levels.ndim == 2 else 2, order, kind=kind))
 
 
-def test_signed_bytes_are_no_bytes() -> None:
+def test_signed_bytes_are_not_bytes() -> None:
     assert read(tiff(np.array([[0, 127]], np.int8), 1, kind=SIGNED)) == (
         [0, 255],
         ("its levels are signed: 127 is taken as white",),
@@ -183,7 +183,7 @@ OPAQUE: list[Any] = [[10, 20, 30], [100, 150, 200]]
 @pytest.mark.parametrize("planes", [False, True])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("more", [1, 2])
-def test_more_channels_than_rgb_are_no_alpha(order: str, planes: bool, dtype: Any, more: int) -> None:
+def test_extra_channels_are_not_alpha(order: str, planes: bool, dtype: Any, more: int) -> None:
     levels = np.dstack([COLORS, COLORS[..., :1]])[..., : 3 + more] * dtype(np.iinfo(dtype).max // 255)
     row, notes = read(tiff(levels, 2, order, planes=planes))
     assert row == OPAQUE
@@ -243,7 +243,7 @@ def test_complex_numbers_are_refused() -> None:
         read_photo(by_tifffile(np.zeros((2, 2), np.complex64)))
 
 
-def test_a_compression_that_nothing_here_reads_is_named() -> None:
+def test_an_unsupported_compression_is_named() -> None:
     data = bytearray(tiff(np.zeros((4, 4)), 1, kind=FLOAT))
     place = data.index(struct.pack("<HHI", 259, 3, 1)) + 8
     data[place] = 5
@@ -259,7 +259,7 @@ def test_planes_of_an_opened_picture_are_refused() -> None:
 
 
 @pytest.mark.parametrize("levels", [STEPS.astype(np.float64) / 65535, STEPS])
-def test_rare_tiffs_come_upright_and_of_many_pages_the_first(levels: NDArray[Any]) -> None:
+def test_rare_tiffs_come_upright_with_their_first_page(levels: NDArray[Any]) -> None:
     kind = FLOAT if levels.dtype.kind == "f" else UNSIGNED
     turned = read_photo(tiff(levels, 0, ">", kind=kind, orientation=6)).image
     assert turned[:, 0, 0].tolist() == [255, 204, 153, 0]
@@ -275,12 +275,12 @@ def test_a_palette_of_8_bits_is_not_black() -> None:
     assert photo.notes == ("its palette has 8 bits where TIFF has 16: read as 8",)
 
 
-def test_a_rare_tiff_is_as_large_as_any_photo_may_be() -> None:
+def test_a_rare_tiff_has_the_size_limit_of_photos() -> None:
     with pytest.raises(ReadError, match="source must have at most 3 pixels, got 4 x 1; allow more with max_pixels"):
         read_photo(tiff(STEPS / 65535, 1, kind=FLOAT), max_pixels=3)
 
 
-def test_a_rare_tiff_cut_off_anywhere_is_whole_or_refused() -> None:
+def test_a_truncated_rare_tiff_is_complete_or_refused() -> None:
     data = tiff(RAMP_16 / 65535, 1, kind=FLOAT)
     whole = read_photo(data).image
     for length in np.linspace(0, len(data) - 1, 60).astype(int):

@@ -178,7 +178,7 @@ class TestStyle:
         for style in (Style(format="jpg", background="white"), Style(format="jpg", background="blur"), FANCY, PLAIN):
             check_style(style, list(PICTURES))
         check_style(Style(format="jpg"), ["mask", "overlay", "saliency", "strip"])
-        reason = "^background must be a color or blur for cut-outs as jpg, got none; or choose png or webp"
+        reason = "^background must be a color or blur in JPEG cut-outs, got none; choose one, or the format png or webp"
         with pytest.raises(ValueError, match=reason):
             check_style(Style(format="jpg"), ["mask", "cutout"])
         with pytest.raises(ValueError, match=reason):

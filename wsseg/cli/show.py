@@ -48,9 +48,9 @@ RunFolder: TypeAlias = Annotated[
 
 
 def _formats() -> Sequence[str]:
-    from wsseg.export.export import FORMATS
+    from wsseg.export.export import EXPORTERS
 
-    return tuple(FORMATS)
+    return tuple(EXPORTERS)
 
 
 @Parameter("*")

@@ -105,6 +105,6 @@ def _chunks(photo: str) -> Iterator[bytes]:
                 yield chunk
     except OSError as error:
         raise ValueError(
-            f"photos must lie where the run found them, got '{error.strerror or error}' for '{photo}'; "
+            f"photos must still be where the run read them, got '{error.strerror or error}' for '{photo}'; "
             "export on the machine of the run, or leave out --photos"
         ) from error

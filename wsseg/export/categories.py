@@ -82,7 +82,7 @@ def _given(file: Path | None, names: object) -> Pairs:
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())
     given = f"'{file}'" if file else f"{names!r:.80}"
     raise ValueError(
-        f"categories must be a list of names, a file of them or an earlier export, got '{reason}' for {given}; choose "
+        f"categories must be a list of names, a file of them or an earlier export, got {given} ({reason}); choose "
         "an export, or a list or UTF-8 text file with a name on each line, without the background"
     )
 
@@ -98,7 +98,7 @@ def _numbered(names: Sequence[Any]) -> Pairs:
 def _listed(names: Any) -> Pairs:
     """Return the names with numbers from 1; refuse a list that begins with the background, which would shift them."""
     if not isinstance(names, Sequence):
-        raise ValueError(f"a {type(names).__name__}, which is no list of names")
+        raise ValueError("not a list")
     if names and str(names[0]).strip("_").lower() == BACKGROUND:
         raise ValueError(f"{names[0]} as the first name")
     return _numbered(names)
@@ -114,7 +114,7 @@ def _check(pairs: Pairs, source: str) -> None:
     for each in zip(*pairs, strict=True):
         for value, count in Counter(each).items():
             if count > 1:
-                raise ValueError(f"categories must be distinct, got {count} times {value!r}{source}; correct the list")
+                raise ValueError(f"categories must be distinct, got {value!r} {count} times{source}; correct the list")
     if not pairs:
         raise ValueError(f"categories must have at least one name, got none{source}; correct the list")
 
@@ -161,7 +161,7 @@ def _of_json(data: bytes) -> Pairs:
         return _listed(content)
     categories = content.get("categories") if isinstance(content, dict) else None
     if not isinstance(categories, list) or not all(isinstance(each, dict) for each in categories):
-        raise ValueError("JSON without COCO's categories")
+        raise ValueError("JSON without categories as in COCO")
     return [(each.get("name"), each.get("id")) for each in categories]
 
 

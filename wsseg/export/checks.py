@@ -32,7 +32,7 @@ def check_lines(texts: Iterable[str], argument: str) -> None:
     for text in texts:
         if text.splitlines() != [text] or text.strip() != text or text.startswith("#") or not _is_unicode(text):
             raise ValueError(
-                f"{argument} must be single lines without outer spaces or a leading #, got {text!r}; "
+                f"{argument} must be single lines without spaces around them or a leading #, got {text!r}; "
                 "rename it, or export to coco"
             )
 

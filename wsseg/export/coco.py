@@ -58,7 +58,7 @@ def _joined(items: Iterable[object]) -> Iterator[bytes]:
 
 
 def _annotations(plan: Plan, images: list[dict[str, Any]], losses: list[Loss]) -> Iterator[dict[str, Any]]:
-    """Yield the annotations of each photo, and append the photo to the images and what is lost of it to the losses."""
+    """Yield the annotations of each photo, and append the photo to the images and its losses to the losses."""
     number = 0
     for photo in plan.photos:
         height, width = photo.size
@@ -89,7 +89,7 @@ def _rle(mask: Mask) -> dict[str, Any]:
 
 
 def polygons_of(mask: Mask) -> list[list[float]]:
-    """Return x and y in turn of each polygon."""
+    """Return x, y, x, y ... of each polygon."""
     return [polygon.round(DECIMALS).ravel().tolist() for polygon in outlines(mask)]
 
 

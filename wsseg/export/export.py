@@ -30,12 +30,12 @@ class Format:
     suffix: str = ""
     """The suffix of its one file; empty if it is a folder."""
     photos: bool = False
-    """Whether it has a place for the photos."""
+    """Whether it can hold the photos."""
     polygons: bool = False
     """Whether its masks can be polygons."""
 
 
-FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
+EXPORTERS: Final[Mapping[str, Format]] = MappingProxyType(
     {
         "coco": Format(entries=coco, write=write_file, suffix=".json", polygons=True),
         "voc": Format(entries=voc, photos=True),
@@ -57,7 +57,7 @@ class Export:
     failed: tuple[str, ...]
     """Names of photos that are left out because the run failed on them."""
     losses: tuple[Loss, ...]
-    """Information that the format cannot hold: each loss names the `photo`, and says what is `lost`."""
+    """Information that the format cannot hold: each loss has the `photo` and what is `lost`."""
 
 
 def export_run(
@@ -129,7 +129,7 @@ def export_run(
     done = [record for record in records if not record.error]
     if not done:
         raise ValueError(
-            f"run must hold masks, got {len(records)} photos that all failed in '{folder}'; "
+            f"run must hold at least one mask, got only failed photos ({len(records)}) in '{folder}'; "
             "read the reasons in its run.jsonl"
         )
     check_masks(done)
@@ -148,20 +148,20 @@ def export_run(
 
 
 def _format(to: str, *, photos: bool, polygons: bool) -> Format:
-    if to not in FORMATS:
-        raise ValueError(f"to must be one of {', '.join(FORMATS)}, got {to!r}; choose one of these")
-    if photos and not FORMATS[to].photos:
-        others = ", ".join(name for name, each in FORMATS.items() if each.photos)
-        raise ValueError(f"photos must have a place in the format, as in {others}, got {to}; leave out --photos")
-    if polygons and not FORMATS[to].polygons:
-        others = ", ".join(name for name, each in FORMATS.items() if each.polygons)
-        raise ValueError(f"polygons must have a place in the format, as in {others}, got {to}; leave out --polygons")
-    return FORMATS[to]
+    if to not in EXPORTERS:
+        raise ValueError(f"to must be one of {', '.join(EXPORTERS)}, got {to!r}; choose one of these")
+    if photos and not EXPORTERS[to].photos:
+        others = ", ".join(name for name, each in EXPORTERS.items() if each.photos)
+        raise ValueError(f"{to} cannot hold photos, unlike {others}; leave out photos (--photos)")
+    if polygons and not EXPORTERS[to].polygons:
+        others = ", ".join(name for name, each in EXPORTERS.items() if each.polygons)
+        raise ValueError(f"{to} cannot hold polygons, unlike {others}; leave out polygons (--polygons)")
+    return EXPORTERS[to]
 
 
 def _place(out: str | PathLike[str], form: Format, *, force: bool) -> Path:
     if "://" in str(out):
-        raise ValueError(f"out must be on a disk, got '{out}'; export to a local folder and copy it there")
+        raise ValueError(f"out must be on a disk, got '{out}'; export to a local path and copy the result")
     place = Path(out)
     if form.suffix and (place.suffix.lower() != form.suffix or place.is_dir()):
         raise ValueError(f"out must be a file that ends in {form.suffix}, got '{out}'; choose such a name")
@@ -177,7 +177,7 @@ def _place(out: str | PathLike[str], form: Format, *, force: bool) -> Path:
 def _name_of(record: Record) -> PhotoName:
     name = PhotoName(name=record.name, input=record.place)
     if Path(name.input).name in ("", ".."):
-        raise ValueError(f"run must hold the paths of photos, got {record.input!r}; segment the photos again")
+        raise ValueError(f"records must hold the paths of photos, got {record.input!r}; segment the photos again")
     return name
 
 

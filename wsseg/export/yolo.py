@@ -43,7 +43,7 @@ def _check_names(names: list[str]) -> None:
     for name in names:
         # Ultralytics replaces the last `images` of a path by `labels`.
         if "images" in PurePosixPath(name).parts[:-1]:
-            raise ValueError(f"names of photos must not have a folder called images, got {name!r}; rename that folder")
+            raise ValueError(f"names of photos must not contain a folder 'images', got {name!r}; rename that folder")
 
 
 def _data_yaml(categories: Iterable[str]) -> str:

@@ -1,5 +1,5 @@
 from .decode import read_file as read_file
-from .encode import FORMATS as FORMATS
+from .encode import PICTURE_FORMATS as PICTURE_FORMATS
 from .encode import SUFFIXES as SUFFIXES
 from .encode import VOC_COLORS as VOC_COLORS
 from .encode import encoded_labels as encoded_labels

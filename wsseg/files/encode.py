@@ -20,7 +20,7 @@ QUALITY: Final = 92
 """Quality of jpg and webp. On scikit-image's photos, a cut-out as webp has an error of 2.3 levels (RMS) at a seventh of
 the PNG's size, an overlay as jpg the same at a fifth; 95 makes both a third larger for half a level less."""
 
-FORMATS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+PICTURE_FORMATS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {
         "png": {"format": "PNG"},
         "webp": {"format": "WEBP", "quality": QUALITY},
@@ -127,7 +127,7 @@ def write_labels(path: str | PathLike[str], labels: Labels) -> None:
 
 
 def encoded_picture(picture: NDArray[np.uint8], format: str = "png") -> bytes:
-    """Return the file of a uint8 array (H, W), (H, W, 3) or, except as jpg, (H, W, 4), in one of `FORMATS`.
+    """Return the file of a uint8 array (H, W), (H, W, 3) or, except as jpg, (H, W, 4), in one of `PICTURE_FORMATS`.
 
     Equal arrays give equal bytes. A png keeps every value, a webp every alpha. ValueError is raised for a side longer
     than the format can hold: 16383 pixels as webp, 65500 as jpg.
@@ -137,8 +137,8 @@ def encoded_picture(picture: NDArray[np.uint8], format: str = "png") -> bytes:
             f"picture must be a non-empty uint8 array of shape (H, W), (H, W, 3) or (H, W, 4), "
             f"got {picture.dtype} {picture.shape}; convert it first"
         )
-    if format not in FORMATS:
-        raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}; choose one of these")
+    if format not in PICTURE_FORMATS:
+        raise ValueError(f"format must be one of {', '.join(PICTURE_FORMATS)}, got {format!r}; choose one of these")
     _check_fits(picture, format)
     return _saved(pillow.fromarray(picture), format)
 
@@ -156,7 +156,7 @@ def check_new_picture(path: str | PathLike[str], *, force: bool) -> str:
     Returns
     -------
     str
-        One of `FORMATS`.
+        One of `PICTURE_FORMATS`.
 
     Raises
     ------
@@ -192,7 +192,7 @@ def encoded_labels(labels: Labels) -> bytes:
 
 def _saved(picture: pillow.Image, format: str) -> bytes:
     file = BytesIO()
-    picture.save(file, **FORMATS[format])
+    picture.save(file, **PICTURE_FORMATS[format])
     return file.getvalue()
 
 

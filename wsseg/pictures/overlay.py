@@ -106,7 +106,7 @@ def overlay(image: Image, mask: Mask, *, color: tuple[int, int, int] = (0, 255, 
 
 
 def veil(mask: Mask, *, color: tuple[int, int, int] = (0, 255, 96), opacity: float = 0.6) -> NDArray[np.uint8]:
-    """Draw the layer that `overlay` puts on the photo: dark around the object, clear on it, and its contour.
+    """Draw the layer of `overlay`: dark around the object, clear on it, and its contour.
 
     Parameters
     ----------

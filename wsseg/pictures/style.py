@@ -5,7 +5,7 @@ from typing import Final
 
 from PIL import ImageColor
 
-from wsseg.files.encode import FORMATS
+from wsseg.files.encode import PICTURE_FORMATS
 
 BLUR: Final = "blur"
 """Name of the background that is the blurred photo."""
@@ -55,8 +55,10 @@ class Style:
     """Background of a cut-out: a color, `blur`, or nothing for transparency."""
 
     def __post_init__(self) -> None:
-        if self.format not in FORMATS:
-            raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {self.format!r}; choose one of these")
+        if self.format not in PICTURE_FORMATS:
+            raise ValueError(
+                f"format must be one of {', '.join(PICTURE_FORMATS)}, got {self.format!r}; choose one of these"
+            )
         _check_feather(self.feather)
         if not isinstance(self.crop, bool):
             raise TypeError(f"crop must be True or False, got {self.crop!r}; True crops to the object's box")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsseg.arrays import BACKGROUND, FOREGROUND, Seeds
-from wsseg.files.encode import FORMATS, SUFFIXES, encoded_labels, encoded_picture
+from wsseg.files.encode import PICTURE_FORMATS, SUFFIXES, encoded_labels, encoded_picture
 from wsseg.files.masks import UNKNOWN_LEVEL
 from wsseg.files.store import replacing
 from wsseg.pictures.style import PLAIN, Style
@@ -62,7 +62,9 @@ def suffix_of(picture: str, style: Style) -> str:
 def check_style(style: Style, pictures: Collection[str]) -> None:
     """Raise ValueError if the style cannot draw one of the pictures of any photo."""
     if "cutout" in pictures and style.format == "jpg" and not style.background:
-        raise ValueError("background must be a color or blur for cut-outs as jpg, got none; or choose png or webp")
+        raise ValueError(
+            "background must be a color or blur in JPEG cut-outs, got none; choose one, or the format png or webp"
+        )
 
 
 def encode(result: Drawable, picture: str, style: Style = PLAIN) -> bytes:
@@ -94,7 +96,7 @@ def save(result: Drawable, path: str | PathLike[str], picture: str, style: Style
 def _format_of(path: Path, picture: str, style: Style | None) -> str:
     """Return the format that the suffix of the path names, if the picture may have it."""
     data = PICTURES[picture].encode is not None
-    formats = ["png"] if data else [style.format] if style else list(FORMATS)
+    formats = ["png"] if data else [style.format] if style else list(PICTURE_FORMATS)
     suffixes = {suffix: format for suffix, format in SUFFIXES.items() if format in formats}
     if path.suffix.lower() not in suffixes:
         remedy = f"other formats would change the {picture}" if data else "rename it, or change the style's format"
