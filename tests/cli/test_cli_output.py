@@ -85,16 +85,16 @@ class TestStandardOutput:
         assert ended.out.rstrip("\n") == (tmp_path / "file").read_text().rstrip("\n")
         assert not Path("-").exists()
 
-    def test_one_is_printed_and_the_other_is_a_file(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
+    def test_one_is_printed_and_the_other_written(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
         ended = run("evaluate", *folders, "--csv", tmp_path / "scores.csv", "--json", "-")
         assert json.loads(ended.out)["count"] == 1
         assert (tmp_path / "scores.csv").read_text().startswith("photo,iou")
 
-    def test_both_are_refused(self, run: Run, folders: tuple[Path, Path]) -> None:
+    def test_both_on_standard_output_are_refused(self, run: Run, folders: tuple[Path, Path]) -> None:
         ended = run("evaluate", *folders, "--csv", "-", "--json", "-")
         assert ended == (2, "", "error: csv must be another file than json, got '-' for both; rename one of them\n")
 
-    def test_a_file_of_that_name_has_a_longer_one(
+    def test_a_file_named_dash_can_be_written_by_its_path(
         self, run: Run, folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(tmp_path)
@@ -107,7 +107,7 @@ class TestStandardOutput:
         assert (ended.code, ended.out) == (1, "")
 
     @pytest.mark.parametrize("command", ["models", "doctor"])
-    def test_a_json_that_is_always_printed_may_have_the_sign(
+    def test_json_that_is_always_printed_accepts_the_dash(
         self, run: Run, monkeypatch: pytest.MonkeyPatch, command: str
     ) -> None:
         monkeypatch.setattr(wsseg, "models", lambda: iter(()))
@@ -129,14 +129,14 @@ class TestStandardOutput:
             out, _ = made.communicate()
         assert list(json.loads(out)["photos"]) == ["caf\udce9"]
 
-    def test_a_terminal_gets_no_name_that_steers_it(
+    def test_no_name_controls_the_terminal(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setattr(Console, "is_terminal", True)
         answer_data(b"photo,iou\n\x1b[31m,1\n\xe9,1\n")
         assert capsys.readouterr().out == "photo,iou\n\\x1b[31m,1\n\\udce9,1\n"
 
-    def test_a_file_that_is_standard_output_is_known(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_standard_output_is_recognized(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert is_stdout(Path("-")) and not is_stdout(None) and not is_stdout(tmp_path / "-")
         with (tmp_path / "out").open("w") as file:
             monkeypatch.setattr(sys, "stdout", file)
@@ -152,13 +152,13 @@ class TestStandardOutput:
 
 class TestReaderThatStops:
     @pytest.mark.parametrize("both", [False, True])
-    def test_a_run_is_finished_in_silence(self, tmp_path: Path, both: bool) -> None:
+    def test_a_run_ends_quietly(self, tmp_path: Path, both: bool) -> None:
         code, err = ended_unread(sys.executable, "-c", RUN, "segment", "a.jpg", "-o", "out", cwd=tmp_path, both=both)
         assert (code, err) == (0, b"" if both else b"9 of 9 photos done: out/masks\n")
         assert files_in(tmp_path) == ["all done"]
 
     @pytest.mark.parametrize("words", [("--csv", "-"), ("--json", "-"), ()])
-    def test_scores_that_nobody_reads_are_no_failure(
+    def test_unread_scores_are_not_a_failure(
         self, folders: tuple[Path, Path], tmp_path: Path, words: tuple[str, ...]
     ) -> None:
         assert ended_unread(*PROGRAM, "evaluate", *folders, *words, cwd=tmp_path) == (0, b"")
@@ -188,7 +188,7 @@ class TestReaderThatStops:
         )
 
     @pytest.mark.parametrize("number", [errno.EPIPE, errno.EINVAL, errno.ENOSPC])
-    def test_messages_that_cannot_be_written_stop_nothing(self, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def test_unwritable_messages_do_not_stop_a_run(self, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
         def fail(*_: object, **__: object) -> None:
             raise OSError(number, "gone")
 

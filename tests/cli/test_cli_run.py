@@ -268,7 +268,7 @@ class TestStyle:
     @pytest.mark.parametrize(
         ("words", "error"),
         [
-            (("--format", "jpg"), "background must be a color or blur for cut-outs as jpg, got none"),
+            (("--format", "jpg"), "background must be a color or blur in JPEG cut-outs, got none"),
             (("--background", "nothing"), "background must be a color or blur, got 'nothing'"),
             (("--feather", "1e9"), "feather must lie in [0, 1000] pixels, got 1000000000.0"),
         ],

@@ -55,8 +55,8 @@ class TestEvaluate:
         (truths / "d.png").write_bytes((truths / "b.png").read_bytes())
         ended = run("evaluate", masks, truths, "--void", 128)
         assert ended.code == 1
-        assert "2 of 4 photos, 'a', 'd': mask must be one file, got none" in ended.err
-        assert "c: truth must be one file, got none" in ended.err
+        assert "2 of 4 photos, 'a', 'd': no mask found" in ended.err
+        assert "c: no truth found" in ended.err
         assert "no scores, because 3 masks could not be scored" in ended.err
         assert ended.out == ""
 
@@ -124,7 +124,7 @@ class TestEvaluate:
         (folders[0] / "b.png").unlink()
         ended = run("compare", folders[0], folders[0], *words, "--force")
         assert ended.code == 1
-        assert "b: mask must be one file, got none" in ended.err
+        assert "b: no mask found" in ended.err
 
     def test_a_file_is_replaced_only_with_force(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
         words = ("evaluate", *folders, "--void", 128, "--csv", tmp_path / "notes.csv")

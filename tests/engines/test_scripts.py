@@ -27,7 +27,7 @@ def run(*command: str, stdin: str = "") -> str:
     return done.stderr.strip().splitlines()[-1]
 
 
-def test_a_script_without_a_main_guard_is_told_of_it(tmp_path: Path) -> None:
+def test_a_script_without_a_main_guard_is_advised_to_add_one(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(CALL + "results()")
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
@@ -38,7 +38,7 @@ def test_a_script_without_a_main_guard_is_told_of_it(tmp_path: Path) -> None:
     )
 
 
-def test_a_script_that_fails_in_its_workers_is_told_of_the_guard(tmp_path: Path) -> None:
+def test_a_script_that_fails_in_its_workers_is_advised_to_add_a_guard(tmp_path: Path) -> None:
     """A call may fail in a worker before it starts workers, for example at a lock."""
     script = tmp_path / "script.py"
     script.write_text(CALL + "if __name__ != '__main__': raise OSError('in use')\nresults()")
@@ -47,7 +47,7 @@ def test_a_script_that_fails_in_its_workers_is_told_of_the_guard(tmp_path: Path)
     )
 
 
-def test_a_script_from_standard_input_is_told_to_be_a_file() -> None:
+def test_a_script_from_standard_input_must_become_a_file() -> None:
     assert run("-", stdin=CALL + "results()") == (
         "ValueError: workers must be 1 in a script that is no file, since workers import it, got 2 in '<stdin>'; "
         f"save the script as a file and {REMEDY}, or use 1 worker"

@@ -85,7 +85,7 @@ class TestMixtures:
 
     @pytest.mark.parametrize(("seeds", "missing"), [("##?", "background"), ("..?", "object"), ("???", "background")])
     def test_a_side_without_seeds_is_refused(self, seeds: str, missing: str) -> None:
-        with pytest.raises(ValueError, match=f"^seeds must hold object and background, got none of the {missing}; "):
+        with pytest.raises(ValueError, match=f"^seeds must hold object and background, got no {missing}; "):
             self.fitted(noise(1, 3, 3), seeds_of(seeds))
 
     def test_seeds_of_another_size_are_refused(self) -> None:

@@ -239,7 +239,7 @@ def test_arguments_are_not_changed() -> None:
 
 @pytest.mark.parametrize("count", [0, 3])
 def test_nothing_to_fit_is_refused(count: int) -> None:
-    with pytest.raises(ValueError, match=f"^samples must hold one of positive weight, got {count} without; seed more"):
+    with pytest.raises(ValueError, match=f"^samples must include one with a positive weight, got none in {count}; "):
         fit_mixture(np.zeros((count, 3)), components=2, random_state=0, sample_weights=np.zeros(count))
 
 

@@ -99,7 +99,7 @@ def test_a_photo_without_an_object_does_not_change_the_head(studies: list[Study]
     first, second = (head_from(named(some), segmenter(), rounds=ROUNDS) for some in (studies, [*studies, flat]))
     np.testing.assert_array_equal(first.weights, second.weights)
     assert second.provenance.photos == 5
-    with pytest.raises(ValueError, match="photos must give at least one mask"):
+    with pytest.raises(ValueError, match="at least one photo must give a mask"):
         head_from(named([flat]), segmenter(), rounds=ROUNDS)
 
 
@@ -209,7 +209,7 @@ def test_adapt_learns_from_folders_and_reports_the_photos_that_fail(tmp_path: Pa
     ("given", "message"),
     [
         ({"rounds": 0}, "^rounds must be at least 1, got 0; use 2"),
-        ({"workers": 0}, "^workers must be at least 1, got 0; use None"),
+        ({"workers": 0}, "^workers must be at least 1, got 0; None chooses"),
         ({"recipe": "slow"}, "^recipe must be "),
         ({}, "nowhere.* must be a photo, folder"),
     ],

@@ -311,9 +311,9 @@ class TestFolders:
             tune(photos, truths, **made_of(segmenter))
 
     def test_a_folder_must_hold_pictures(self, folders: tuple[Path, Path], segmenter: Segmenter) -> None:
-        with pytest.raises(ValueError, match="^photos must be a folder, got"):
+        with pytest.raises(ValueError, match="^photos must be an existing folder, got"):
             tune(folders[0] / "none", folders[1], **made_of(segmenter))
-        with pytest.raises(ValueError, match="^truths must be a folder, got"):
+        with pytest.raises(ValueError, match="^truths must be an existing folder, got"):
             tune(folders[0], folders[1] / "none", **made_of(segmenter))
 
     def test_unusable_files_are_reported_before_any_work(

@@ -121,8 +121,8 @@ def test_numbers_outside_json_are_left_out(made: Made) -> None:
     [
         ({"input": "/nowhere/a.png"}, "must be readable"),
         ({"hash": "0" * 64}, "photo must be unchanged since the run, got another"),
-        ({"input": "s3://bucket/a.png"}, "photo must be on a disk to be shown"),
-        ({"input": "http://127.0.0.1:9/a.png"}, "photo must be on a disk to be shown"),
+        ({"input": "s3://bucket/a.png"}, "photo must be on a disk"),
+        ({"input": "http://127.0.0.1:9/a.png"}, "photo must be on a disk"),
         ({"input": "/dev/zero"}, "must be a regular file"),
         ({"input": __file__, "hash": ""}, "must be a picture"),
     ],
@@ -163,7 +163,7 @@ def test_a_mask_without_a_truth_is_no_problem_but_one_of_another_size_is(three: 
     assert len(written.problems) == 1
     assert written.problems[0].startswith("b: no truth: mask and truth must have one height and width")
     missing, other, scored = data_in(three.page)["rows"]
-    assert missing["lacking"]["truth"].startswith("truth must be one file, got none")
+    assert missing["lacking"]["truth"].startswith("no truth found")
     assert "errors" not in other["made"] and "scores" not in other
     assert scored["scores"]["iou"] == 1
 
@@ -195,9 +195,7 @@ def test_truths_are_read_as_evaluate_reads_them(made: Made) -> None:
 def test_truths_need_masks(made: Made) -> None:
     made.add("a", Finding(category="cat", probability=0.5))
     made.truth("a")
-    with pytest.raises(
-        ValueError, match=r"^run must hold masks on a disk to compare with truths, got '.*'; segment with --write"
-    ):
+    with pytest.raises(ValueError, match=r"^run must hold masks on a disk, got '.*'; segment to a disk with --write"):
         made.written(truths=made.truths)
 
 

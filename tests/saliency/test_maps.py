@@ -164,7 +164,7 @@ class TestTheNetwork:
             def forward(self, batch: torch.Tensor) -> torch.Tensor:
                 return super().forward((batch - batch).sqrt())  # Of infinite slope at 0.
 
-        with pytest.raises(ValueError, match="^coarse must be finite"):
+        with pytest.raises(ValueError, match="^saliency must be finite"):
             saliency_from_classifier(classifier_of(Root()), image, ONE, Recipe(method="gradient"))
 
 

@@ -59,7 +59,7 @@ def test_a_channel_that_is_always_zero_has_weight_zero() -> None:
 
 
 def test_no_photos_are_an_error() -> None:
-    with pytest.raises(ValueError, match="photos must give at least one mask"):
+    with pytest.raises(ValueError, match="at least one photo must give a mask"):
         HeadFit().solved()
 
 

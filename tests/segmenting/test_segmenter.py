@@ -210,7 +210,7 @@ class TestTarget:
         for single in ("tabby", 285):
             with pytest.raises(TypeError, match=f"^targets must be a list, got {single!r}; put"):
                 quick.resolve(single)  # type: ignore[arg-type]  # Newcomers try this.
-        with pytest.raises(ValueError, match="^targets must name one or more, got none"):
+        with pytest.raises(ValueError, match="^targets must hold at least one target, got none"):
             quick.resolve([])
 
     def test_an_unknown_class_is_refused(self, quick: Segmenter) -> None:

@@ -97,7 +97,7 @@ def mixtures_from_seeds(
     rng = np.random.default_rng(random_state)
     sides = [image[seeds == label] for label in (BACKGROUND, FOREGROUND)]
     if empty := [name for name, side in zip(("background", "object"), sides, strict=True) if not len(side)]:
-        raise ValueError(f"seeds must hold object and background, got none of the {empty[0]}; change its quantile")
+        raise ValueError(f"seeds must hold object and background, got no {empty[0]}; change its quantile")
     samples = [side[rng.choice(len(side), min(color_samples, len(side)), replace=False)] for side in sides]
     background, foreground = (
         fit_mixture(sample.astype(np.float64), components=components, random_state=random_state, start=one)

@@ -33,7 +33,7 @@ from wsseg.arrays import (
 )
 
 CLEAREST_ODDS = 0.97
-"""Saliency is clipped to this and to its complement, since a map is never certain. .9 and .99 were no better."""
+"""Saliency is clipped to this and its complement, because a map is never certain. .9 and .99 were no better."""
 
 
 def unary_from_saliency(saliency: Saliency, *, prior: float, balance: float) -> Unary:

@@ -54,7 +54,7 @@ class Evidence:
 
 
 def evidence_from_saliency(saliency: Saliency, recipe: Recipe, *, given: bool) -> Evidence:
-    """Return what a map alone shows, (H, W) in [0, 1]: no pixel is certain, and the odds are those of the map.
+    """Return the evidence of a map alone, (H, W) in [0, 1]: no pixel is certain, and the odds are those of the map.
 
     They have a weight of their own if the map is of a target that was `given`, see `Recipe.prior_of`.
     """
@@ -70,7 +70,7 @@ def evidence_from_hints(
     features: NDArray[np.float32] | None,
     recipe: Recipe,
 ) -> Evidence:
-    """Return what hints show of a photo of that (height, width): hinted pixels are certain, others like them likely.
+    """Return the evidence of hints in a photo of (height, width): hinted pixels are certain, similar ones likely.
 
     `odds` (h, w), of any size, are those of the photo without hints, in nats for the object. `features` (channels,
     rows, columns) of the photo show which pixels are alike; None leaves that out. The saliency has no other weight.

@@ -22,7 +22,7 @@ from wsseg.graphcut.solver import MaskSolver
 from wsseg.recipe import Recipe
 
 MOST: Final = UNKNOWN - 1
-"""The most targets that one byte can tell apart, beside background and void."""
+"""Largest number of targets in one byte, beside background and void."""
 
 CROWDED_OUT: Final = "other targets took all of its pixels"
 

@@ -129,7 +129,9 @@ def _check_samples(samples: Floats, weights: Floats) -> None:
             "leave them out to give all samples the same weight"
         )
     if not weights.sum() > 0:
-        raise ValueError(f"samples must hold one of positive weight, got {len(samples)} without; seed more pixels")
+        raise ValueError(
+            f"samples must include one with a positive weight, got none in {len(samples)}; seed more pixels"
+        )
 
 
 def _maximize(samples: Floats, shares: Floats, variance: float) -> Mixture:

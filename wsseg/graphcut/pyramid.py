@@ -136,7 +136,7 @@ def shrunk_size(height: int, width: int, side: int) -> tuple[int, int]:
 
 
 def seeds_at(seeds: Seeds, shape: tuple[int, ...]) -> Seeds:
-    """Return the seeds in a smaller photo of that (height, width).
+    """Return the seeds in a smaller photo of (height, width).
 
     A pixel that covers seeds of one label has that label; one that covers both or none is unknown.
     """

@@ -201,7 +201,7 @@ class _Scene:
         return clamp_to_seeds(self._unary(mixtures, evidence), self._pairwise, certain)
 
     def labels_to_start(self, labels: Seeds, evidence: Evidence) -> Seeds:
-        """Return the labels that the first mixtures are fitted to: the certain ones, elsewhere those so far."""
+        """Return the labels for the first mixtures: the certain ones, and elsewhere the current ones."""
         certain = seeds_at(evidence.certain, labels.shape)
         unknown = certain == UNKNOWN
         if evidence.enclosed and (certain == BACKGROUND).any() and unknown.any():

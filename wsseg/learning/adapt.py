@@ -1,4 +1,4 @@
-"""An objectness head from photos that nobody labeled: it learns what the recipe's own masks of them have in common."""
+"""An objectness head from photos that nobody labeled: it learns common features of the recipe's own masks."""
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -99,7 +99,7 @@ def _check_counts(rounds: int, workers: int | None) -> None:
     if rounds < 1:
         raise ValueError(f"rounds must be at least 1, got {rounds}; use {ROUNDS}, which was measured")
     if workers is not None and workers < 1:
-        raise ValueError(f"workers must be at least 1, got {workers}; use None for as many as are worth it")
+        raise ValueError(f"workers must be at least 1, got {workers}; None chooses the number")
 
 
 def _studies(

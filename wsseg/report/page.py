@@ -1,6 +1,6 @@
 """A page that shows a run: its figures, its best and worst masks, and every picture.
 
-The page opens from a disk, without network or server. Its making goes one way: run, rows, pictures, page.
+The page opens from a disk, without network or server. It is built in order: run, rows, pictures, page.
 """
 
 from dataclasses import dataclass

@@ -102,9 +102,7 @@ class PictureMaker:
     def _photo(self, record: Record) -> Image:
         """Return the photo if it is on this machine and unchanged since the run; ValueError or OSError if not."""
         if "://" in record.input:
-            raise ValueError(
-                f"photo must be on a disk to be shown, got '{record.input}'; download it and segment the copy"
-            )
+            raise ValueError(f"photo must be on a disk, got '{record.input}'; download it and segment the copy")
         data = read_file(Path(record.place), max_pixels=self.max_pixels)
         if record.hash and hashlib.sha256(data).hexdigest() != record.hash:
             raise ValueError(

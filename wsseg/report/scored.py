@@ -42,9 +42,7 @@ def scored_run(run: Run, truths: Path, reading: Reading, track: Track) -> Scored
     """Return the run's masks compared with the truths; ValueError if it has no masks on a disk."""
     masks = run.folder / "masks"
     if not is_local(run.folder) or not masks.is_dir():
-        raise ValueError(
-            f"run must hold masks on a disk to compare with truths, got '{run.folder}'; segment with --write mask"
-        )
+        raise ValueError(f"run must hold masks on a disk, got '{run.folder}'; segment to a disk with --write mask")
     found = truths_in(truths, reading)
     evaluation = evaluate_truths(masks, found, track=track)
     return ScoredRun(scores=evaluation.photos, problems=evaluation.failures, truths=found.by_photo)

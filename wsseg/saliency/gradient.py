@@ -303,7 +303,7 @@ def _canvas(classifier: Classifier, image: Image, *, crops: bool) -> torch.Tenso
 
 
 def _magnitudes(classifier: Classifier, canvas: torch.Tensor, slopes_of: Slopes, *, mirror: bool) -> torch.Tensor:
-    """The maximum over the color channels of |slopes|, averaged over the windows that show each pixel of the canvas."""
+    """The mean, over the windows that show each pixel, of the largest |slope| among its color channels."""
     size = canvas.shape[2:]
     total, count = torch.zeros(2, *size, device="cpu")
     with classifier.frozen():

@@ -109,8 +109,8 @@ def grids_of(classifier: Classifier, inputs: torch.Tensor, outputs: Sequence[Out
         if not grids and any(map(_is_script, classifier.model.modules())):
             why, plain = ", whose layers TorchScript hides", "load the module that it was made from, or "
         raise ValueError(
-            f"classifier must have layers that give a grid of activations, up to the last, got {classifier.name}{why}; "
-            f"{plain}choose gradient or smoothgrad"
+            "classifier must have layers that give a grid of activations, the last included, "
+            f"got {classifier.name}{why}; {plain}choose gradient or smoothgrad"
         )
     return grids
 

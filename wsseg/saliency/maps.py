@@ -168,7 +168,7 @@ def saliency_from_map(coarse: Saliency, size: tuple[int, ...], *, blur: float) -
     """
     if not np.isfinite(coarse).all():
         raise ValueError(
-            "coarse must be finite, got NaN or infinity; choose another method, because the classifier's gradient "
+            "saliency must be finite, got NaN or infinity; choose another method, because the classifier's gradient "
             "overflows on this photo"
         )
     (rows, columns), (height, width) = coarse.shape, size

@@ -45,7 +45,7 @@ class HeadFit:
     def solved(self) -> tuple[NDArray[np.float32], float]:
         """Return the weights, float32 (channels,), and the bias; ValueError without photos."""
         if not self.photos:
-            raise ValueError("photos must give at least one mask to learn from, got none; add photos that show objects")
+            raise ValueError("at least one photo must give a mask, got none; add photos that show objects")
         squares = self._moments.diagonal().copy()
         # A channel that is zero in every photo would make the system singular.
         penalty = RIDGE * np.maximum(squares, np.finfo(np.float64).tiny ** 0.5)

@@ -12,7 +12,7 @@ BATCH: Final = 8
 
 @contextmanager
 def differentiable(batch: torch.Tensor) -> Iterator[torch.Tensor]:
-    """Yield a copy of the batch to differentiate scores by, whatever torch's modes are outside the block."""
+    """Yield a copy of the batch to differentiate scores by, independent of torch's modes outside the block."""
     with torch.inference_mode(False), torch.enable_grad():
         yield batch.clone().requires_grad_()
 

@@ -87,7 +87,7 @@ def visualize(
     random_state: int = 0,
     track: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> Visualization:
-    """Compute the picture that a classifier scores highest as a class: what it takes the class to look like.
+    """Compute the picture that a classifier scores highest as a class.
 
     Parameters
     ----------

@@ -210,7 +210,9 @@ class LabelMap:
             If there is no such label.
         """
         if label not in range(len(self.results) + 1):
-            raise ValueError(f"label must be a whole number from 0 to {len(self.results)}, got {label}; see targets")
+            raise ValueError(
+                f"label must be a whole number from 0 to {len(self.results)}, got {label}; see the property targets"
+            )
         return np.asarray(self.labels == label)
 
     def instances(self) -> Labels:

@@ -183,7 +183,7 @@ class Segmenter:
         top: int | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> tuple[Segmentation, ...]:
-        """Return the mask of each target, each as if it were the only one, and the evidence for it.
+        """Return the mask of each target, each as if it were the only target, and the evidence for it.
 
         Parameters
         ----------
@@ -295,7 +295,7 @@ class Segmenter:
         """
         classes = len(self.classifier.categories)
         if top is not None and targets is not None:
-            raise ValueError(f"top must be left out where targets are named, got {top}; choose one of the two")
+            raise ValueError("top and targets cannot be combined, got both; drop one")
         if top is not None and top not in range(1, classes + 1):
             raise ValueError(
                 f"top must be a number of classes from 1 to {classes}, got {top}; choose one in that range"
@@ -307,7 +307,9 @@ class Segmenter:
         if isinstance(targets, str) or not isinstance(targets, Sequence):
             raise TypeError(f"targets must be a list, got {targets!r}; put a single target into a list")
         if not targets:
-            raise ValueError("targets must name one or more, got none; leave them out for the classifier's own choice")
+            raise ValueError(
+                "targets must hold at least one target, got none; leave them out and the classifier chooses"
+            )
         return tuple(map(self.classifier.categories.resolve, targets))
 
     def _targets(
@@ -330,7 +332,7 @@ class Segmenter:
 def check_apart(targets: Sequence[Target] | None) -> Sequence[Target]:
     """Return the targets; ValueError if one label map cannot hold them all."""
     if not targets or len(targets) > MOST:
-        raise ValueError(f"targets must name 1 to {MOST}, got {len(targets or ())}; name those that the photo shows")
+        raise ValueError(f"targets must be 1 to {MOST}, got {len(targets or ())}; list only those that the photo shows")
     owners: dict[int, Target] = {}
     for target in targets:
         for index in target.indices:

@@ -21,7 +21,7 @@ def is_seen(target: Target, probabilities: NDArray[np.float32], *, presence: flo
 
 
 def doubts_of(result: SaliencyResult, classes: int, confidence: float | None) -> tuple[str, ...]:
-    """Return why to trust a result less: its target is not seen or less likely than chance, or its confidence is low.
+    """Return the doubts: the target is not seen or less likely than chance, or the confidence is low.
 
     `classes` counts the classifier's classes; `confidence` is None where no object was found.
     """
