@@ -138,7 +138,7 @@ class TestEvaluate:
     def test_a_missing_folder_cannot_be_scored(self, run: Run, folders: tuple[Path, Path]) -> None:
         ended = run("evaluate", folders[0], folders[1] / "none")
         assert ended.code == 2
-        assert "truths must be a folder" in ended.err
+        assert "truths must be an existing folder" in ended.err
 
     def test_the_masks_of_a_run_are_found(self, run: Run, photos: Path, tmp_path: Path) -> None:
         run("segment", photos, "-o", tmp_path / "out", *QUICK)
