@@ -155,7 +155,8 @@ def test_an_unreachable_cluster_is_named(tmp_path: Path) -> None:
     )
     assert ended.returncode == 2 and "Traceback" not in ended.stderr
     assert (
-        "error: Ray must start, or join RAY_ADDRESS, got 'Invalid address format: nowhere'; mend that" in ended.stderr
+        "error: Ray must start, or join RAY_ADDRESS, got 'Invalid address format: nowhere'; check that address"
+        in ended.stderr
     )
 
 
