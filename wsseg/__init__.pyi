@@ -3,6 +3,7 @@ from .arrays import BACKGROUND as BACKGROUND
 from .arrays import FOREGROUND as FOREGROUND
 from .arrays import UNKNOWN as UNKNOWN
 from .arrays import Box as Box
+from .arrays import PhotoError as PhotoError
 from .arrays import Point as Point
 from .classifier.catalog import Model as Model
 from .classifier.catalog import models as models
@@ -77,7 +78,7 @@ from .recipe import Recipe as Recipe
 from .recipe import read_recipe as read_recipe
 from .report.page import Report as Report
 from .report.page import write_report as write_report
-from .runs.faults import InternalError as InternalError
+from .runs.bugs import InternalError as InternalError
 from .runs.folder import saliency_folder as saliency_folder
 from .runs.folder import segment_folder as segment_folder
 from .runs.merge import Merging as Merging

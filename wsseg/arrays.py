@@ -45,6 +45,10 @@ def neighbors_at(offset: tuple[int, int]) -> tuple[tuple[slice, slice], tuple[sl
     return (slice(None, -dy or None), here), (slice(dy, None), there)
 
 
+class PhotoError(ValueError):
+    """One photo, or its hints, cannot be used; others can. The message says why and what to do."""
+
+
 class Box(NamedTuple):
     """A rectangle in pixels of the upright photo; x1 and y1 are exclusive.
 

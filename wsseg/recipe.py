@@ -72,6 +72,10 @@ def _switch(stage: Stage, default: bool, help: str) -> Any:
     return field(default=default, metadata={"stage": stage, "help": help})
 
 
+class RecipeError(ValueError):
+    """A recipe does not suit the classifier, whatever the photo."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """All numbers of the method.

@@ -14,7 +14,7 @@ import wsseg
 from wsseg.cli.app import COMMANDS
 from wsseg.evaluation.protocols import PROTOCOLS
 from wsseg.recipe import RECIPES
-from wsseg.runs.faults import InternalError
+from wsseg.runs.bugs import InternalError
 
 
 class TestFirstWord:
@@ -72,9 +72,9 @@ class TestEnd:
             signal.signal(signal.SIGTERM, before)
         assert ended == (code, "", "interrupted; rerun the command to resume\n")
 
-    def test_bugs_in_wsseg_are_shown_and_end_a_run(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_bugs_are_shown_and_end_a_run(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         def segment_folder(*_: object, notice: Callable[[str], None], **__: object) -> None:
-            notice("Traceback (most recent call last):\n  in see\nKeyError: 'a\x1b'\na.jpg: this is a fault of wsseg")
+            notice("Traceback (most recent call last):\n  in see\nKeyError: 'a\x1b'\na.jpg: this is a bug")
             raise InternalError("ten in a row")
 
         monkeypatch.setattr(wsseg, "segment_folder", segment_folder)
@@ -84,7 +84,7 @@ class TestEnd:
             "Traceback (most recent call last):",
             "  in see",
             r"KeyError: 'a\x1b'",
-            "a.jpg: this is a fault of wsseg",
+            "a.jpg: this is a bug",
             "error: ten in a row",
         ]
 

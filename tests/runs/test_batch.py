@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from wsseg.arrays import Image
+from wsseg.arrays import Image, PhotoError
 from wsseg.classifier.categories import Categories, Target
 from wsseg.engines.stream import here
 from wsseg.files.encode import write_mask, write_picture
@@ -40,8 +40,8 @@ def results(image: Image, *targets: Target) -> tuple[SaliencyResult, ...]:
 
 
 def see(photo: Photo, hints: Hints | None) -> tuple[SaliencyResult, ...]:
-    """A map as bright as the photo; some photos fail, each in its own way."""
-    errors = {ODD: RuntimeError("too odd"), VAST: cv2.error("no room")}
+    """As bright as the photo; some fail, each in its way."""
+    errors = {ODD: PhotoError("too odd"), VAST: cv2.error("(-4:Insufficient memory)")}
     level = int(photo.image[0, 0, 0])
     if level in errors:
         raise errors[level]
@@ -113,7 +113,7 @@ class TestRun:
         errors = {outcome.record.name: outcome.record.error for outcome in done(task, sources_in(photos))}
         reasons = {
             "odd": "too odd",
-            "vast": "no room",
+            "vast": "(-4:Insufficient memory)",
             "large": "must have at most 1000 pixels",
             "empty": "must be a picture, got an empty file",
             "text": "must be a picture, got nothing that Pillow reads",

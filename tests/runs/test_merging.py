@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wsseg.arrays import Image
+from wsseg.arrays import Image, PhotoError
 from wsseg.classifier.categories import Target
 from wsseg.engines.stream import here
 from wsseg.files.encode import write_picture
@@ -32,7 +32,7 @@ MADE_BY: dict[str, Any] = {"wsseg": "1", "recipe": {"smoothness": 40.0, "prior":
 
 def see(photo: Photo, hints: Hints | None) -> tuple[SaliencyResult, ...]:
     if photo.image[0, 0, 0] == ODD:
-        raise RuntimeError("too odd")
+        raise PhotoError("too odd")
     target = Target((0,), "class 0")
     return (SaliencyResult(photo.image, target, 1.0, saliency(photo.image), (), target),)
 

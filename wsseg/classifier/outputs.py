@@ -6,6 +6,8 @@ from typing import Final, Literal, TypeAlias
 
 import torch
 
+from wsseg.arrays import PhotoError
+
 Activation: TypeAlias = Literal["softmax", "sigmoid"]
 """How scores become probabilities: of classes that exclude each other, or of each class by itself."""
 
@@ -25,9 +27,9 @@ def check_activation(activation: str) -> None:
 
 
 def check_scores(scores: torch.Tensor, inputs: torch.Tensor, name: str) -> None:
-    """Raise ValueError if the scores are not finite, or cannot be differentiated by the inputs where that is wanted."""
+    """Raise PhotoError if the scores are not finite, ValueError if they have no gradient where one is wanted."""
     if not scores.isfinite().all():
-        raise ValueError(f"model must return finite scores, got NaN or infinity from {name}; check its weights")
+        raise PhotoError(f"model must return finite scores, got NaN or infinity from {name}; check its weights")
     if inputs.requires_grad and torch.is_grad_enabled() and not scores.requires_grad:
         raise ValueError(
             f"model must give gradients with respect to its input, got none from {name}; remove torch.no_grad, "

@@ -155,7 +155,7 @@ def _photos_shown(kind: Kind) -> Iterator[Callable[["PhotoDone"], None]]:
             say(f"interrupted; {RESUME}")
             raise
         except RuntimeError as error:
-            from wsseg.runs.faults import InternalError
+            from wsseg.runs.bugs import InternalError
 
             if not isinstance(error, InternalError):
                 raise

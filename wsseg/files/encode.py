@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as pillow
 
-from wsseg.arrays import Labels, Mask, check_labels, check_mask
+from wsseg.arrays import Labels, Mask, PhotoError, check_labels, check_mask
 from wsseg.files.decode import has_channels
 from wsseg.files.store import check_new_file, replacing
 
@@ -129,7 +129,7 @@ def write_labels(path: str | PathLike[str], labels: Labels) -> None:
 def encoded_picture(picture: NDArray[np.uint8], format: str = "png") -> bytes:
     """Return the file of a uint8 array (H, W), (H, W, 3) or, except as jpg, (H, W, 4), in one of `PICTURE_FORMATS`.
 
-    Equal arrays give equal bytes. A png keeps every value, a webp every alpha. ValueError is raised for a side longer
+    Equal arrays give equal bytes. A png keeps every value, a webp every alpha. PhotoError is raised for a side longer
     than the format can hold: 16383 pixels as webp, 65500 as jpg.
     """
     if picture.dtype != np.uint8 or not has_channels(picture):
@@ -177,7 +177,7 @@ def _check_fits(picture: NDArray[np.uint8], format: str) -> None:
         raise ValueError("picture must be opaque as jpg, got four channels; give it a background")
     if max(picture.shape[:2]) > _LONGEST.get(format, math.inf):
         height, width = picture.shape[:2]
-        raise ValueError(
+        raise PhotoError(
             f"picture must have sides of at most {_LONGEST[format]} pixels as {format}, got {width} x {height}; "
             "choose png"
         )

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as pillow
 
-from wsseg.arrays import Image
+from wsseg.arrays import Image, PhotoError
 
 WIDE_MODES: Final = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
 """Pillow's modes of more than 8 bits. Its own `convert` would clip them."""
@@ -14,7 +14,7 @@ WIDE_MODES: Final = ("I", "I;16", "I;16L", "I;16B", "I;16N", "F")
 WHITE_16: Final = 65535
 
 
-class ReadError(ValueError):
+class ReadError(PhotoError):
     """A file is not a usable picture; the message names the file, the reason and the remedy."""
 
 

@@ -15,6 +15,7 @@ from wsseg.arrays import (
     NEIGHBORS,
     Mask,
     Pairwise,
+    PhotoError,
     Unary,
     check_pairwise,
     check_unary,
@@ -183,7 +184,7 @@ def ties_of_grid(pairwise: Pairwise) -> tuple[Pairs, NDArray[np.float64]]:
 
 def _steps(costs: NDArray[np.float64]) -> NDArray[np.int64]:
     if not costs.sum() <= LARGEST_SUM:
-        raise ValueError(
+        raise PhotoError(
             f"costs must sum to at most {LARGEST_SUM:.1g} nats, got {costs.sum():.1g}; divide all costs by one number"
         )
     return np.asarray(np.rint(costs * STEPS), np.int64)

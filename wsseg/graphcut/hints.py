@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Box, Mask, Seeds, check_mask, check_seeds
+from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Box, Mask, PhotoError, Seeds, check_mask, check_seeds
 
 Places: TypeAlias = Sequence[tuple[int, int]] | Mask
 """Points (x, y), or a scribble: a mask of the size of the photo."""
@@ -64,7 +64,7 @@ def seeds_from_hints(hints: Hints, shape: tuple[int, ...], *, click_radius: floa
     ------
     TypeError
         If a hint is no box, point, mask or seeds.
-    ValueError
+    PhotoError
         If a hint lies outside the photo, or two hints contradict each other.
 
     Examples
@@ -84,7 +84,7 @@ def seeds_from_hints(hints: Hints, shape: tuple[int, ...], *, click_radius: floa
     certain = {side: marked[side] | (known == side) for side in marked}
     if (clash := certain[FOREGROUND] & (certain[BACKGROUND] | outside)).any():
         y, x = np.argwhere(clash)[0].tolist()
-        raise ValueError(f"hints must not contradict each other, got both labels at x {x}, y {y}; remove one of them")
+        raise PhotoError(f"hints must not contradict each other, got both labels at x {x}, y {y}; remove one of them")
     seeds = _discs(sides, shape, click_radius * max(shape))
     for side in certain:
         seeds[certain[side]] = side
@@ -112,7 +112,7 @@ def _point(place: Any, shape: tuple[int, ...], name: str) -> tuple[int, int]:
             f"{name} must be points (x, y) in whole pixels, or a mask, got {place!r}; write a point as (120, 80)"
         ) from error
     if not inside:
-        raise ValueError(
+        raise PhotoError(
             f"{name} must be points (x, y), pixels of the {shape[1]} x {shape[0]} photo, got {place!r}; "
             f"use whole numbers with 0 <= x < {shape[1]} and 0 <= y < {shape[0]}"
         )
@@ -128,7 +128,7 @@ def _outside(box: Box | None, shape: tuple[int, ...]) -> Mask:
     except (TypeError, ValueError, OverflowError) as error:
         raise TypeError(f"box must be x0, y0, x1, y1 in whole pixels, got {box!r}; write four numbers") from error
     if not (whole and 0 <= x0 < x1 <= shape[1] and 0 <= y0 < y1 <= shape[0]):
-        raise ValueError(
+        raise PhotoError(
             f"box must be x0 < x1 and y0 < y1 within the {shape[1]} x {shape[0]} photo, got {tuple(box)}; "
             f"use whole numbers with x1 <= {shape[1]} and y1 <= {shape[0]}"
         )
@@ -161,7 +161,7 @@ def _squares(rows: slice, columns: slice, shape: tuple[int, ...], x: int, y: int
 
 def _of_size(array: NDArray[Any], shape: tuple[int, ...], name: str) -> NDArray[Any]:
     if array.shape != shape:
-        raise ValueError(f"{name} must have the size of the photo, {shape}, got {array.shape}; resize it")
+        raise PhotoError(f"{name} must have the size of the photo, {shape}, got {array.shape}; resize it")
     return array
 
 

@@ -18,7 +18,7 @@ from wsseg.files.photos import PhotoSource
 from wsseg.graphcut.masks import mask_from_saliency
 from wsseg.graphcut.pyramid import shrunk
 from wsseg.recipe import MAX_PIXELS, Recipe
-from wsseg.runs.attempt import attempt
+from wsseg.runs.failures import attempt
 from wsseg.saliency import features_of, saliency_from_map
 from wsseg.saliency.objectness import blended
 from wsseg.segmenting.segmenter import Segmenter

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wsseg.files.names import Source
 from wsseg.runs.batch import Engine, run
-from wsseg.runs.faults import with_faults_reported
+from wsseg.runs.bugs import with_bugs_reported
 from wsseg.runs.journal import check_claimable, opened
 from wsseg.runs.load import library_versions, segmenter_of, settings_of, task_of
 from wsseg.runs.photos import arriving_photos, hint_files, photos_of, photos_of_shard
@@ -30,7 +30,7 @@ def execute(request: Request) -> FolderRun:
         opened(request.out, made_by, force=request.force) as journal,
         closing(run(task, sources, journal, engine, hints=hints, again=request.force)) as outcomes,
     ):
-        for record, fresh in with_faults_reported(outcomes, request.notice):
+        for record, fresh in with_bugs_reported(outcomes, request.notice):
             names.add(record.name)
             if record.error:
                 failures[record.input] = record.error

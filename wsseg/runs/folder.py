@@ -116,7 +116,7 @@ def segment_folder(
     ChildProcessError
         If workers cannot start.
     InternalError
-        If ten photos in a row fail by a fault of wsseg, not of theirs.
+        If ten photos in a row fail because of a bug in wsseg, or in your own classifier.
 
     Examples
     --------

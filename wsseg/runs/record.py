@@ -80,7 +80,7 @@ class Record:
     error: str = ""
     """Why the photo failed; empty if it did not."""
     traceback: str = ""
-    """Where it failed, if that is a fault of wsseg; empty otherwise."""
+    """Where it failed, if that is a bug; empty otherwise."""
 
     def __post_init__(self) -> None:
         for path in (self.name, *self.files):

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
 
-from wsseg.arrays import Box
+from wsseg.arrays import Box, PhotoError
 from wsseg.classifier.categories import Target
 from wsseg.engines.overlap import read_work_write
 from wsseg.files.decode import read_file
@@ -19,7 +19,7 @@ from wsseg.files.photos import Photo, read_photo
 from wsseg.files.store import replacing, store_of
 from wsseg.graphcut.hints import Hints
 from wsseg.pictures.style import PLAIN, Style
-from wsseg.runs.attempt import is_fault, reason_of
+from wsseg.runs.failures import ends_run, is_bug, reason_of
 from wsseg.runs.record import WORKING, Finding, Record
 from wsseg.segmenting.outputs import PICTURES, encode, pictures_of, suffix_of
 from wsseg.segmenting.results import LabelMap, SaliencyResult
@@ -204,7 +204,7 @@ class Task:
         }
 
     def _replace_files(self, files: Mapping[str, bytes]) -> None:
-        """Write all the files, or none if a name is at fault."""
+        """Write all the files, or none if the file system refuses a name."""
         written: list[Path] = []
         for path, data in files.items():
             try:
@@ -215,7 +215,7 @@ class Task:
                     raise
                 for earlier in written:
                     earlier.unlink()
-                raise ValueError(str(error)) from error
+                raise PhotoError(str(error)) from error
             written.append(self.out / path)
 
 
@@ -235,9 +235,9 @@ def _attempted(stage: str, act: Callable[[Before], After], step: Before) -> Afte
     try:
         return act(step)
     except Exception as error:
-        if isinstance(error, OSError) and stage != "read":
-            raise  # A full disk is no failure of a photo.
-        trace = "".join(traceback.format_exception(error)) if is_fault(error) else ""
+        if ends_run(error, reading=stage == "read"):
+            raise
+        trace = "".join(traceback.format_exception(error)) if is_bug(error) else ""
         return _Ended(given=step.given, record=replace(step.record, error=reason_of(error), traceback=trace))
 
 

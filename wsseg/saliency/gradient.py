@@ -19,6 +19,7 @@ from wsseg.arrays import Image
 from wsseg.classifier.categories import Target
 from wsseg.classifier.classifier import Classifier
 from wsseg.classifier.modes import reproducible
+from wsseg.recipe import RecipeError
 from wsseg.saliency.score import score_of
 from wsseg.saliency.views import BATCH, differentiable, mean_map, views_of
 
@@ -271,7 +272,7 @@ def _guide(classifier: Classifier, scores: torch.Tensor) -> None:
     others = [node.name() for node in nodes if node not in rectifiers and _OTHER_ACTIVATIONS.fullmatch(node.name())]
     if others or not rectifiers:
         found = ", ".join(sorted({name.partition("Backward")[0] for name in others})) or "none"
-        raise ValueError(
+        raise RecipeError(
             f"classifier must have ReLU or ReLU6 and no other activations for guided, got {found} in "
             f"{classifier.name}; choose another method"
         )

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from wsseg.classifier.classifier import Classifier
+from wsseg.recipe import RecipeError
 
 PREFIX_TOKENS: Final = 16
 """Maximum number of non-spatial tokens before the grid: class, distillation and registers."""
@@ -108,7 +109,7 @@ def grids_of(classifier: Classifier, inputs: torch.Tensor, outputs: Sequence[Out
         plain = ""
         if not grids and any(map(_is_script, classifier.model.modules())):
             why, plain = ", whose layers TorchScript hides", "load the module that it was made from, or "
-        raise ValueError(
+        raise RecipeError(
             "classifier must have layers that give a grid of activations, the last included, "
             f"got {classifier.name}{why}; {plain}choose gradient or smoothgrad"
         )
@@ -123,7 +124,7 @@ def named(classifier: Classifier, grids: Sequence[Grid], layers: str) -> list[Gr
         if name not in by_name:
             got = f"{name!r}, which gives none" if name in known else repr(name)
             nearest = ", ".join(difflib.get_close_matches(name, by_name, cutoff=0))
-            raise ValueError(
+            raise RecipeError(
                 f"layers must name layers of {classifier.name} that give a grid, got {got}; the nearest are {nearest}"
             )
     return [by_name[name] for name in names]
@@ -160,7 +161,7 @@ def pooled_weights(classifier: Classifier, outputs: Sequence[Output], scores: to
         tolerance = torch.finfo(linear.weight.dtype).eps ** 0.5 * scores.abs().amax().item()
         if rebuilt.shape == scores.shape and torch.allclose(rebuilt, scores, rtol=0, atol=tolerance):
             return linear.weight.detach().float()
-    raise ValueError(
+    raise RecipeError(
         f"classifier must end in global average pooling and one linear layer for cam, got {classifier.name}; "
         "choose grad_cam, which needs neither"
     )

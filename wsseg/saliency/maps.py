@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 import torch
 
-from wsseg.arrays import Image, Saliency, check_saliency
+from wsseg.arrays import Image, PhotoError, Saliency, check_saliency
 from wsseg.classifier.categories import Target
 from wsseg.classifier.classifier import Classifier
 from wsseg.classifier.head import Head
-from wsseg.recipe import Recipe
+from wsseg.recipe import Recipe, RecipeError
 from wsseg.saliency.activation import cam, grad_cam, grad_cam_plus_plus, layer_cam, score_cam
 from wsseg.saliency.combine import features_of, fused, spread_cam
 from wsseg.saliency.gradient import gradient, guided_backprop, integrated_gradients, smoothgrad
@@ -96,7 +96,7 @@ def saliency_from_classifier(classifier: Classifier, image: Image, target: Targe
 
     Raises
     ------
-    ValueError
+    RecipeError
         If the recipe uses a head that the classifier does not have, or the method does not fit the network.
 
     Examples
@@ -133,11 +133,11 @@ def check_head(classifier: Classifier, recipe: Recipe) -> Head | None:
 
     Raises
     ------
-    ValueError
+    RecipeError
         If the recipe uses a head and there is none.
     """
     if recipe.objectness and classifier.head is None:
-        raise ValueError(
+        raise RecipeError(
             f"objectness must be 0 for a classifier without a head, got {recipe.objectness} for {classifier.name}; "
             "learn one with wsseg adapt"
         )
@@ -163,11 +163,11 @@ def saliency_from_map(coarse: Saliency, size: tuple[int, ...], *, blur: float) -
 
     Raises
     ------
-    ValueError
+    PhotoError
         If the map has NaN or infinity in it.
     """
     if not np.isfinite(coarse).all():
-        raise ValueError(
+        raise PhotoError(
             "saliency must be finite, got NaN or infinity; choose another method, because the classifier's gradient "
             "overflows on this photo"
         )
