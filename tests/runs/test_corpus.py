@@ -95,7 +95,7 @@ KINDS = [
     Kind("cut.jpg", of(without_end(data("JPEG"), 0.5)), error="must be a whole and sound picture"),
     Kind("cut.png", of(without_end(data("PNG"), 0.5)), error="must be a whole and sound picture"),
     Kind("head.gif", of(data("GIF")[:10]), error="must be a"),
-    Kind("empty.jpg", of(b""), error="got an empty file of 0 bytes; copy it anew"),
+    Kind("empty.jpg", of(b""), error="got an empty file of 0 bytes; copy it again"),
     Kind("text.jpg", of(b"a letter"), error="got nothing that Pillow reads; convert it to PNG"),
     Kind("page.png", of(b"<!DOCTYPE html><html>404</html>"), error="got nothing that Pillow reads"),
     Kind("drawing.png", of(b"<svg xmlns='http://www.w3.org/2000/svg'/>"), error="got nothing that Pillow reads"),
