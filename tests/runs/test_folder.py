@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 import wsseg
 from wsseg import Box, FolderRun, PhotoDone, Recipe, Style, saliency_folder, segment_folder
@@ -110,6 +112,15 @@ def test_each_mistake_is_named(answers: list[str], index: int, start: str) -> No
 
 
 class TestSegmentFolder:
+    def test_masks_of_another_network_of_one_s_own_are_not_kept(self, photos: Path, tmp_path: Path) -> None:
+        def kept(seed: int) -> int:
+            torch.manual_seed(seed)
+            module = nn.Sequential(nn.Conv2d(3, 4, 9, stride=9), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+            own = wsseg.load_classifier(module, preprocessing=wsseg.IMAGENET)
+            return segment_folder(photos, tmp_path / "out", classifier=own, recipe=QUICK).kept
+
+        assert [kept(seed) for seed in (0, 0, 1, 1, 0)] == [0, 2, 0, 2, 0]
+
     def test_a_run_has_counts_records_and_paths(
         self, photos: Path, tmp_path: Path, classifier: wsseg.Classifier
     ) -> None:

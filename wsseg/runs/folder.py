@@ -59,7 +59,8 @@ def segment_folder(
     out : path
         Folder of the run: new, empty, or of an earlier run.
     classifier : Classifier, str or path
-        A Classifier, or a name or file that `load_classifier` takes.
+        A Classifier, or a name or file that `load_classifier` takes. A run with a module of your own resumes if its
+        weights, layers, class names and preprocessing are the same; after a change of its code, use `force`.
     recipe : Recipe, str or path
         A Recipe, or the name or `.toml` file of one.
     head : Head or path, optional

@@ -45,6 +45,8 @@ def recipe_for_head(recipe: Recipe) -> Recipe:
 
 def settings_of(request: Request, segmenter: "Segmenter", targets: Sequence[Target] | None) -> dict[str, Any]:
     """Return all that decides a photo's pictures, beside the photo and its hints."""
+    from wsseg.classifier.own_digest import digest_of_own
+
     classifier = segmenter.classifier
     labels = (
         {"labels": ["background", *(target.category for target in targets or ())]} if request.kind == "labels" else {}
@@ -54,7 +56,7 @@ def settings_of(request: Request, segmenter: "Segmenter", targets: Sequence[Targ
         "wsseg": __version__,
         "targets": [target.category for target in targets or ()],
         "top": request.top,
-        "classifier": {"name": classifier.name, "sha256": classifier.digest},
+        "classifier": {"name": classifier.name, "sha256": classifier.digest or digest_of_own(classifier)},
         "head": {"sha256": classifier.head.digest} if classifier.head and has_head else None,
         "recipe": segmenter.recipe.as_dict(),
         **request.settings,
