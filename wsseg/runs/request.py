@@ -101,9 +101,14 @@ def box_of(box: Box | Sequence[int] | None) -> Box | None:
     """Return the box that four whole numbers stand for."""
     if box is None:
         return None
-    if isinstance(box, str) or len(box) != 4 or not all(isinstance(each, int) for each in box):
+    if not isinstance(box, Sequence) or len(box) != 4 or not all(isinstance(each, int) for each in box):
         raise ValueError(f"box must be four whole numbers x0, y0, x1, y1, got {box!r}; give all four in pixels")
-    return Box(*box)
+    x0, y0, x1, y1 = box
+    if not (0 <= x0 < x1 and 0 <= y0 < y1):
+        raise ValueError(
+            f"box must be 0 <= x0 < x1 and 0 <= y0 < y1, got {x0}, {y0}, {x1}, {y1}; give the upper left corner first"
+        )
+    return Box(x0, y0, x1, y1)
 
 
 def _check_pictures(request: Request) -> None:
