@@ -209,7 +209,8 @@ def test_adapt_learns_from_folders_and_reports_the_photos_that_fail(tmp_path: Pa
     ("given", "message"),
     [
         ({"rounds": 0}, "^rounds must be at least 1, got 0; use 2"),
-        ({"workers": 0}, "^workers must be at least 1, got 0; None chooses"),
+        ({"workers": 0}, "^workers must be a number from 1, or None .auto., got 0; use 1"),
+        ({"workers": "2"}, "^workers must be a number from 1, or None .auto., got '2'; use 1"),
         ({"recipe": "slow"}, "^recipe must be "),
         ({}, "nowhere.* must be a photo, folder"),
     ],

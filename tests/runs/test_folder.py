@@ -78,6 +78,29 @@ MISTAKES: tuple[tuple[dict[str, Any], str], ...] = (
     ({"engine": "ray", "device": "cuda"}, "ValueError: engine must be local for that, got ray with device cuda; "),
     ({"engine": "ray", "watch": True}, "ValueError: engine must be local for that, got ray with watch"),
     ({"sources": "photos/a.png", "watch": True}, "ValueError: sources must be folders when they are watched, got"),
+    *(
+        ({"sources": sources}, f"TypeError: sources must be one or more paths, got {got}; give a str, a Path or")
+        for sources, got in ((None, "NoneType"), (3, "int"), (b"photos", "bytes"), ([3], "int in list"))
+    ),
+    ({"out": 3}, "TypeError: out must be a path, got 3; give a str or a Path"),
+    ({"hints": 3}, "TypeError: hints must be a path, got 3; "),
+    ({"top": "2"}, "TypeError: top must be a whole number, got '2'; convert it with int()"),
+    ({"top": True}, "TypeError: top must be a whole number, got True; "),
+    ({"max_pixels": "9"}, "TypeError: max_pixels must be a whole number, got '9'; "),
+    *(
+        ({"shard": shard}, f"TypeError: shard must be two whole numbers (i, n), got {shard!r}; (3, 16) is the third")
+        for shard in (3, "1/2", (1.5, 2.5), (1, True), (1, 2, 3))
+    ),
+    ({"shard": (3, 2)}, "ValueError: shard must be I/N with I from 1 to N, got 3/2; "),
+    ({"pictures": 3}, "TypeError: pictures must be a list of names, got 3; "),
+    ({"pictures": "mask"}, "TypeError: pictures must be a list of names, got 'mask'; put a single name into a list"),
+    ({"pictures": [["mask"]]}, "TypeError: pictures must be a list of names, got ['mask'] in it; "),
+    ({"style": "white"}, "TypeError: style must be a wsseg.Style, got 'white'; use wsseg.Style("),
+    ({"progress": 3}, "TypeError: progress must be a function, got 3; leave it out for none"),
+    ({"notice": 3}, "TypeError: notice must be a function, got 3; "),
+    ({"workers": "2"}, "ValueError: workers must be a number from 1, or None (auto), got '2'; "),
+    ({"recipe": 3}, "TypeError: recipe must be a wsseg.Recipe, a name or a file, got 3; "),
+    ({"head": 3}, "TypeError: head must be a wsseg.Head or its file, got 3; "),
     ({"max_pixels": 0}, "ValueError: max_pixels must be at least 1, got 0; "),
 )
 
@@ -116,6 +139,17 @@ def test_each_mistake_is_named(answers: list[str], index: int, start: str) -> No
 
 
 class TestSegmentFolder:
+    def test_sources_may_be_any_iterable_of_paths(
+        self, photos: Path, tmp_path: Path, classifier: wsseg.Classifier
+    ) -> None:
+        for number, sources in enumerate((photos.iterdir(), {str(photos)}, (path for path in [photos]))):
+            out = tmp_path / str(number)
+            assert segment_folder(sources, out, classifier=classifier, recipe=QUICK).done == 2
+
+    def test_photos_in_memory_are_no_sources(self, tmp_path: Path) -> None:
+        with pytest.raises(TypeError, match="^sources must be one or more paths, got ndarray in ndarray; .* to files"):
+            segment_folder(np.zeros((4, 5, 3), np.uint8), tmp_path / "out")  # type: ignore[arg-type]
+
     def test_masks_of_another_network_of_one_s_own_are_not_kept(self, photos: Path, tmp_path: Path) -> None:
         def kept(seed: int) -> int:
             torch.manual_seed(seed)

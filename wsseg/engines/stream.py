@@ -33,6 +33,12 @@ WORTH: Final = 8
 """Items for which another process pays off: starting it takes as long as segmenting some of them."""
 
 
+def check_workers(workers: object) -> None:
+    """Raise ValueError unless this is a number of processes, or None for as many as are worth it."""
+    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
+        raise ValueError(f"workers must be a number from 1, or None (auto), got {workers!r}; use 1 for one process")
+
+
 def workers_for(items: int | None, worth: int = WORTH) -> int:
     """Return the number of processes: one for each core, if there are items enough; None is items without end."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

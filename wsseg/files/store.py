@@ -6,6 +6,7 @@ The two classes here hold what must be done differently.
 
 import errno
 import os
+import reprlib
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -250,16 +251,20 @@ def is_local(path: Path) -> bool:
     return isinstance(path, Path)
 
 
-def path_of(given: str | PathLike[str]) -> Path:
+def path_of(given: str | PathLike[str], argument: str = "path") -> Path:
     """Return the path that a user gave: `s3://bucket/photos` is in an object store that fsspec knows.
 
     Raises
     ------
+    TypeError
+        If it is no path; the message calls it `argument`.
     ValueError
         If nothing here can open the path; the message says what to install.
     """
+    if not _is_path(given):
+        raise TypeError(f"{argument} must be a path, got {reprlib.repr(given)}; give a str or a Path")
     if not isinstance(given, str):
-        return Path(given) if isinstance(given, PathLike) else cast(Path, given)  # A path in a store is no PathLike.
+        return Path(given) if isinstance(given, PathLike) else cast(Path, given)
     if "://" not in given:
         return Path(given)
     try:
@@ -273,6 +278,36 @@ def path_of(given: str | PathLike[str]) -> Path:
             f"'{given}' must be a path that can be opened, got '{error}'; pip install 'wsseg[s3]'"
         ) from error
     return cast(Path, path)
+
+
+def paths_of(given: str | PathLike[str] | Iterable[str | PathLike[str]], argument: str) -> list[str | PathLike[str]]:
+    """Return the paths that a user gave: one, or any iterable of them.
+
+    Raises
+    ------
+    TypeError
+        If something else than paths was given; the message calls it `argument`.
+    ValueError
+        If there are none.
+    """
+    if isinstance(given, str | PathLike) or _is_path(given):
+        return [cast(str, given)]
+    remedy = "give a str, a Path or a list of them"
+    if isinstance(given, bytes) or not isinstance(given, Iterable):
+        raise TypeError(f"{argument} must be one or more paths, got {type(given).__name__}; {remedy}")
+    paths = list(given)
+    if strange := [path for path in paths if not _is_path(path)]:
+        raise TypeError(
+            f"{argument} must be one or more paths, got {type(strange[0]).__name__} in {type(given).__name__}; "
+            f"{remedy}, and save photos in memory to files"
+        )
+    if not paths:
+        raise ValueError(f"{argument} must name one or more, got none; give photos or folders")
+    return paths
+
+
+def _is_path(given: object) -> bool:
+    return isinstance(given, str | PathLike) or hasattr(given, "fs")  # A path in a store is no PathLike.
 
 
 def is_same_file(first: Path, second: Path) -> bool:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wsseg.classifier.head import Head
-from wsseg.engines.stream import workers_for
+from wsseg.engines.stream import check_workers, workers_for
 from wsseg.files.find import find_photos
+from wsseg.files.store import paths_of
 from wsseg.recipe import EMBEDDED, MAX_PIXELS, RECIPES, Recipe, recipe_named
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ ROUNDS: Final = 2
 
 
 def adapt(
-    photos: str | PathLike[str] | Sequence[str | PathLike[str]],
+    photos: str | PathLike[str] | Iterable[str | PathLike[str]],
     *,
     classifier: "Classifier | str | Path" = EMBEDDED,
     recipe: Recipe | str | Path = "default",
@@ -39,7 +40,7 @@ def adapt(
 
     Parameters
     ----------
-    photos : str, path, or sequence of them
+    photos : str, path, or iterable of them
         Photos, folders, glob patterns or .txt lists, as in `find_photos`.
     classifier : Classifier, str or Path
         A classifier, or a name for `load_classifier`.
@@ -78,7 +79,7 @@ def adapt(
     """
     _check_counts(rounds, workers)
     numbers = with_objectness(recipe if isinstance(recipe, Recipe) else recipe_named(recipe))
-    sources = find_photos(photos if isinstance(photos, Sequence) and not isinstance(photos, str) else [photos])
+    sources = find_photos(paths_of(photos, "photos"))
 
     from wsseg.learning.rounds import head_from
     from wsseg.segmenting.segmenter import Segmenter
@@ -96,10 +97,11 @@ def with_objectness(recipe: Recipe) -> Recipe:
 
 
 def _check_counts(rounds: int, workers: int | None) -> None:
+    if isinstance(rounds, bool) or not isinstance(rounds, int):
+        raise TypeError(f"rounds must be a whole number, got {rounds!r}; use {ROUNDS}, which was measured")
     if rounds < 1:
         raise ValueError(f"rounds must be at least 1, got {rounds}; use {ROUNDS}, which was measured")
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers must be at least 1, got {workers}; None chooses the number")
+    check_workers(workers)
 
 
 def _studies(

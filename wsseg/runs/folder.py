@@ -1,7 +1,7 @@
 """A folder of photos, segmented in one call; a bad photo never stops the rest."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, TypeAlias
 from wsseg.arrays import Box
 from wsseg.classifier.categories import Target
 from wsseg.classifier.head import Head, read_head
-from wsseg.files.store import path_of
+from wsseg.files.store import path_of, paths_of
 from wsseg.pictures.style import PLAIN, Style
 from wsseg.recipe import EMBEDDED, MAX_PIXELS, Recipe, recipe_named
 from wsseg.runs.execute import execute
 from wsseg.runs.load import recipe_for_head
 from wsseg.runs.photos import Notice
-from wsseg.runs.request import EngineName, Request, box_of
+from wsseg.runs.request import EngineName, Request, box_of, picture_names
 from wsseg.runs.result import FolderRun, PhotoDone
 
 if TYPE_CHECKING:
     from wsseg.classifier.classifier import Classifier
 
-Sources: TypeAlias = str | PathLike[str] | Sequence[str | PathLike[str]]
+Sources: TypeAlias = str | PathLike[str] | Iterable[str | PathLike[str]]
 
 
 def segment_folder(
@@ -54,7 +54,7 @@ def segment_folder(
 
     Parameters
     ----------
-    sources : path or list of paths
+    sources : path or iterable of paths
         Photos, folders, patterns and lists, as in `find_photos`; `s3://...` too.
     out : path
         Folder of the run: new, empty, or of an earlier run.
@@ -137,17 +137,17 @@ def segment_folder(
     return execute(
         Request(
             kind="labels" if together else "masks",
-            sources=_as_list(sources),
-            out=path_of(out),
+            sources=paths_of(sources, "sources"),
+            out=path_of(out, "out"),
             classifier=classifier,
             recipe=recipe,
             head=head,
             targets=targets,
             top=top,
-            pictures=tuple(dict.fromkeys(pictures)),
-            style=style or PLAIN,
+            pictures=picture_names(pictures),
+            style=PLAIN if style is None else style,
             box=box_of(box),
-            hints=None if hints is None else path_of(hints),
+            hints=None if hints is None else path_of(hints, "hints"),
             device=device,
             workers=workers,
             engine=engine,
@@ -203,8 +203,8 @@ def saliency_folder(
     return execute(
         Request(
             kind="saliency",
-            sources=_as_list(sources),
-            out=path_of(out),
+            sources=paths_of(sources, "sources"),
+            out=path_of(out, "out"),
             classifier=classifier,
             recipe=recipe,
             head=head,
@@ -227,6 +227,10 @@ def saliency_folder(
 def _recipe_and_head(
     recipe: Recipe | str | Path, head: Head | str | PathLike[str] | None, notice: Notice
 ) -> tuple[Recipe, Head | None]:
+    if not isinstance(recipe, Recipe | str | Path):
+        raise TypeError(f"recipe must be a wsseg.Recipe, a name or a file, got {recipe!r}; choose one of these")
+    if not isinstance(head, Head | str | PathLike | None):
+        raise TypeError(f"head must be a wsseg.Head or its file, got {head!r}; learn one with wsseg.adapt")
     recipe = recipe if isinstance(recipe, Recipe) else recipe_named(recipe)
     if head is None:
         return recipe, None
@@ -234,14 +238,6 @@ def _recipe_and_head(
         recipe = recipe_for_head(recipe)
         notice(f"the head's share is {recipe.objectness}; see objectness (--objectness), and the recipe adapted")
     return recipe, head if isinstance(head, Head) else read_head(head)
-
-
-def _as_list(sources: Sources) -> Sequence[str | PathLike[str]]:
-    if isinstance(sources, str | PathLike) or not isinstance(sources, Sequence):
-        return [sources]
-    if not sources:
-        raise ValueError("sources must name one or more, got none; give photos or folders")
-    return sources
 
 
 def _warn(sentence: str) -> None:

@@ -58,8 +58,10 @@ def photos_of_shard(sources: Iterable[Source], shard: tuple[int, int] | None) ->
 
 
 def check_shard(shard: tuple[int, int]) -> tuple[int, int]:
-    """Return the shard itself; ValueError unless it is (i, n) with 1 <= i <= n."""
-    if len(shard) != 2 or not 1 <= shard[0] <= shard[1]:
+    """Return the shard itself; TypeError or ValueError unless it is (i, n) with 1 <= i <= n."""
+    if not isinstance(shard, Sequence) or len(shard) != 2 or not all(type(number) is int for number in shard):
+        raise TypeError(f"shard must be two whole numbers (i, n), got {shard!r}; (3, 16) is the third of sixteen")
+    if not 1 <= shard[0] <= shard[1]:
         got = "/".join(map(str, shard))
         raise ValueError(f"shard must be I/N with I from 1 to N, got {got}; 3/16 is the third of sixteen")
     return shard

@@ -1,6 +1,6 @@
 """The request for a run, checked before a network is loaded."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from os import PathLike
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from wsseg.arrays import Box
 from wsseg.classifier.categories import Target
 from wsseg.classifier.head import Head
-from wsseg.engines.stream import here, workers_for
+from wsseg.engines.stream import check_workers, here, workers_for
 from wsseg.pictures.style import PLAIN, Style
 from wsseg.recipe import Recipe
 from wsseg.runs.batch import Engine
@@ -57,6 +57,7 @@ class Request:
     notice: Notice
 
     def __post_init__(self) -> None:
+        _check_types(self)
         if self.kind != "saliency":
             _check_pictures(self)
         _check_targets(self)
@@ -111,6 +112,28 @@ def box_of(box: Box | Sequence[int] | None) -> Box | None:
     return Box(x0, y0, x1, y1)
 
 
+def picture_names(pictures: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of pictures, each once."""
+    remedy = "put a single name into a list"
+    if isinstance(pictures, str) or not isinstance(pictures, Iterable):
+        raise TypeError(f"pictures must be a list of names, got {pictures!r}; {remedy}")
+    names = list(pictures)
+    if strange := [name for name in names if not isinstance(name, str)]:
+        raise TypeError(f"pictures must be a list of names, got {strange[0]!r} in it; {remedy}")
+    return tuple(dict.fromkeys(names))
+
+
+def _check_types(request: Request) -> None:
+    for name, number in (("top", 1 if request.top is None else request.top), ("max_pixels", request.max_pixels)):
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise TypeError(f"{name} must be a whole number, got {number!r}; convert it with int()")
+    for name, callback in (("progress", request.progress), ("notice", request.notice)):
+        if callback is not None and not callable(callback):
+            raise TypeError(f"{name} must be a function, got {callback!r}; leave it out for none")
+    if not isinstance(request.style, Style | None):
+        raise TypeError(f"style must be a wsseg.Style, got {request.style!r}; use wsseg.Style(background='white')")
+
+
 def _check_pictures(request: Request) -> None:
     possible = pictures_of(LabelMap if request.kind == "labels" else Segmentation)
     if strange := [picture for picture in request.pictures if picture not in possible]:
@@ -152,9 +175,7 @@ def _check_hints(request: Request) -> None:
 
 
 def _check_engine(request: Request) -> None:
-    workers = request.workers
-    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
-        raise ValueError(f"workers must be a number from 1, or None (auto), got {workers!r}; use 1 for one process")
+    check_workers(request.workers)
     if request.engine not in ("local", "ray"):
         raise ValueError(f"engine must be local or ray, got {request.engine!r}; choose one of the two")
     if request.engine == "ray" and (request.watch or request.device != "cpu"):
