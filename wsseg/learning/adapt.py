@@ -1,6 +1,5 @@
 """An objectness head from photos that nobody labeled: it learns common features of the recipe's own masks."""
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from os import PathLike
@@ -12,6 +11,7 @@ from wsseg.engines.stream import check_workers, workers_for
 from wsseg.files.find import find_photos
 from wsseg.files.store import paths_of
 from wsseg.recipe import EMBEDDED, MAX_PIXELS, RECIPES, Recipe, recipe_named
+from wsseg.runs.notices import warnings_at_caller
 
 if TYPE_CHECKING:
     from wsseg.classifier.classifier import Classifier
@@ -55,7 +55,7 @@ def adapt(
     track : callable
         Iterates over the paths of the photos, once to read them and once in each round; it may show progress.
     notice : callable or None
-        Gets one sentence about each photo that fails; None means `warnings.warn`.
+        Gets one sentence about each photo that fails; None means a warning.
 
     Returns
     -------
@@ -77,6 +77,7 @@ def adapt(
     >>> head.provenance.photos
     1
     """
+    notice = notice or warnings_at_caller()
     _check_counts(rounds, workers)
     numbers = with_objectness(recipe if isinstance(recipe, Recipe) else recipe_named(recipe))
     sources = find_photos(paths_of(photos, "photos"))
@@ -87,7 +88,7 @@ def adapt(
     segmenter = Segmenter(classifier, numbers)
     count = workers_for(len(sources)) if workers is None else workers
     paths = [source.path for source in sources]
-    studies = dict(_studies(paths, segmenter, count, max_pixels, track, notice or warnings.warn))
+    studies = dict(_studies(paths, segmenter, count, max_pixels, track, notice))
     return head_from(studies, segmenter, rounds=rounds, track=track)
 
 

@@ -1,6 +1,5 @@
 """A folder of photos, segmented in one call; a bad photo never stops the rest."""
 
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from pathlib import Path
@@ -14,7 +13,7 @@ from wsseg.pictures.style import PLAIN, Style
 from wsseg.recipe import EMBEDDED, MAX_PIXELS, Recipe, recipe_named
 from wsseg.runs.execute import execute
 from wsseg.runs.load import recipe_for_head
-from wsseg.runs.photos import Notice
+from wsseg.runs.notices import Notice, warnings_at_caller
 from wsseg.runs.request import EngineName, Request, box_of, picture_names
 from wsseg.runs.result import FolderRun, PhotoDone
 
@@ -133,7 +132,8 @@ def segment_folder(
     """
     if pictures is None:
         pictures = ("labels",) if together else ("mask",)
-    recipe, head = _recipe_and_head(recipe, head, notice or _warn)
+    notice = warnings_at_caller() if notice is None else notice
+    recipe, head = _recipe_and_head(recipe, head, notice)
     return execute(
         Request(
             kind="labels" if together else "masks",
@@ -156,7 +156,7 @@ def segment_folder(
             force=force,
             max_pixels=max_pixels,
             progress=progress,
-            notice=notice or _warn,
+            notice=notice,
         )
     )
 
@@ -199,7 +199,8 @@ def saliency_folder(
     ValueError, TypeError, FileExistsError, OSError, ChildProcessError
         As in `segment_folder`.
     """
-    recipe, head = _recipe_and_head(recipe, head, notice or _warn)
+    notice = warnings_at_caller() if notice is None else notice
+    recipe, head = _recipe_and_head(recipe, head, notice)
     return execute(
         Request(
             kind="saliency",
@@ -219,7 +220,7 @@ def saliency_folder(
             force=force,
             max_pixels=max_pixels,
             progress=progress,
-            notice=notice or _warn,
+            notice=notice,
         )
     )
 
@@ -238,7 +239,3 @@ def _recipe_and_head(
         recipe = recipe_for_head(recipe)
         notice(f"the head's share is {recipe.objectness}; see objectness (--objectness), and the recipe adapted")
     return recipe, head if isinstance(head, Head) else read_head(head)
-
-
-def _warn(sentence: str) -> None:
-    warnings.warn(sentence, stacklevel=2)

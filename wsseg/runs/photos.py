@@ -2,7 +2,7 @@
 
 import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from os import PathLike
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TypeAlias
 from wsseg.files.find import find_photos, remedy_for_unsupported, unsupported_photos
 from wsseg.files.names import Source
 from wsseg.files.store import path_of, store_of
+from wsseg.runs.notices import Notice
 from wsseg.runs.record import REPORTED, is_run, read_run
 from wsseg.runs.task import name_of
 from wsseg.runs.watch import arriving
@@ -18,9 +19,6 @@ from wsseg.segmenting.outputs import PICTURES
 
 Given: TypeAlias = Sequence[str | PathLike[str]]
 """Photos, folders, patterns and lists, as a user gives them."""
-
-Notice: TypeAlias = Callable[[str], None]
-"""Gets sentences that are not failures."""
 
 
 def photos_of(given: Given, out: Path, notice: Notice) -> list[Source]:

@@ -14,7 +14,8 @@ from wsseg.engines.stream import check_workers, here, workers_for
 from wsseg.pictures.style import PLAIN, Style
 from wsseg.recipe import Recipe
 from wsseg.runs.batch import Engine
-from wsseg.runs.photos import Notice, check_shard
+from wsseg.runs.notices import Notice
+from wsseg.runs.photos import check_shard
 from wsseg.runs.result import PhotoDone
 from wsseg.segmenting.outputs import check_style, pictures_of
 from wsseg.segmenting.results import LabelMap, Segmentation
