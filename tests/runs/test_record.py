@@ -235,6 +235,19 @@ class TestOpened:
         assert (tmp_path / "out").read_text() == "mine"
 
 
+def test_the_lines_of_0_1_0_are_rewritten_when_its_run_resumes(tmp_path: Path) -> None:
+    lines = Path(__file__).with_name("run_of_0.1.0.jsonl").read_bytes()
+    put(tmp_path / LINES, lines)
+    before = read_run(tmp_path).records
+    with opened(tmp_path, {"wsseg": "1"}) as journal:
+        journal.append(replace(A, name="new"))
+    after = [json.loads(line) for line in (tmp_path / LINES).read_bytes().splitlines()]
+    assert len(after) == len(before) + 1
+    assert {tuple(line) for line in after} == {tuple(json.loads(A.as_line()))}
+    assert len({tuple(finding) for line in after for finding in line["findings"]}) == 1
+    assert [record for record in read_run(tmp_path).records if record.name != "new"] == list(before)
+
+
 class TestHolds:
     def test_all_files_must_be_there_and_none_empty(self, tmp_path: Path) -> None:
         with opened(tmp_path, {"wsseg": "1"}) as journal:

@@ -27,8 +27,8 @@ class Journal:
     def __init__(self, out: Path) -> None:
         self._out = out
         self._store = store_of(out)
-        self._latest = lines_by_name(out)
-        """The last line of each photo."""
+        self._latest = {name: record_of(line).as_line() for name, line in lines_by_name(out).items()}
+        """The last line of each photo, as this version writes it."""
         self._sizes = self._store.sizes(out)
         self._names_by_stem: dict[str, set[str]] = {}
         """Names of photos by the stems of their files, with and without the target's name; some files may be gone."""

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, TypeAlias
 
@@ -113,8 +113,8 @@ class Record:
 
     def as_line(self) -> bytes:
         """Return the record as a line of JSON."""
-        # The library's own encoder refuses lone surrogates, which names of files may hold.
-        return json.dumps(msgspec.to_builtins(self)).encode() + b"\n"
+        # msgspec leaves out defaults of fields that it did not read, and refuses lone surrogates, as in names of files.
+        return json.dumps(asdict(self)).encode() + b"\n"
 
 
 def record_of(line: bytes) -> Record:
