@@ -297,7 +297,29 @@ class TestSegmentFolder:
             segment_folder(photos, tmp_path, classifier=classifier, recipe=QUICK, watch=True, progress=stop)
         assert len(list((tmp_path / "masks").iterdir())) == 2
 
-    def test_a_head_without_a_weight_gets_the_weight_of_adapted(
+    def test_a_watched_photo_that_is_repaired_no_longer_counts_as_failed(
+        self, photos: Path, tmp_path: Path, classifier: wsseg.Classifier
+    ) -> None:
+        sound = (photos / "chelsea.png").read_bytes()
+        (tmp_path / "in").mkdir()
+        (tmp_path / "in/a.png").write_bytes(b"torn")
+        (tmp_path / "in/b.png").write_bytes(sound)
+        heard: list[tuple[int, int]] = []
+
+        def repair(one: PhotoDone) -> None:
+            heard.append((one.done, one.failed))
+            if len(heard) == 2:
+                (tmp_path / "in/a.png").write_bytes(sound)
+            if len(heard) == 3:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            segment_folder(
+                tmp_path / "in", tmp_path / "out", classifier=classifier, recipe=QUICK, watch=True, progress=repair
+            )
+        assert heard == [(0, 1), (1, 1), (2, 0)]
+
+    def test_a_head_without_a_share_gets_that_of_adapted(
         self, photos: Path, tmp_path: Path, classifier: wsseg.Classifier
     ) -> None:
         assert classifier.head is not None

@@ -10,9 +10,32 @@ from wsseg.runs.bugs import with_bugs_reported
 from wsseg.runs.journal import check_claimable, opened
 from wsseg.runs.load import library_versions, segmenter_of, settings_of, task_of
 from wsseg.runs.photos import arriving_photos, hint_files, photos_of, photos_of_shard
-from wsseg.runs.record import digest_of
+from wsseg.runs.record import Record, digest_of
 from wsseg.runs.request import Request
 from wsseg.runs.result import FolderRun, PhotoDone
+
+
+class Tally:
+    """The latest outcome of each photo, by its name: a watched photo may change and be done again."""
+
+    def __init__(self) -> None:
+        self.done: set[str] = set()
+        self.kept: set[str] = set()
+        """Those of the photos done whose result an earlier run had made."""
+        self.failures: dict[str, tuple[str, str]] = {}
+        """The path of each photo that failed, and why."""
+
+    def add(self, record: Record, fresh: bool) -> None:
+        name = record.name
+        self.done.discard(name)
+        self.kept.discard(name)
+        self.failures.pop(name, None)
+        if record.error:
+            self.failures[name] = record.input, record.error
+            return
+        self.done.add(name)
+        if not fresh:
+            self.kept.add(name)
 
 
 def execute(request: Request) -> FolderRun:
@@ -25,21 +48,22 @@ def execute(request: Request) -> FolderRun:
     task = task_of(request, segmenter, targets, digest_of(settings))
     hints_folder = str(request.hints) if request.hints else None
     made_by = {**settings, "hints": hints_folder, "settings": task.settings, "versions": library_versions()}
-    done, kept, failures, names = 0, 0, dict[str, str](), set[str]()
+    tally = Tally()
     with (
         opened(request.out, made_by, force=request.force) as journal,
         closing(run(task, sources, journal, engine, hints=hints, again=request.force)) as outcomes,
     ):
         for record, fresh in with_bugs_reported(outcomes, request.notice):
-            names.add(record.name)
-            if record.error:
-                failures[record.input] = record.error
-            else:
-                done, kept = done + 1, kept + (not fresh)
+            tally.add(record, fresh)
             if request.progress:
-                request.progress(PhotoDone(record, fresh, done, len(failures), total))
+                request.progress(PhotoDone(record, fresh, len(tally.done), len(tally.failures), total))
     return FolderRun(
-        out=request.out, pictures=request.pictures, done=done, kept=kept, failures=failures, names=frozenset(names)
+        out=request.out,
+        pictures=request.pictures,
+        done=len(tally.done),
+        kept=len(tally.kept),
+        failures=dict(tally.failures.values()),
+        names=frozenset(tally.done | tally.failures.keys()),
     )
 
 
