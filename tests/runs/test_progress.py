@@ -77,8 +77,18 @@ def test_an_endless_run_has_no_remaining_time(monkeypatch: pytest.MonkeyPatch) -
     assert shown_progress("lines", monkeypatch, total=None) == "photos: 4, 1 failed, 0.33/s\n"
 
 
-def test_none_prints_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert shown_progress("none", monkeypatch) == ""
+def test_an_item_that_is_repaired_is_no_longer_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(module.EVERY, "json", 0.0)
+    with progress("photos", None, "json", Console(file=(file := io.StringIO()), width=200)) as advance:
+        advance(failed=1)
+        advance()
+        advance(items=0, failed=-1)
+    reports = [json.loads(line) for line in file.getvalue().splitlines()]
+    assert [(report["done"], report["failed"]) for report in reports] == [(1, 1), (2, 1), (2, 0)]
+
+
+def test_silence_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert told("none", monkeypatch) == ""
 
 
 def test_a_terminal_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -139,12 +139,14 @@ def _photos_shown(kind: Kind) -> Iterator[Callable[["PhotoDone"], None]]:
     """Yield a callback that shows the progress and prints each photo's findings; after an interrupt, say what to do."""
     with ExitStack() as stack:
         advance: Advance | None = None
+        done = failed = 0
 
         def show(photo: "PhotoDone") -> None:
-            nonlocal advance
+            nonlocal advance, done, failed
             if advance is None:  # The number of photos is known now.
                 advance = stack.enter_context(progress("photos", photo.total, kind, messages))
-            advance(failed=bool(photo.record.error))
+            advance(items=photo.done + photo.failed - done - failed, failed=photo.failed - failed)
+            done, failed = photo.done, photo.failed
             if photo.fresh:
                 _show_record(photo.record)
 

@@ -33,9 +33,12 @@ WINDOW: Final = 60.0
 
 
 class Advance(Protocol):
-    """A function to call for each finished item."""
+    """A function to call for each finished item, with how many more are finished now, and how many more failed.
 
-    def __call__(self, *, failed: bool = False) -> None: ...
+    An item that is done again is not one more, and if it failed before and does no longer, `failed` is -1.
+    """
+
+    def __call__(self, *, items: int = 1, failed: int = 0) -> None: ...
 
 
 @contextmanager
@@ -62,10 +65,10 @@ def _bar(verb: str, total: int | None, console: Console) -> Iterator[Advance]:
     with Progress(*columns, console=console, redirect_stdout=sys.stdout.isatty()) as bar:
         task, failures = bar.add_task(verb, total=total), 0
 
-        def advance(*, failed: bool = False) -> None:
+        def advance(*, items: int = 1, failed: int = 0) -> None:
             nonlocal failures
             failures += failed
-            bar.update(task, advance=1, description=f"{verb}, {failures} failed" if failures else verb)
+            bar.update(task, advance=items, description=f"{verb}, {failures} failed" if failures else verb)
 
         yield advance
 
@@ -84,11 +87,11 @@ class _Reports:
         self._later: Timer | None = None
         """Runs while a report is due later."""
 
-    def advance(self, *, failed: bool = False) -> None:
+    def advance(self, *, items: int = 1, failed: int = 0) -> None:
         with self._reporting:
             self._now = monotonic()
             self._failed += failed
-            self._progress.advance(self._id)
+            self._progress.advance(self._id, items)
             if self._kind == "none":
                 return
             if (wait := self._last + EVERY[self._kind] - self._now) <= 0:
