@@ -134,16 +134,16 @@ def _is_same(first: Record, second: Record) -> bool:
 def _made_by(runs: Sequence[Run], out: Path) -> dict[str, Any]:
     """Return the content of `run.json`: the first run's that has any, and the folders of all runs."""
     digest = next((digest for run in runs for digest in _digests(run)), None)
-    told = next((run.made_by for run in runs if run.made_by), {"settings": digest})
+    content = next((run.made_by for run in runs if run.made_by), {"settings": digest})
     folders = [folder for run in runs for folder in run.made_by.get("merged", [str(run.folder)])]
-    return {**told, "merged": [folder for folder in dict.fromkeys(folders) if folder != str(out)]}
+    return {**content, "merged": [folder for folder in dict.fromkeys(folders) if folder != str(out)]}
 
 
 def _digests(run: Run) -> list[str]:
     """Return the digests of a run's settings: one, unless it was resumed with other settings."""
-    said = [run.made_by["settings"]] if "settings" in run.made_by else []
+    stated = [run.made_by["settings"]] if "settings" in run.made_by else []
     held = (record.settings for record in run.records if record.settings != DIRTY)
-    return list(dict.fromkeys([*said, *held]))
+    return list(dict.fromkeys([*stated, *held]))
 
 
 def _check_settings(runs: Sequence[Run]) -> None:
@@ -151,8 +151,9 @@ def _check_settings(runs: Sequence[Run]) -> None:
     for digest, run in found:
         first, other = found[0]
         if digest != first:
-            told = list(_differences(other.made_by, run.made_by)) if other.made_by and run.made_by else []
-            got = f"{', '.join(told[:_LISTED])} and more" if len(told) > _LISTED else ", ".join(told)
+            differences = list(_differences(other.made_by, run.made_by)) if other.made_by and run.made_by else []
+            more = " and more" if len(differences) > _LISTED else ""
+            got = ", ".join(differences[:_LISTED]) + more
             raise ValueError(
                 f"runs must have the same settings, got {got or f'digest {first} against {digest}'} in "
                 f"'{other.folder}' and '{run.folder}'; redo one of them with those of the other"

@@ -71,7 +71,7 @@ def without_run_outputs(sources: Iterable[Source], out: Path) -> list[Source]:
     Raises
     ------
     ValueError
-        If `out` is not a run yet and a photo lies where its pictures will go, since they could not be told apart.
+        If `out` is not a run yet and a photo lies where its pictures will go, since they could not be distinguished.
     """
     folders = {picture.folder for picture in PICTURES.values()}
     is_known_run = cache(is_run)

@@ -182,10 +182,10 @@ def record_order(record: Record) -> tuple[str, str]:
 
 def _made_by(folder: Path) -> dict[str, Any]:
     try:
-        told = json.loads((folder / RUN).read_bytes())
+        content = json.loads((folder / RUN).read_bytes())
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def lines_by_name(folder: Path) -> dict[str, bytes]:
