@@ -55,9 +55,9 @@ class TestTogether:
     @pytest.mark.parametrize(
         ("words", "error"),
         [
-            ((), "together must have targets and no hints, got no target"),
-            (("--top", "2"), "together must have targets and no hints, got no target"),
-            (("--target", "tabby", "--box", "1,2,30,40"), "together must have targets and no hints, got hints"),
+            ((), "together needs targets, got none"),
+            (("--top", "2"), "together needs targets, got none"),
+            (("--target", "tabby", "--box", "1,2,30,40"), "together and hints cannot be combined"),
             (("--target", "tabby", "--target", "n02123045"), "targets must have no class in common, got 'tabby' and"),
             (
                 ("--target", "tabby", "--write", "mask"),
@@ -113,7 +113,7 @@ class TestHints:
         assert run("segment", photos, "-o", tmp_path / "plain", *QUICK).code == 0
         ended = run("segment", photos, "-o", tmp_path / "out", "--hints", hints, *QUICK)
         assert ended.code == 0, ended.err
-        assert "1 of 2 photos have hints" in ended.err
+        assert "found hints for 1 of 2 photos" in ended.err
         mask = mask_at(tmp_path / "out/masks/sub/cup.png") > 0
         assert mask[5:15, 5:25].all() and not mask[60:90, 130:160].any()
         plain, hinted = ((tmp_path / run / "masks/cat.png").read_bytes() for run in ("plain", "out"))
@@ -179,7 +179,7 @@ class TestHints:
     def test_a_box_needs_exactly_one_photo(self, run: Run, photos: Path, tmp_path: Path) -> None:
         ended = run("segment", photos, "-o", tmp_path / "out", "--box", "0,0,9,9")
         assert ended.code == 2
-        assert "box must be of one photo, got 2; put hints into a folder" in ended.err
+        assert "box needs exactly one photo, got 2; put hints into a folder" in ended.err
         assert not (tmp_path / "out").exists()
 
     @pytest.mark.parametrize("words", [("--top", "1"), ("--target", "tabby", "--target", "espresso")])
@@ -200,7 +200,10 @@ class TestHints:
         (tmp_path / "empty").mkdir()
         ended = run("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--hints", tmp_path / "empty")
         assert ended.code == 2
-        assert f"named like the photos, got none; name one '{tmp_path / 'empty/cat.png'}'" in ended.err
+        assert (
+            f"named like the photos, got none; those of the first photo would be '{tmp_path / 'empty/cat.png'}'"
+            in ended.err
+        )
         ended = run("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--hints", tmp_path / "missing")
         assert ended.code == 2
         assert f"hints must be a folder, got '{tmp_path / 'missing'}'; " in ended.err

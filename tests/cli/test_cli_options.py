@@ -20,9 +20,9 @@ from wsseg.recipe import MAX_PIXELS, RECIPES, Recipe
 BOX = "box must be four whole numbers X0,Y0,X1,Y1"
 
 AT_ONCE = [
-    ("segment none -o out", "'none' must be a photo, folder, pattern or list, got nothing"),
+    ("segment none -o out", "'none' must be an existing photo, folder, pattern or list"),
     ("segment empty -o out", "got none"),
-    ("segment photos -o photos", "out must be new, empty or of an earlier run"),
+    ("segment photos -o photos", "out must be a new or empty folder, or an earlier run"),
     ("segment photos -o out --write poster", "'poster'"),
     ("segment photos -o out --workers 0", "workers must be a number from 1, or auto, got '0'"),
     ("segment photos -o out --shard 3", "shard must be I/N, two whole numbers, got '3'"),
@@ -32,12 +32,12 @@ AT_ONCE = [
     ("segment photos -o out --components 0", "components must lie in [1, 64], got 0"),
     ("segment photos -o out --feather 1e9", "feather must lie in [0, 1000] pixels"),
     ("segment photos -o out --hints none", "hints must be a folder"),
-    ("saliency none -o out", "'none' must be a photo, folder, pattern or list, got nothing"),
+    ("saliency none -o out", "'none' must be an existing photo, folder, pattern or list"),
     ("photos", "--out must have a value, got none; see wsseg segment --help"),
     ("segmnt", "did you mean segment?"),
     ("visualize lemon -o lemon.txt", "out must end in .png"),
     ("tune photos photos -o mine.json", "out must end in .toml, got 'mine.json'"),
-    ("adapt none -o head.json", "'none' must be a photo, folder, pattern or list, got nothing"),
+    ("adapt none -o head.json", "'none' must be an existing photo, folder, pattern or list"),
     ("adapt photos -o photos/cat.jpg", "out must be a new file, got 'photos/cat.jpg'"),
 ]
 

@@ -65,7 +65,7 @@ class TestSegment:
     def test_a_folder_of_other_files_is_refused(self, run: Run, photos: Path, tmp_path: Path) -> None:
         ended = run("segment", photos / "cat.jpg", "-o", tmp_path, *QUICK)
         assert ended.code == 2
-        assert f"out must be new, empty or of an earlier run, got '{tmp_path}'" in ended.err
+        assert f"out must be a new or empty folder, or an earlier run, got '{tmp_path}'" in ended.err
         assert run("segment", photos / "cat.jpg", "-o", tmp_path, "--force", *QUICK).code == 0
         assert run("segment", photos / "cat.jpg", "-o", tmp_path, *QUICK).code == 0
 
@@ -151,7 +151,7 @@ class TestSegment:
     @pytest.mark.parametrize(
         ("words", "message"),
         [
-            (("--top", "2", "--target", "tabby"), "top must be left out where targets are given, got 2"),
+            (("--top", "2", "--target", "tabby"), "top and targets (--top, --target) cannot be combined"),
             (("--top", "1001"), "top must be a number of classes from 1 to 1000, got 1001"),
             (("--target", "tabby", "--target", "n02123045"), "targets must have different names, got 'tabby' and"),
             (("--write", "mask,poster"), "pictures must be some of mask, cutout, overlay"),
@@ -364,8 +364,8 @@ class TestRuns:
             (("--shard", "3"), "shard must be I/N, two whole numbers, got '3'"),
             (("--workers", "0"), "workers must be a number from 1, or auto, got '0'"),
             (("--workers", "many"), "workers must be a number from 1, or auto, got 'many'"),
-            (("--watch", "--hints", "."), "hints must be of photos that exist already, got watch"),
-            (("--watch", "--box", "1,2,3,4"), "box must be of one photo, got photos that are yet to come"),
+            (("--watch", "--hints", "."), "hints need photos that exist already, got watch"),
+            (("--watch", "--box", "1,2,3,4"), "box needs exactly one photo, got watched folders"),
             (("--device", "cuda:99"), "device must be one that torch can use here, got cuda:99"),
         ],
     )
@@ -443,5 +443,5 @@ class TestSaliency:
         assert run("saliency", photos / "cat.jpg", "-o", tmp_path / "out", *words, "blocks.4,bn2").code == 0
         assert json.loads((tmp_path / "out/run.json").read_text())["recipe"]["layers"] == "blocks.4,bn2"
         ended = run("saliency", photos / "cat.jpg", "-o", tmp_path / "other", *words, "blocks.9")
-        assert ended.code == 1
+        assert ended.code == 2
         assert "layers must name layers of efficientnet_lite0 that give a grid, got 'blocks.9'" in ended.err

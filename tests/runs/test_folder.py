@@ -38,10 +38,10 @@ def classifier() -> wsseg.Classifier:
 
 
 MISTAKES: tuple[tuple[dict[str, Any], str], ...] = (
-    ({"sources": "missing"}, "ValueError: 'missing' must be a photo, folder, pattern or list, got nothing"),
+    ({"sources": "missing"}, "ValueError: 'missing' must be an existing photo, folder, pattern or list"),
     ({"sources": []}, "ValueError: sources must name one or more, got none; "),
     ({"sources": "empty"}, "ValueError: 'empty' must hold one photo or more, got none; "),
-    ({"out": "other"}, "FileExistsError: out must be new, empty or of an earlier run, got 'other'; "),
+    ({"out": "other"}, "FileExistsError: out must be a new or empty folder, or an earlier run, got 'other'; "),
     ({"out": "photos/a.png"}, "FileExistsError: out must be a folder, got the file 'photos/a.png'; "),
     ({"pictures": ["mask", "map"]}, "ValueError: pictures must be some of mask, cutout, overlay, seeds, saliency"),
     ({"pictures": ["mask"], "together": True, "targets": [1]}, "ValueError: pictures must be some of labels, inst"),
@@ -54,20 +54,20 @@ MISTAKES: tuple[tuple[dict[str, Any], str], ...] = (
     ({"box": (3, 4, 5, 4)}, "ValueError: box must be 0 <= x0 < x1 and 0 <= y0 < y1, got 3, 4, 5, 4; "),
     ({"box": (-3, 2, 5, 4)}, "ValueError: box must be 0 <= x0 < x1 and 0 <= y0 < y1, got -3, 2, 5, 4; "),
     ({"box": 3}, "ValueError: box must be four whole numbers x0, y0, x1, y1, got 3; "),
-    ({"box": (1, 2, 3, 4)}, "ValueError: box must be of one photo, got 2; "),
+    ({"box": (1, 2, 3, 4)}, "ValueError: box needs exactly one photo, got 2; "),
     ({"box": (1, 2, 3, 4), "hints": "photos"}, "ValueError: box must be the only hint, got 'photos' too; "),
-    ({"box": (1, 2, 3, 4), "watch": True}, "ValueError: box must be of one photo, got photos that are yet to come"),
+    ({"box": (1, 2, 3, 4), "watch": True}, "ValueError: box needs exactly one photo, got watched folders"),
     ({"hints": "missing"}, "ValueError: hints must be a folder, got 'missing'; "),
     ({"hints": "other"}, "ValueError: hints must hold PNGs named like the photos, got 'other/thesis.png', which"),
     (
         {"hints": "empty"},
-        "ValueError: hints must hold PNGs named like the photos, got none; name one 'empty/a.png'",
+        "ValueError: hints must hold PNGs named like the photos, got none; those of the first photo would be 'em",
     ),
-    ({"hints": "photos", "watch": True}, "ValueError: hints must be of photos that exist already, got watch"),
+    ({"hints": "photos", "watch": True}, "ValueError: hints need photos that exist already, got watch"),
     ({"hints": "photos", "top": 2}, "ValueError: hints must be of one target, got several; "),
-    ({"together": True}, "ValueError: together must have targets and no hints, got no target; "),
-    ({"together": True, "targets": [1], "hints": "photos"}, "ValueError: together must have targets and no hints"),
-    ({"targets": [1], "top": 2}, "ValueError: top must be left out where targets are given, got 2; "),
+    ({"together": True}, "ValueError: together needs targets, got none; "),
+    ({"together": True, "targets": [1], "hints": "photos"}, "ValueError: together and hints cannot be combined"),
+    ({"targets": [1], "top": 2}, "ValueError: top and targets (--top, --target) cannot be combined; "),
     ({"top": 0}, "ValueError: top must be at least 1, got 0; "),
     ({"targets": "cat"}, "TypeError: targets must be a list, got 'cat'; "),
     ({"targets": []}, "ValueError: targets must name one or more, got none; "),
@@ -75,8 +75,8 @@ MISTAKES: tuple[tuple[dict[str, Any], str], ...] = (
     ({"recipe": "best"}, "ValueError: recipe must be one of default, fast"),
     ({"head": "missing"}, "FileNotFoundError: "),
     ({"engine": "spark"}, "ValueError: engine must be local or ray, got 'spark'; "),
-    ({"engine": "ray", "device": "cuda"}, "ValueError: engine must be local for that, got ray with device cuda; "),
-    ({"engine": "ray", "watch": True}, "ValueError: engine must be local for that, got ray with watch"),
+    ({"engine": "ray", "device": "cuda"}, "ValueError: engine ray (--engine ray) does not support device cuda; "),
+    ({"engine": "ray", "watch": True}, "ValueError: engine ray (--engine ray) does not support watch"),
     ({"sources": "photos/a.png", "watch": True}, "ValueError: sources must be folders when they are watched, got"),
     *(
         ({"sources": sources}, f"TypeError: sources must be one or more paths, got {got}; give a str, a Path or")
@@ -198,7 +198,7 @@ class TestSegmentFolder:
         run = again()
         assert (run.photos, run.done, run.kept, run.failed) == (3, 2, 2, 1)
         assert [one.fresh for one in heard] == [False, False, True]
-        assert ", 2 of them by an earlier run:" in repr(run)
+        assert " (2 from an earlier run): " in repr(run)
 
     def test_it_writes_what_a_segmenter_makes(self, photos: Path, tmp_path: Path, classifier: wsseg.Classifier) -> None:
         segmenter = wsseg.Segmenter(classifier, QUICK)
@@ -229,7 +229,7 @@ class TestSegmentFolder:
         assert sum(halves) == 2
         seeds = tmp_path / "hints/chelsea.png"
         write_picture(seeds, np.full(read_image(photo).shape[:2], 128, np.uint8))
-        with pytest.warns(UserWarning, match="^1 of 2 photos have hints$"):
+        with pytest.warns(UserWarning, match="^found hints for 1 of 2 photos$"):
             hinted = done(photos, "hinted", hints=seeds.parent)
         assert [bool(record.hints) for record in hinted.records] == [True, False]
         cut = done(photo, "style", pictures=["cutout"], style=Style(format="webp", crop=True))
@@ -326,7 +326,7 @@ class TestSegmentFolder:
         notices: list[str] = []
         options: dict[str, Any] = {"classifier": classifier, "recipe": QUICK, "head": classifier.head}
         segment_folder(photos, tmp_path, **options, notice=notices.append)
-        assert notices == ["the head's share is 0.6; see objectness (--objectness), and the recipe adapted"]
+        assert notices == ["using the head with weight 0.6; change it with objectness (--objectness)"]
         assert json.loads((tmp_path / "run.json").read_bytes())["recipe"]["objectness"] == 0.6
 
 

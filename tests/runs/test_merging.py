@@ -230,7 +230,7 @@ class TestRefused:
         for out in (shards[0], tmp_path / "link"):
             with pytest.raises(ValueError, match="^out must be none of the runs, got"):
                 merge_runs(shards, out)
-        with pytest.raises(FileExistsError, match="^out must be new, empty or of an earlier run"):
+        with pytest.raises(FileExistsError, match="^out must be a new or empty folder, or an earlier run"):
             merge_runs(shards, tmp_path / "photos")
         with pytest.raises(ValueError, match="^run must be a folder that wsseg segment wrote, got"):
             merge_runs([tmp_path / "photos"], tmp_path / "out")

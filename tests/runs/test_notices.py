@@ -15,7 +15,7 @@ from wsseg.runs.notices import warnings_at_caller
 @pytest.mark.parametrize("make", [wsseg.segment_folder, wsseg.saliency_folder])
 def test_a_warning_names_the_line_that_called_wsseg(tmp_path: Path, make: object) -> None:
     write_picture(tmp_path / "a.png", np.zeros((40, 50, 3), np.uint8))
-    (tmp_path / "b.heic").touch()
+    (tmp_path / "b.nef").touch()
     with pytest.warns(UserWarning, match="whose format wsseg cannot read") as caught:
         make(tmp_path, tmp_path / "out", recipe="fast")  # type: ignore[operator]  # One of two functions.
     assert {warning.filename for warning in caught} == {__file__}

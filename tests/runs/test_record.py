@@ -214,14 +214,14 @@ class TestOpened:
     def test_the_folder_of_another_program_is_refused(self, tmp_path: Path, text: str) -> None:
         put(tmp_path / RUN, text)
         with pytest.raises(
-            FileExistsError, match="^out must be new, empty or of an earlier run, got .*; choose another"
+            FileExistsError, match="^out must be a new or empty folder, or an earlier run, got .*; choose another"
         ):
             opened(tmp_path, {"wsseg": "1"}).__enter__()
         assert (tmp_path / RUN).read_text() == text
 
     def test_other_folders_are_refused_unless_forced(self, tmp_path: Path) -> None:
         put(tmp_path / "thesis.tex", "mine")
-        with pytest.raises(FileExistsError, match="^out must be new, empty or of an earlier run"):
+        with pytest.raises(FileExistsError, match="^out must be a new or empty folder, or an earlier run"):
             opened(tmp_path, {"wsseg": "1"}).__enter__()
         assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
         with opened(tmp_path, {"wsseg": "1"}, force=True):

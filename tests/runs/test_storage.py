@@ -188,8 +188,8 @@ class TestRuns:
         seen = without_run_outputs(find_photos([bucket]), bucket / "out")
         assert [source.path for source in seen] == [source.path for source in find_photos([photos])]
 
-    def test_the_output_of_another_program_is_refused(self, photos: Path, local: Path) -> None:
-        with pytest.raises(FileExistsError, match="^out must be new, empty or of an earlier run, got 's3://"):
+    def test_what_another_made_is_refused(self, photos: Path, local: Path) -> None:
+        with pytest.raises(FileExistsError, match="^out must be a new or empty folder, or an earlier run, got 's3://"):
             done(local, photos)
 
     def test_runs_of_shards_are_joined(self, photos: Path, bucket: Path, tmp_path: Path) -> None:

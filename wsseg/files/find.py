@@ -88,7 +88,7 @@ def _expand(given: str | PathLike[str], *, several: bool, empty_ok: bool) -> lis
                 return _matching(path)
         except OSError as error:
             raise ValueError(f"'{given}' must be readable, got '{error}'; check its permissions") from error
-    raise ValueError(f"'{given}' must be a photo, folder, pattern or list, got nothing; check its spelling")
+    raise ValueError(f"'{given}' must be an existing photo, folder, pattern or list; check its spelling")
 
 
 def _some_in_folder(sources: list[Source], folder: Path) -> list[Source]:

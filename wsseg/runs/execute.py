@@ -75,8 +75,8 @@ def _photos(request: Request) -> tuple[Iterable[Source | None], int | None, Mapp
     every = photos_of(given, out, notice)
     hints = hint_files(every, request.hints) if request.hints else {}
     if request.hints:
-        notice(f"{len(hints)} of {len(every)} photos have hints")
+        notice(f"found hints for {len(hints)} of {len(every)} photos")
     found = photos_of_shard(every, request.shard)
     if request.box is not None and len(found) > 1:
-        raise ValueError(f"box must be of one photo, got {len(found)}; put hints into a folder (--hints)")
+        raise ValueError(f"box needs exactly one photo, got {len(found)}; put hints into a folder (--hints)")
     return found, len(found), hints, request.engine_for(len(found))

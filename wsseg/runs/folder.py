@@ -63,8 +63,8 @@ def segment_folder(
     recipe : Recipe, str or path
         A Recipe, or the name or `.toml` file of one.
     head : Head or path, optional
-        A head that was learned on the classifier (`wsseg.adapt`), or its file. If the recipe gives the head no share,
-        the share of the recipe `adapted` is used.
+        A head that was learned on the classifier (`wsseg.adapt`), or its file. If the recipe gives the head no weight,
+        that of the recipe `adapted` is used.
     targets : list of int, str or Target, optional
         Class indices, wnids or names; each photo gets a picture of each. By default the classifier chooses one.
     top : int, optional
@@ -112,7 +112,7 @@ def segment_folder(
     FileExistsError
         If `out` holds files of another origin and `force` is not set, or if another run is at work there.
     OSError
-        If something else than a photo cannot be read or written, such as when a disk is full.
+        If anything other than a photo cannot be read or written, such as when a disk is full.
     ChildProcessError
         If workers cannot start.
     InternalError
@@ -192,7 +192,7 @@ def saliency_folder(
     Returns
     -------
     FolderRun
-        As of `segment_folder`, with the pictures `saliency` and `strip`.
+        As in `segment_folder`, with the pictures `saliency` and `strip`.
 
     Raises
     ------
@@ -237,5 +237,5 @@ def _recipe_and_head(
         return recipe, None
     if not recipe.objectness:
         recipe = recipe_for_head(recipe)
-        notice(f"the head's share is {recipe.objectness}; see objectness (--objectness), and the recipe adapted")
+        notice(f"using the head with weight {recipe.objectness}; change it with objectness (--objectness)")
     return recipe, head if isinstance(head, Head) else read_head(head)

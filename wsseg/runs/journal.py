@@ -190,7 +190,8 @@ def check_claimable(out: Path, *, force: bool) -> None:
             raise FileExistsError(f"out must be a folder, got the file '{out}'; choose another folder")
         if not force and out.is_dir() and any(out.iterdir()) and not is_run(out):
             raise FileExistsError(
-                f"out must be new, empty or of an earlier run, got '{out}'; choose another or use force (--force)"
+                f"out must be a new or empty folder, or an earlier run, got '{out}'; "
+                "choose another or use force (--force)"
             )
 
 

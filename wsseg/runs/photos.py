@@ -27,7 +27,8 @@ def photos_of(given: Given, out: Path, notice: Notice) -> list[Source]:
     if not sources:
         raise ValueError(f"sources must hold photos, got only pictures of runs such as '{out}'; give other folders")
     if others := unsupported_photos([path_of(each) for each in given]):
-        got = f"{len(others)} files such as '{others[0].name}'"
+        name = f"'{others[0].name}'"
+        got = f"{len(others)} files such as {name}" if len(others) > 1 else name
         notice(f"skipped {got}, whose format wsseg cannot read: {remedy_for_unsupported(others)}")
     return sources
 
@@ -108,7 +109,8 @@ def hint_files(sources: Sequence[Source], folder: Path) -> dict[Path, Path]:
     if stray or not found:
         got = f"'{stray[0]}', which fits no photo" if stray else "none"
         raise ValueError(
-            f"hints must hold PNGs named like the photos, got {got}; name one '{folder / sources[0].name}' for example"
+            f"hints must hold PNGs named like the photos, got {got}; "
+            f"those of the first photo would be '{folder / sources[0].name}'"
         )
     return found
 

@@ -153,15 +153,14 @@ def _check_targets(request: Request) -> None:
     if targets is not None and not targets:
         raise ValueError("targets must name one or more, got none; leave them out for the classifier's own choice")
     if top is not None and targets is not None:
-        raise ValueError(f"top must be left out where targets are given, got {top}; choose one of the two")
+        raise ValueError("top and targets (--top, --target) cannot be combined; leave out one of the two")
     if top is not None and top < 1:
         raise ValueError(f"top must be at least 1, got {top}; it is the number of classes")
     hinted = request.box is not None or request.hints is not None
-    if request.kind == "labels" and (hinted or not targets):
-        got = "hints" if hinted else "no target"
-        raise ValueError(
-            f"together must have targets and no hints, got {got}; give the targets to tell apart (--target)"
-        )
+    if request.kind == "labels" and hinted:
+        raise ValueError("together and hints cannot be combined; leave out one of the two")
+    if request.kind == "labels" and not targets:
+        raise ValueError("together needs targets, got none; add those that the photos may show (--target)")
     if hinted and (top or len(targets or ()) > 1):
         raise ValueError("hints must be of one target, got several; leave out top and all but one target")
 
@@ -170,9 +169,11 @@ def _check_hints(request: Request) -> None:
     if request.box is not None and request.hints is not None:
         raise ValueError(f"box must be the only hint, got '{request.hints}' too; draw the box into its seeds")
     if request.watch and request.hints is not None:
-        raise ValueError("hints must be of photos that exist already, got watch (--watch); leave out one of the two")
+        raise ValueError(
+            "hints need photos that exist already, got watched folders (--watch); leave out one of the two"
+        )
     if request.watch and request.box is not None:
-        raise ValueError("box must be of one photo, got photos that are yet to come; leave out one of the two")
+        raise ValueError("box needs exactly one photo, got watched folders (--watch); leave out one of the two")
 
 
 def _check_engine(request: Request) -> None:
@@ -181,4 +182,4 @@ def _check_engine(request: Request) -> None:
         raise ValueError(f"engine must be local or ray, got {request.engine!r}; choose one of the two")
     if request.engine == "ray" and (request.watch or request.device != "cpu"):
         got = "watch (--watch)" if request.watch else f"device {request.device}"
-        raise ValueError(f"engine must be local for that, got ray with {got}; leave out one of the two")
+        raise ValueError(f"engine ray (--engine ray) does not support {got}; leave out one of the two")

@@ -83,5 +83,5 @@ class FolderRun:
         return [self.out / each[picture] for each in outputs if picture in each]
 
     def __repr__(self) -> str:
-        kept = f", {self.kept} of them by an earlier run" if self.kept else ""
+        kept = f" ({self.kept} from an earlier run)" if self.kept else ""
         return f"<FolderRun: {self.done} of {self.photos} photos done{kept}: {', '.join(map(str, self.folders))}>"
