@@ -88,7 +88,7 @@ def test_an_item_that_is_repaired_is_no_longer_a_failure(monkeypatch: pytest.Mon
 
 
 def test_silence_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert told("none", monkeypatch) == ""
+    assert shown_progress("none", monkeypatch) == ""
 
 
 def test_a_terminal_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
