@@ -212,7 +212,7 @@ def test_adapt_learns_from_folders_and_reports_the_photos_that_fail(tmp_path: Pa
         ({"workers": 0}, "^workers must be a number from 1, or None .auto., got 0; use 1"),
         ({"workers": "2"}, "^workers must be a number from 1, or None .auto., got '2'; use 1"),
         ({"recipe": "slow"}, "^recipe must be "),
-        ({}, "nowhere.* must be a photo, folder"),
+        ({}, "nowhere.* must be an existing photo, folder"),
     ],
 )
 def test_adapt_refuses_mistakes_before_loading_a_network(
