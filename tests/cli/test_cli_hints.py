@@ -43,8 +43,8 @@ class TestTogether:
     def test_instances_of_one_target_are_kept_apart(self, run: Run, photos: Path, tmp_path: Path) -> None:
         words = (photos / "cat.jpg", "-o", tmp_path / "out", "--together", *self.BOTH, *self.QUICK)
         run("segment", *words)
-        assert "by an earlier run" in run("segment", *words).err
-        assert "by an earlier run" not in run("segment", *words, "--write", "labels,instances").err
+        assert "from an earlier run" in run("segment", *words).err
+        assert "from an earlier run" not in run("segment", *words, "--write", "labels,instances").err
 
     @pytest.mark.slow
     def test_a_map_is_not_a_photo_of_the_next_run(self, run: Run, photos: Path, tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ class TestTogether:
     def test_labels_need_together(self, run: Run, photos: Path, tmp_path: Path) -> None:
         ended = run("segment", photos, "-o", tmp_path / "out", "--write", "labels")
         assert ended.code == 2
-        assert "pictures must be some of mask, cutout, overlay, seeds, saliency, strip, got 'labels'" in ended.err
+        assert "labels needs together, a map of all targets; add together (--together)" in ended.err
 
 
 class TestHints:

@@ -33,8 +33,17 @@ AT_ONCE = [
     ("segment photos -o out --feather 1e9", "feather must lie in [0, 1000] pixels"),
     ("segment photos -o out --hints none", "hints must be a folder"),
     ("saliency none -o out", "'none' must be an existing photo, folder, pattern or list"),
-    ("photos", "--out must have a value, got none; see wsseg segment --help"),
+    ("photos", "--out is required; see wsseg segment --help"),
     ("segmnt", "did you mean segment?"),
+    ("--verbose", "the first word must be a command or a photo, got '--verbose'; see wsseg --help"),
+    ("segment photos -o out --no-crop", "--no-crop does not exist, because --crop is off by default; leave out --crop"),
+    ("segment photos --out=", "--out must not be empty, got ''; give a path"),
+    ("segment photos -o out --crop", "crop needs cut-outs, got only mask; add cutout to pictures (--write)"),
+    ("segment photos -o out --background white", "background needs cut-outs"),
+    ("segment photos -o out --write strip --feather 2", "feather needs cut-outs, got only strip"),
+    ("segment photos -o out --write labels", "labels needs together, a map of all targets; add together (--together)"),
+    ("report out --void 3", "void needs truths, got none; give truths (--truth) or leave out void"),
+    ("export out --to yolo --polygons -o y", "yolo always has polygons; leave out polygons (--polygons)"),
     ("visualize lemon -o lemon.txt", "out must end in .png"),
     ("tune photos photos -o mine.json", "out must end in .toml, got 'mine.json'"),
     ("adapt none -o head.json", "'none' must be an existing photo, folder, pattern or list"),
@@ -170,20 +179,20 @@ class TestOptions:
     def test_repeated_options_are_refused(self, run: Run, asked: dict[str, Any], words: str) -> None:
         ended = run("segment", "a.jpg", "-o", "out", *words.split())
         assert ended.code == 2 and not asked
-        assert "must be given once, got it again; keep one of them" in ended.err
+        assert "was given twice; keep one" in ended.err
 
     @pytest.mark.parametrize(
         ("words", "message"),
         [
-            ("segment", "error: PATH must have a value, got none; see wsseg segment --help\n"),
-            ("segment a -o", "error: -o must have a value, got none; see wsseg segment --help\n"),
+            ("segment", "error: PATH is required; see wsseg segment --help\n"),
+            ("segment a -o", "error: -o needs a value; see wsseg segment --help\n"),
             ("segment a -o b --sampels 3", "error: Unknown option: --sampels. Did you mean --samples?\n"),
             ("saliency a -o b --components 3", "error: Unknown option: --components."),
             ("segment a -o b --samples 4.5", "error: --samples must be a whole number, got '4.5'; "),
             ("segment a -o b --prior much", "error: --prior must be a number, got 'much'; "),
             ("segment a -o b --max-pixels 0", "error: --max-pixels must be a whole number from 1, got '0'; "),
             ("segment a -o b --format bmp", 'error: Invalid value "bmp" for --format. Choose from: "png", "webp", '),
-            ("models all", "error: wsseg models must have no more words, got 'all'; see wsseg models --help\n"),
+            ("models all", "error: unexpected argument 'all'; see wsseg models --help\n"),
             ("tune a b -o c.toml --folds 1", "error: --folds must be a whole number from 2, got '1'; "),
             ("tune a b -o c.toml --trials 0", "error: --trials must be a whole number from 1, got '0'; "),
         ],

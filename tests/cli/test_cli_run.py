@@ -101,8 +101,8 @@ class TestSegment:
         (tmp_path / "other/photos/cat.jpg").write_bytes((photos / "sub/cup.png").read_bytes())
         monkeypatch.chdir(tmp_path / "other")
         for path in ("../photos", photos):
-            assert "3 of 3 photos done, 3 of them by an earlier run" in run(words[0], path, *words[2:]).err
-        assert "1 of 1 photos done:" in run(*words).err
+            assert "3 of 3 photos done (3 from an earlier run)" in run(words[0], path, *words[2:]).err
+        assert "1 of 1 photo done:" in run(*words).err
         for name, data in pictures.items():
             assert (tmp_path / "out" / name).read_bytes() == data
         assert (tmp_path / "out/saliency/cat.jpg.png").exists()
@@ -262,7 +262,7 @@ class TestStyle:
     def test_a_new_style_replaces_the_old_pictures(self, run: Run, photos: Path, tmp_path: Path) -> None:
         words = ("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--write", "cutout", *QUICK)
         for style in ((), ("--format", "webp")):
-            assert "1 of 1 photos done: " in run(*words, *style).err
+            assert "1 of 1 photo done: " in run(*words, *style).err
         assert files_in(tmp_path / "out") == ["cutouts/cat.webp", *RUN_FILES]
 
     @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ class TestRuns:
         assert run(*words).code == 0
         again = run(*words)
         assert (again.code, again.out) == (0, "")
-        assert "2 of 2 photos done, 2 of them by an earlier run" in again.err
+        assert "2 of 2 photos done (2 from an earlier run)" in again.err
         (photos / "new.jpg").write_bytes((photos / "cat.jpg").read_bytes())
         assert [line.split("  ")[0] for line in run(*words).out.splitlines()] == [str(photos / "new.jpg")]
         (tmp_path / "out/masks/cat.png").unlink()
@@ -303,7 +303,7 @@ class TestRuns:
     ) -> None:
         run("segment", photos / "cat.jpg", "-o", tmp_path / "out", *QUICK)
         ended = run("segment", photos / "cat.jpg", "-o", tmp_path / "out", *QUICK, *words)
-        assert "1 of 1 photos done: " in ended.err
+        assert "1 of 1 photo done: " in ended.err
 
     @pytest.mark.slow
     def test_saliency_strips_differ_from_mask_strips(self, run: Run, photos: Path, tmp_path: Path) -> None:
@@ -311,7 +311,7 @@ class TestRuns:
         words, widths = (photos / "cat.jpg", "-o", tmp_path / "out", *QUICK[:3]), []
         for command in ("saliency", "segment", "saliency"):
             write = ("--write", "strip") if command == "segment" else ()
-            assert "1 of 1 photos done: " in run(command, *words, *write).err
+            assert "1 of 1 photo done: " in run(command, *words, *write).err
             with pillow.open(tmp_path / "out/strips/cat.png") as strip:
                 widths.append(strip.width)
         assert widths[0] == widths[2] < widths[1]

@@ -33,7 +33,7 @@ class TestReport:
         monkeypatch.chdir(tmp_path)
         ended = run("report", made)
         assert ended.code == 0, ended.err
-        assert "1 photos: report.html" in ended.err
+        assert "1 photo: report.html" in ended.err
         assert "tabby" in (tmp_path / "report.html").read_text()
 
     @pytest.mark.parametrize("words", [("report",), ("export", "--to", "cvat"), ("merge",)])
@@ -63,7 +63,7 @@ class TestReport:
         (made / "run.jsonl").write_bytes(b"".join(record.as_line() for record in records))
         ended = run("report", made, "-o", tmp_path / "page.html")
         assert ended.err.count("no photo") == 10
-        assert "2 more problems are listed in the page" in ended.err
+        assert "2 more problems on the page" in ended.err
         assert "p9: no photo" in (tmp_path / "page.html").read_text()
 
     def test_an_unwritable_page_is_explained(self, run: Run, made: Path, tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ class TestCommand:
         assert pictures_in(tmp_path / "here") == pictures_in(tmp_path / "ray")
         (photos / "torn.png").unlink()
         words = (photos, "-o", tmp_path / "ray", "--workers", 1, *QUICK)
-        assert "1 of 1 photos done, 1 of them by an earlier run" in self.ended(monkeypatch, capsys, *words)[1]
+        assert "1 of 1 photo done (1 from an earlier run)" in self.ended(monkeypatch, capsys, *words)[1]
 
     @pytest.mark.parametrize("words", [("--watch",), ("--device", "cuda")])
     def test_unsupported_options_are_refused(

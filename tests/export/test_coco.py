@@ -88,7 +88,7 @@ def test_holes_are_reported_as_losses_of_polygons_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("to", ["voc", "cvat", "labelme", "labelstudio"])
 def test_other_formats_have_no_polygons(small: Path, tmp_path: Path, to: str) -> None:
-    with pytest.raises(ValueError, match=f"^{to} cannot hold polygons, unlike coco, yolo; leave out polygons"):
+    with pytest.raises(ValueError, match=f"^{to} cannot hold polygons, unlike coco; leave out polygons"):
         exported(small, to, tmp_path, polygons=True)
 
 

@@ -371,7 +371,7 @@ def test_links_are_not_followed_and_a_run_may_lie_among_its_photos(photos: Path,
     (inside / "file.jpg").symlink_to(outside / "outside.jpg")
     (inside / "folder").symlink_to(outside)
     (inside / "self").symlink_to(inside)
-    for done in ("1 of 1 photos done", "1 of 1 photos done, 1 of them by an earlier run"):
+    for done in ("1 of 1 photo done", "1 of 1 photo done (1 from an earlier run)"):
         assert finished(inside, inside / "out") == (0, done)
     assert names_in(outside) == {"outside.jpg"}
     assert sorted(pictures_in(inside / "out")) == ["masks/inside.png", "saliency/inside.png"]

@@ -8,6 +8,7 @@ from http.client import HTTPException
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
+from textwrap import shorten
 from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
 
@@ -88,7 +89,7 @@ def read_weights(path: Path, sha256: str = "") -> tuple[StateDict, str]:
 
 def first_line(error: Exception) -> str:
     """Return the first line of an error's message, at most 160 characters, or else the error's type."""
-    return (str(error).splitlines() or [type(error).__name__])[0][:160]
+    return shorten((str(error).splitlines() or [type(error).__name__])[0], 160, placeholder=" ...")
 
 
 def _unwrapped(content: object, path: Path) -> StateDict:

@@ -10,7 +10,13 @@ from pathlib import Path
 from types import FrameType
 
 from cyclopts import App, Group
-from cyclopts.exceptions import CycloptsError, MissingArgumentError, RepeatArgumentError, UnusedCliTokensError
+from cyclopts.exceptions import (
+    CycloptsError,
+    MissingArgumentError,
+    RepeatArgumentError,
+    UnknownOptionError,
+    UnusedCliTokensError,
+)
 
 import wsseg
 from wsseg.cli.help import Help
@@ -39,6 +45,9 @@ COMMANDS = {
 }
 
 HELP_RECIPE = "--help-recipe"
+
+FIRST_OPTIONS = ("--help", "-h", "--version", "--install-completion", "__complete")
+"""The first words that are neither a command nor a photo."""
 
 PRINTABLE = ("--csv", "--json")
 """The options whose file may be `-`, which is standard output."""
@@ -111,14 +120,15 @@ def _run(words: Sequence[str]) -> int:
 def _with_command(words: Sequence[str]) -> Sequence[str]:
     """Return the words, with `segment` in front if they start with a photo; ValueError names the nearest commands."""
     first = words[0]
-    if first in (*COMMANDS, "__complete") or (first.startswith("-") and first != HELP_RECIPE):
+    if first in (*COMMANDS, *FIRST_OPTIONS):
         return words
+    if first == "help":
+        return [*words[1:2], "--help"]
     if first == HELP_RECIPE or any(sign in first for sign in "./\\*?[") or Path(first).exists():
         return ["segment", *words]
-    nearest = get_close_matches(first, COMMANDS) or COMMANDS
-    raise ValueError(
-        f"the first word must be a command or a photo, got '{first}'; did you mean {' or '.join(nearest)}?"
-    )
+    nearest = get_close_matches(first, COMMANDS)
+    remedy = f"did you mean {' or '.join(nearest)}?" if nearest else "see wsseg --help"
+    raise ValueError(f"the first word must be a command or a photo, got '{first}'; {remedy}")
 
 
 def _with_files_joined(words: Sequence[str]) -> list[str]:
@@ -142,10 +152,16 @@ def _sentence(error: CycloptsError) -> str:
     command = " ".join(("wsseg", *(error.command_chain or ())))
     page = f"see {command} --help"
     if isinstance(error, RepeatArgumentError):
-        return f"{error.token.keyword} must be given once, got it again; keep one of them"
+        return f"{error.token.keyword} was given twice; keep one"
     if isinstance(error, MissingArgumentError) and error.argument:
-        return f"{error.keyword or error.argument.name} must have a value, got none; {page}"
+        return (
+            f"{error.keyword} needs a value; {page}" if error.keyword else f"{error.argument.name} is required; {page}"
+        )
     if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
-        return f"{command} must have no more words, got '{error.unused_tokens[0]}'; {page}"
+        return f"unexpected argument '{error.unused_tokens[0]}'; {page}"
+    if isinstance(error, UnknownOptionError) and (word := error.token.keyword or error.token.value).startswith("--no-"):
+        flag = word.replace("--no-", "--", 1)
+        if any(flag in argument.names for argument in error.argument_collection):
+            return f"{word} does not exist, because {flag} is off by default; leave out {flag}"
     sentence = " ".join(str(error).split())
     return sentence if sentence.endswith("?") else f"{sentence.rstrip('.')}; {page}"

@@ -76,7 +76,9 @@ def words(kind: object, tokens: Sequence[Token]) -> list[str]:
 
 
 def paths(kind: object, tokens: Sequence[Token]) -> list[Path]:
-    """Convert to paths, on disk or in object storage."""
+    """Convert to paths, on disk or in object storage; an empty word, as of an unset variable, is refused."""
+    if empty := [token for token in tokens if not token.value]:
+        raise ValueError(f"{empty[0].keyword or 'a path'} must not be empty, got ''; give a path")
     return [path_of(token.value) for token in tokens]
 
 

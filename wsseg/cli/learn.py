@@ -24,7 +24,7 @@ from wsseg.cli.options import (
     Void,
     option,
 )
-from wsseg.cli.output import SOME_FAILED, answer, complain, say, tracking
+from wsseg.cli.output import SOME_FAILED, answer, complain, counted, say, tracking
 from wsseg.recipe import EMBEDDED, FOLDS, MAX_PIXELS, TRIALS
 
 
@@ -57,7 +57,7 @@ class TuneOptions(MaskRecipe):
     out: Annotated[Path, option("Recipe file to write, .toml.", "--out", "-o", group=FILES, metavar="FILE")]
     force: ForceFile = False
     target: Annotated[
-        str | None, option("What all the photos show: index, wnid or name.", group=OBJECT, metavar="CLASS")
+        str | None, option("Class that all photos show: index, wnid or name.", group=OBJECT, metavar="CLASS")
     ] = None
     classifier: ClassifierName = EMBEDDED
     adapt: HeadFile = None
@@ -65,14 +65,14 @@ class TuneOptions(MaskRecipe):
     folds: Annotated[
         int,
         option(
-            f"Groups of photos, each held out once ({FOLDS}).",
+            f"Groups of photos, each held out once (default: {FOLDS}).",
             group=SCORING,
             metavar="N",
             converter=convert.whole(2),
         ),
     ] = FOLDS
     trials: Annotated[
-        int, option(f"Recipes to try ({TRIALS}).", group=SCORING, metavar="N", converter=convert.whole(1))
+        int, option(f"Recipes to try (default: {TRIALS}).", group=SCORING, metavar="N", converter=convert.whole(1))
     ] = TRIALS
 
 
@@ -99,7 +99,7 @@ def adapt(paths: Paths, /, *, options: AdaptOptions) -> int:
         )
     head.save(options.out, force=options.force)
     learned = head.provenance.photos
-    say(f"{learned} of {learned + len(failed)} photos learned: {options.out}")
+    say(f"{learned} of {counted(learned + len(failed), 'photo')} learned: {options.out}")
     return SOME_FAILED if failed else 0
 
 
@@ -129,7 +129,7 @@ def tune(
             track=track,
         )
     if tuning.base.objectness != recipe.objectness:
-        say(f"the head's share is {tuning.base.objectness}; see --objectness, and --recipe adapted")
+        say(f"using the head with weight {tuning.base.objectness}; change it with --objectness")
     before, after = (f"{fmean(scores.values()):.3f}" for scores in (tuning.before, tuning.after))
     style = "yellow" if tuning.interval[0] <= 0 else ""
     answer(f"mean IoU {before} before, {after} after: {tuning.verdict}", style)

@@ -97,7 +97,13 @@ MaxPixels: TypeAlias = Annotated[
 
 Void: TypeAlias = Annotated[
     int | None,
-    option("Value in truths that never counts.", "--void", group=SCORING, metavar="LEVEL", converter=convert.whole(0)),
+    option(
+        "Pixels of this value in truths never count.",
+        "--void",
+        group=SCORING,
+        metavar="LEVEL",
+        converter=convert.whole(0),
+    ),
 ]
 
 ForceFile: TypeAlias = Annotated[bool, option("Replace the file if it exists.", "--force", group=FILES)]
@@ -217,7 +223,7 @@ class FolderOptions:
     shard: Annotated[
         tuple[int, int] | None,
         option(
-            "Process the I-th of N parts; join with wsseg merge.",
+            "Process the I-th of N shards; join with wsseg merge.",
             group=RUNNING,
             metavar="I/N",
             converter=convert.shard,
@@ -226,7 +232,7 @@ class FolderOptions:
     ] = None
     max_pixels: MaxPixels = MAX_PIXELS
     progress: Annotated[
-        Kind, option("auto, bar, lines, none, or json (all of stderr).", group=RUNNING, metavar="STYLE")
+        Kind, option("auto, bar, lines, none, or json (stderr is JSON lines).", group=RUNNING, metavar="STYLE")
     ] = "auto"
 
 
@@ -260,9 +266,9 @@ class TruthOptions:
     """How truths are read."""
 
     layout: Annotated[
-        str | None, option("Layout of a benchmark's folder, such as ecssd.", group=SCORING, metavar="NAME")
+        str | None, option("Layout of a benchmark folder, such as ecssd.", group=SCORING, metavar="NAME")
     ] = None
-    split: Annotated[str | None, option("Photos of a benchmark, such as val.", group=SCORING, metavar="NAME")] = None
+    split: Annotated[str | None, option("Split of a benchmark, such as val.", group=SCORING, metavar="NAME")] = None
     coding: Annotated[
         str | None,
         option("Meaning of values: binary, grey, any, voc, imagenet-s or trimap.", group=SCORING, metavar="NAME"),

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 import wsseg
 from wsseg.cli import convert
 from wsseg.cli.options import FILES, OBJECT, FolderOptions, HintedRecipe, Paths, SaliencyRecipe, StyleOptions, option
-from wsseg.cli.output import CANNOT_RUN, SOME_FAILED, answer, complain, messages, say, tracking, warn
+from wsseg.cli.output import CANNOT_RUN, SOME_FAILED, answer, complain, counted, messages, say, tracking, warn
 from wsseg.runs.progress import Advance, Kind, progress
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def merge(
         warn(f"{run} did not finish and may be missing photos; rerun it")
     failed = f", {merging.failed} of them failed" if merging.failed else ""
     lacking = f", {merging.lacking} left out because their pictures are missing or stale" if merging.lacking else ""
-    say(f"{merging.photos} photos of {len(runs)} runs{failed}{lacking}: {out}")
+    say(f"{counted(merging.photos, 'photo')} from {counted(len(runs), 'run')}{failed}{lacking}: {out}")
     return 0
 
 
@@ -177,6 +177,6 @@ def _show_record(record: "Record") -> None:
 
 
 def _say_done(run: "FolderRun") -> int:
-    kept = f", {run.kept} of them by an earlier run" if run.kept else ""
-    say(f"{run.done} of {run.photos} photos done{kept}: {', '.join(map(str, run.folders))}")
+    kept = f" ({run.kept} from an earlier run)" if run.kept else ""
+    say(f"{run.done} of {counted(run.photos, 'photo')} done{kept}: {', '.join(map(str, run.folders))}")
     return SOME_FAILED if run.failed else 0

@@ -17,6 +17,7 @@ from wsseg.cli.output import (
     answer_data,
     answer_json,
     complain,
+    counted,
     is_stdout,
     table,
     tracking,
@@ -124,13 +125,13 @@ def evaluate(
 
 def compare(
     first: Annotated[Path, option("Folder of masks, or of a run.", "A", group=FILES)],
-    second: Annotated[Path, option("Another one, of the same photos.", "B", group=FILES)],
+    second: Annotated[Path, option("The same for other masks of the same photos.", "B", group=FILES)],
     /,
     *,
     truth: Annotated[Path, option("Truths, as in wsseg evaluate.", group=FILES, metavar="FOLDER")],
     options: ScoreOptions = ScoreOptions(),
 ) -> int:
-    """Tell whether the masks of B are better than those of A, or whether it may be chance."""
+    """Test whether B's masks are better than A's, beyond chance."""
     options.check_files()
     with tracking("comparing") as track:
         comparison = wsseg.compare(
@@ -157,7 +158,7 @@ def _code_of(problems: Sequence[str], failed: int) -> int:
     for problem in problems:
         complain(problem)
     if problems:
-        complain(f"no scores, because {failed} {'mask' if failed == 1 else 'masks'} could not be scored")
+        complain(f"no scores, because {counted(failed, 'mask')} could not be scored")
     return SOME_FAILED if problems else 0
 
 
@@ -166,7 +167,7 @@ def _photos_of(evaluation: "Evaluation") -> Table:
     photos, title = evaluation.photos, str(evaluation.masks)
     if len(photos) > ROWS:
         photos = dict(evaluation.worst(WORST))
-        title = f"{title}: the {WORST} worst of {len(evaluation.photos)}, all by --csv"
+        title = f"{title}: the {WORST} worst of {len(evaluation.photos)}; --csv lists all"
     columns = list(next(iter(photos.values()), {}))[:COLUMNS]
     made = table(Column("photo", overflow="fold"), title=title)
     for score in columns:
@@ -177,7 +178,7 @@ def _photos_of(evaluation: "Evaluation") -> Table:
 
 
 def _statistics_of(evaluation: "Evaluation") -> Table:
-    title = f"{len(evaluation.photos)} photos, protocol {evaluation.protocol}"
+    title = f"{counted(len(evaluation.photos), 'photo')}, protocol {evaluation.protocol}"
     made = table(title=title, caption=evaluation.convention)
     for column in ("score", "value", "95 % interval"):
         made.add_column(column, no_wrap=True)
@@ -200,7 +201,11 @@ def _changes_of(comparison: "Comparison") -> Table:
 def _differences_of(comparison: "Comparison") -> Table:
     """Return a table of the folders' scores; those that may be chance are dim."""
     first, second = comparison.first, comparison.second
-    title = (f"{len(first.photos)} photos, protocol {first.protocol}", f"A {first.masks}", f"B {second.masks}")
+    title = (
+        f"{counted(len(first.photos), 'photo')}, protocol {first.protocol}",
+        f"A {first.masks}",
+        f"B {second.masks}",
+    )
     made = table("score", "A", "B", "B - A", "95 % interval", title=title, caption=first.convention)
     for one in comparison.differences:
         values = f"{one.first:.4f}", f"{one.second:.4f}", f"{one.value:+.4f}"

@@ -22,7 +22,7 @@ from wsseg.cli.options import (
     TruthOptions,
     option,
 )
-from wsseg.cli.output import SOME_FAILED, add_row, answer, answer_json, answers, complain, say, tracking, warn
+from wsseg.cli.output import SOME_FAILED, add_row, answer, answer_json, answers, complain, counted, say, tracking, warn
 from wsseg.files.text import escape_unprintable
 from wsseg.recipe import EMBEDDED, MAX_PIXELS, VISUALIZATION_STEPS
 
@@ -64,7 +64,7 @@ class ReportOptions(TruthOptions):
     truth: Annotated[
         Path | None, option("Truths, as in wsseg evaluate, for scores and errors.", group=FILES, metavar="FOLDER")
     ] = None
-    force: Annotated[bool, option("Replace a file that is no report.", group=FILES)] = False
+    force: Annotated[bool, option("Replace even a file that is not a report.", group=FILES)] = False
     max_pixels: MaxPixels = MAX_PIXELS
 
 
@@ -92,8 +92,8 @@ def report(
     for problem in written.problems[:SHOWN]:
         complain(problem)
     if rest := written.problems[SHOWN:]:
-        complain(f"{len(rest)} more problems are listed in the page")
-    say(f"{written.photos} photos: {options.out}")
+        complain(f"{counted(len(rest), 'more problem')} on the page")
+    say(f"{counted(written.photos, 'photo')}: {options.out}")
     return SOME_FAILED if written.problems else 0
 
 
@@ -117,7 +117,7 @@ def export(
             "Earlier export, or text file with a name on each line; fixes class numbers.", group=FILES, metavar="FILE"
         ),
     ] = None,
-    polygons: Annotated[bool, option("Polygons instead of run lengths (coco).", group=FILES)] = False,
+    polygons: Annotated[bool, option("Polygons instead of run lengths (coco only).", group=FILES)] = False,
     max_pixels: MaxPixels = MAX_PIXELS,
     force: Annotated[bool, option("Replace files of the same names.", group=FILES)] = False,
 ) -> int:
@@ -138,7 +138,7 @@ def export(
         warn(f"{loss.photo}: lost in {to}: {loss.lost}")
     for name in exported.failed:
         warn(f"{name}: left out because the run failed on it")
-    say(f"{exported.photos} photos exported: {out}")
+    say(f"{counted(exported.photos, 'photo')} exported: {out}")
     return 0
 
 
@@ -184,15 +184,17 @@ def visualize(
 
 def models(
     *,
-    every: Annotated[bool, option("Also list those that would be downloaded.", "--all", group=FILES)] = False,
-    categories: Annotated[bool, option("Show the classes of one classifier as a tree.", group=FILES)] = False,
+    every: Annotated[bool, option("Also list classifiers that would be downloaded.", "--all", group=FILES)] = False,
+    categories: Annotated[bool, option("Show the classes of --classifier as a tree.", group=FILES)] = False,
     under: Annotated[
         str | None, option("Show only the classes of this kind, such as dog.", group=FILES, metavar="KIND")
     ] = None,
-    classifier: ClassifierName = EMBEDDED,
+    classifier: Annotated[
+        str, option(f"Classifier whose classes are shown (default: {EMBEDDED}).", group=FILES, metavar="NAME")
+    ] = EMBEDDED,
     as_json: Json = False,
 ) -> int:
-    """List the classifiers that can be used now, with --all every one, or the classes of one."""
+    """List the classifiers, or the classes of one."""
     if categories or under is not None:
         for line in wsseg.load_classifier(classifier).categories.tree(under).lines():
             answer(line)
@@ -228,7 +230,7 @@ def _models(group: Sequence["Model"]) -> Table:
 
 
 def doctor(*, as_json: Json = False) -> int:
-    """Check the installation and time one photo; exit code 1 if none can be segmented."""
+    """Check the installation, and time one photo."""
     found = wsseg.diagnose()
     if as_json:
         answer_json(found.as_json())

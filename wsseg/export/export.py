@@ -42,7 +42,7 @@ EXPORTERS: Final[Mapping[str, Format]] = MappingProxyType(
         "cvat": Format(entries=cvat, write=write_zip, suffix=".zip"),
         "labelme": Format(entries=labelme, photos=True),
         "labelstudio": Format(entries=labelstudio),
-        "yolo": Format(entries=yolo, photos=True, polygons=True),
+        "yolo": Format(entries=yolo, photos=True),
     }
 )
 """The formats, by name."""
@@ -122,6 +122,8 @@ def export_run(
     >>> exported.photos, exported.losses
     (1, ())
     """
+    if to == "yolo" and polygons:
+        raise ValueError("yolo always has polygons; leave out polygons (--polygons)")
     form = _format(to, photos=photos, polygons=polygons)
     place = _place(out, form, force=force)
     folder = path_of(run) if isinstance(run, str) else Path(run)

@@ -235,7 +235,8 @@ def _recipe_and_head(
     recipe = recipe if isinstance(recipe, Recipe) else recipe_named(recipe)
     if head is None:
         return recipe, None
+    head = head if isinstance(head, Head) else read_head(head)
     if not recipe.objectness:
         recipe = recipe_for_head(recipe)
         notice(f"using the head with weight {recipe.objectness}; change it with objectness (--objectness)")
-    return recipe, head if isinstance(head, Head) else read_head(head)
+    return recipe, head

@@ -140,10 +140,17 @@ def _check_pictures(request: Request) -> None:
     if strange := [picture for picture in request.pictures if picture not in possible]:
         raise ValueError(
             f"pictures must be some of {', '.join(possible)}, got {strange[0]!r}; leave out or replace that one"
+            if request.kind == "labels" or strange[0] not in pictures_of(LabelMap)
+            else f"{strange[0]} needs together, a map of all targets; add together (--together)"
         )
     if not request.pictures:
         raise ValueError(f"pictures must name one or more, got none; leave them out for {possible[0]}")
-    check_style(request.drawn_in, request.pictures)
+    style = request.drawn_in
+    unused = [name for name in ("feather", "crop", "background") if getattr(style, name) != getattr(PLAIN, name)]
+    if unused and "cutout" not in request.pictures:
+        remedy = f"add cutout to pictures (--write) or leave out {unused[0]}"
+        raise ValueError(f"{unused[0]} needs cut-outs, got only {', '.join(request.pictures)}; {remedy}")
+    check_style(style, request.pictures)
 
 
 def _check_targets(request: Request) -> None:
