@@ -95,11 +95,11 @@ def write_report(
     >>> wsseg.write_report(run.out, "report.html").photos
     1
     """
-    page, found = Path(out), read_run(path_of(run) if isinstance(run, str) else run)
-    _check_out(page, force=force)
     given = {"layout": layout, "split": split, "coding": coding, "category": category, "void": void}
     if truths is None and (unused := [name for name, value in given.items() if value is not None]):
         raise ValueError(f"{unused[0]} needs truths, got none; give truths (--truth) or leave out {unused[0]}")
+    page, found = Path(out), read_run(path_of(run) if isinstance(run, str) else run)
+    _check_out(page, force=force)
     reading = Reading(layout=layout, split=split, coding=coding, category=category, void=void)
     scored = scored_run(found, Path(truths), reading, track) if truths is not None else None
     size = sum(max(1, len(record.findings)) for record in found.records)
