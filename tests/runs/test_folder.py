@@ -254,8 +254,15 @@ class TestSegmentFolder:
     def test_the_settings_are_those_of_0_1_0(self, photos: Path, tmp_path: Path, classifier: wsseg.Classifier) -> None:
         """This lets wsseg resume a run that 0.1.0 started."""
         photo = photos / "chelsea.png"
+        style, pictures = Style(feather=2), ["mask", "cutout"]
         segment_folder(
-            photo, tmp_path, classifier=classifier, recipe=QUICK, box=(10, 10, 80, 60), style=Style(feather=2)
+            photo,
+            tmp_path,
+            classifier=classifier,
+            recipe=QUICK,
+            box=(10, 10, 80, 60),
+            style=style,
+            pictures=pictures,
         )
         made_by = json.loads((tmp_path / "run.json").read_bytes())
         settings = {

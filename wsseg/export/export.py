@@ -89,8 +89,8 @@ def export_run(
         be a UTF-8 text file with a name on each line, or an earlier export (of COCO and CVAT the file, of others the
         folder). By default they are those of the run, in alphabetical order.
     polygons : bool
-        Write polygons instead of run lengths to coco; yolo always has them. Holes are joined to the outline, and are
-        listed as losses.
+        Write polygons instead of run lengths, for coco only; yolo always has polygons. Holes are joined to the
+        outline, and are listed as losses.
     photos : bool
         Copy the photos into the export; voc, labelme and yolo have a place for them.
     force : bool
