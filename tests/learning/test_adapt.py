@@ -250,4 +250,4 @@ def test_the_command_learns_a_head_for_other_commands(run: Run, tmp_path: Path) 
     made_by = json.loads((tmp_path / "run" / "run.json").read_text())
     assert made_by["recipe"]["objectness"] == ADAPTED.objectness
     assert made_by["head"]["sha256"] == read_head(head).digest
-    assert "the head's share is 0.6" in use.err
+    assert "using the head with weight 0.6" in use.err

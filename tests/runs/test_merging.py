@@ -262,4 +262,4 @@ def test_the_command_prints_counts(
     printed = capsys.readouterr().err
     assert f"{shards[1]} did not finish and may be missing photos; rerun it" in printed
     left_out = "1 left out because their pictures are missing or stale"
-    assert f"11 photos of 3 runs, {left_out}: {tmp_path / 'out'}" in printed
+    assert f"11 photos from 3 runs, {left_out}: {tmp_path / 'out'}" in printed
