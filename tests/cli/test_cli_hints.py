@@ -139,8 +139,10 @@ class TestHints:
             (hints / "cat.png").write_text("no picture")
         ended = run("segment", photos, "-o", tmp_path / "out", "--hints", hints, *QUICK)
         assert ended.code == 1
-        expected = "seeds must be of the photo's size (150, 226), got (151, 226)" if size else f"'{hints / 'cat.png'}'"
-        assert f"{photos / 'cat.jpg'}" in ended.err and expected in ended.err
+        expected = (
+            "seeds must have the size of the photo, (150, 226), got (151, 226)" if size else f"'{hints / 'cat.png'}'"
+        )
+        assert str(photos / "cat.jpg") in ended.err and expected in ended.err
         assert "1 of 2 photos done" in ended.err
         assert files_in(tmp_path / "out/masks") == ["sub/cup.png"]
 

@@ -228,7 +228,8 @@ class TestKilled:
         script = (
             "import os, sys, test_storage as tests\n"
             "from wsseg.runs import lines; lines.SPAN = 0.0\n"
-            "from wsseg.files import find_photos, path_of\n"
+            "from wsseg.files.find import find_photos\n"
+            "from wsseg.files.store import path_of\n"
             "photos, out = map(path_of, sys.argv[1:])\n"
             "with tests.opened(out, {'wsseg': '0', 'settings': 's1'}) as journal:\n"
             "    outcomes = tests.run(tests.task_of(out), find_photos([photos]), journal, tests.here)\n"
