@@ -258,7 +258,7 @@ def test_an_interrupted_run_says_so_and_can_resume(
     made_by = json.loads((out / RUN).read_bytes())
     assert made_by["state"] == "interrupted" and 0 < made_by["counts"]["done"] < 18
     assert not (out / WORKING).exists()
-    assert finished(photos, out)[1].startswith("18 of 18 photos done, ")
+    assert finished(photos, out)[1].startswith("18 of 18 photos done (")
     assert_same(out, whole)
 
 
