@@ -1,4 +1,4 @@
-"""What is printed: data on standard output, readers that stop early, tables for 80 columns, and interrupts."""
+"""Printed output: data on standard output, readers that stop early, tables of 80 columns, and interrupts."""
 
 import errno
 import json

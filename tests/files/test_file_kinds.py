@@ -1,4 +1,4 @@
-"""What lies at a path before a file is written there: a link, a pipe, a device, a socket or a folder."""
+"""Writing to a path where a link, a pipe, a device, a socket or a folder already is."""
 
 import os
 import socket

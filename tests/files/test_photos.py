@@ -180,7 +180,7 @@ STORED: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     7: lambda upright: upright[::-1, ::-1].transpose(1, 0, 2),
     8: lambda upright: np.rot90(upright, -1),
 }
-"""What a camera stores under each EXIF orientation when the scene looks like the argument."""
+"""The pixels that a camera stores for a scene, under each EXIF orientation."""
 
 
 @pytest.mark.parametrize("orientation", STORED)

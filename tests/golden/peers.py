@@ -18,7 +18,7 @@ from torchcam import methods
 
 SIDE, TARGET, STEPS = 8, 1, 20
 BLACK = -2.0
-"""What a black photo is to the network."""
+"""A black photo as the input of the network."""
 
 
 def main() -> None:

@@ -24,7 +24,8 @@ from wsseg.cli.options import (
     Void,
     option,
 )
-from wsseg.cli.output import SOME_FAILED, answer, complain, counted, say, tracking
+from wsseg.cli.output import SOME_FAILED, answer, complain, say, tracking
+from wsseg.files.text import counted
 from wsseg.recipe import EMBEDDED, FOLDS, MAX_PIXELS, TRIALS
 
 

@@ -108,11 +108,6 @@ def is_stdout(file: Path | None) -> bool:
         return False
 
 
-def counted(count: int, noun: str) -> str:
-    """Return the count with the noun, in the plural unless there is one: `1 photo`, `3 photos`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def say(text: str) -> None:
     """Print a message about the work."""
     _message(text, "message")

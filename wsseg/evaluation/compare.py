@@ -15,9 +15,11 @@ from wsseg.evaluation.bootstrap import MIN_PHOTOS, Interval, interval_of
 from wsseg.evaluation.evaluate import evaluate_truths
 from wsseg.evaluation.photo import Missing
 from wsseg.evaluation.protocols import LOWER_IS_BETTER, MEANINGS, PROTOCOLS
-from wsseg.evaluation.result import Evaluation, counted, refuse_problems, shown
-from wsseg.evaluation.tables import csv_of, html_of, json_of, save_new
+from wsseg.evaluation.result import Evaluation, shown
+from wsseg.evaluation.saving import SavedScores
+from wsseg.evaluation.tables import csv_of, html_of
 from wsseg.evaluation.truths import Reading, truths_in
+from wsseg.files.text import counted
 
 
 class Difference(NamedTuple):
@@ -49,7 +51,7 @@ class Difference(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Comparison:
+class Comparison(SavedScores):
     """Two evaluations of the same photos, and their differences."""
 
     first: Evaluation
@@ -127,46 +129,6 @@ class Comparison:
             both = self.first.photos[photo], self.second.photos[photo]
             rows[photo] = dict(zip(columns, (one[name] for name in names for one in both), strict=True))
         return csv_of(columns, rows)
-
-    def save_json(self, path: str | PathLike[str], *, force: bool = False) -> None:
-        """Write `as_json` to a file, whole or not at all.
-
-        Parameters
-        ----------
-        path : path
-            File to write.
-        force : bool
-            Whether to replace an existing file.
-
-        Raises
-        ------
-        ValueError
-            If photos could not be scored: a run that failed has no scores.
-        FileExistsError
-            If the path is a folder, or an existing file and `force` is not set.
-        """
-        refuse_problems(self.problems)
-        save_new(path, json_of(self.as_json()), force=force)
-
-    def save_csv(self, path: str | PathLike[str], *, force: bool = False) -> None:
-        """Write `as_csv` to a file, whole or not at all.
-
-        Parameters
-        ----------
-        path : path
-            File to write.
-        force : bool
-            Whether to replace an existing file.
-
-        Raises
-        ------
-        ValueError
-            If photos could not be scored: a run that failed has no scores.
-        FileExistsError
-            If the path is a folder, or an existing file and `force` is not set.
-        """
-        refuse_problems(self.problems)
-        save_new(path, self.as_csv(), force=force)
 
     def _repr_html_(self) -> str:
         """Return the differences as a table, for notebooks."""

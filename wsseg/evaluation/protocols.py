@@ -300,7 +300,7 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
 """Short descriptions of the scores, by name."""
 
 QUARTERS: Final = 4
-"""Parts of a sequence, of which the decay compares the first with the last, as in the code of DAVIS."""
+"""Number of parts of a sequence. The decay compares the first part with the last, as in the code of DAVIS."""
 
 
 def sequence_scores(frames: Mapping[str, Sequence[float]]) -> dict[str, float]:

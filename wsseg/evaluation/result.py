@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from os import PathLike
 from pathlib import Path
 from statistics import fmean
 from typing import Final, NamedTuple
@@ -13,7 +12,9 @@ from numpy.typing import NDArray
 
 from wsseg.evaluation.bootstrap import Interval
 from wsseg.evaluation.protocols import LOWER_IS_BETTER, MEANINGS, PROTOCOLS
-from wsseg.evaluation.tables import csv_of, html_of, json_of, save_new
+from wsseg.evaluation.saving import SavedScores
+from wsseg.evaluation.tables import csv_of, html_of
+from wsseg.files.text import counted
 
 MAX_PROBLEMS: Final = 5
 """Number of problems that a notebook shows at most."""
@@ -40,7 +41,7 @@ class Statistic(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Evaluation:
+class Evaluation(SavedScores):
     """Scores of each photo that could be scored, scores of the folder, and the reason for each photo without scores.
 
     Examples
@@ -145,46 +146,6 @@ class Evaluation:
         """Return a line for each photo: its name as it is, even if a spreadsheet would run it, and its scores."""
         return csv_of(list(PROTOCOLS[self.protocol].scores), self.photos)
 
-    def save_json(self, path: str | PathLike[str], *, force: bool = False) -> None:
-        """Write `as_json` to a file, whole or not at all.
-
-        Parameters
-        ----------
-        path : path
-            File to write.
-        force : bool
-            Whether to replace an existing file.
-
-        Raises
-        ------
-        ValueError
-            If photos could not be scored: a run that failed has no scores.
-        FileExistsError
-            If the path is a folder, or an existing file and `force` is not set.
-        """
-        refuse_problems(self.problems)
-        save_new(path, json_of(self.as_json()), force=force)
-
-    def save_csv(self, path: str | PathLike[str], *, force: bool = False) -> None:
-        """Write `as_csv` to a file, whole or not at all.
-
-        Parameters
-        ----------
-        path : path
-            File to write.
-        force : bool
-            Whether to replace an existing file.
-
-        Raises
-        ------
-        ValueError
-            If photos could not be scored: a run that failed has no scores.
-        FileExistsError
-            If the path is a folder, or an existing file and `force` is not set.
-        """
-        refuse_problems(self.problems)
-        save_new(path, self.as_csv(), force=force)
-
     def _repr_html_(self) -> str:
         """Return the statistics as a table, for notebooks."""
         rows = [(one.name, f"{one.value:.4f}", f"{one.interval:.4f}", one.meaning) for one in self.statistics]
@@ -192,18 +153,6 @@ class Evaluation:
         return html_of(
             title, ("score", "value", "95 % interval", "meaning"), rows, [self.convention, *shown(self.problems)]
         )
-
-
-def counted(count: int, noun: str) -> str:
-    """Return the count with the noun in singular or plural."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def refuse_problems(problems: Sequence[str]) -> None:
-    """Raise ValueError if there are problems, because scores of the other photos would be taken for those of all."""
-    if problems:
-        more = f", and {counted(len(problems) - 1, 'more problem')}" if len(problems) > 1 else ""
-        raise ValueError(f"all photos must have scores before these are saved, got {problems[0]}{more}; fix this first")
 
 
 def some_of(names: Collection[str]) -> str:

@@ -1,15 +1,10 @@
 """Tables of scores as CSV, JSON and HTML."""
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from os import PathLike
-from pathlib import Path
 from typing import Final
 
 import jinja2
-
-from wsseg.files.store import check_new_file, replacing
 
 LONE_SURROGATES: Final = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 """Lone surrogates that are not a byte of a file's name; names in a COCO file or on Windows may hold them."""
@@ -23,11 +18,6 @@ def csv_of(columns: Sequence[str], rows: Mapping[str, Mapping[str, float]]) -> s
         quoted = '"{}"'.format(name.replace('"', '""')) if set(name) & set(',"\r\n') else name
         lines.append(",".join([quoted, *(f"{values[column]:.8f}" for column in columns)]))
     return "\n".join(lines) + "\n"
-
-
-def json_of(content: Mapping[str, object]) -> str:
-    """Return the content as indented JSON."""
-    return json.dumps(content, indent=1)
 
 
 def html_of(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], notes: Iterable[str]) -> str:
@@ -44,14 +34,6 @@ def html_of(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], n
     )
     html = environment.get_template("table.html").render(title=title, columns=columns, rows=rows, notes=notes)
     return html.encode("utf-8", "backslashreplace").decode()
-
-
-def save_new(path: str | PathLike[str], text: str, *, force: bool) -> None:
-    """Write a text file, whole or not at all; raise FileExistsError for an existing file unless `force` is set."""
-    file = Path(path)
-    check_new_file(file, force=force)
-    with replacing(file) as stream:
-        stream.write(encoded(text))
 
 
 def encoded(text: str) -> bytes:

@@ -54,7 +54,7 @@ _CICP_PRIMARIES: Final[Mapping[int, _Chromaticities]] = {
 _CICP_CURVES: Final[Mapping[int, _Curve]] = {4: _Curve(2.2), 5: _Curve(2.8), 8: _Curve(1.0), 13: _SRGB_CURVE}
 
 _ENCODING_GAMMA: Final = 1 / 2.2
-"""What writers put into gAMA for sRGB, whose curve is no power."""
+"""Value of gAMA that writers use for sRGB, although the curve of sRGB is not a power."""
 
 _BRADFORD: Final = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 

@@ -13,7 +13,7 @@ from wsseg.files.levels import ReadError
 from wsseg.recipe import MAX_PIXELS
 
 Palettes: TypeAlias = Literal["indices", "greys"]
-"""What the pixels of files with palettes are: their indices, or the greys that these stand for."""
+"""Meaning of the pixels of files with palettes: indices, or the greys behind them."""
 
 PALETTE_MODES: Final = ("P", "PA")
 """Pillow's modes of pictures with a palette."""

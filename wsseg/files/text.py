@@ -1,4 +1,4 @@
-"""Names of files and categories, which may be any text: how they are shown, and how they are compared."""
+"""Names of files and categories, which may be any text: how they are shown and compared; and counts in words."""
 
 import unicodedata
 from pathlib import PurePath
@@ -7,6 +7,11 @@ from pathlib import PurePath
 def escape_unprintable(text: str) -> str:
     """Return the text with unprintable characters escaped, so that a name cannot steer a terminal."""
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+
+
+def counted(count: int, noun: str) -> str:
+    """Return the count with the noun, in the plural unless there is one: `1 photo`, `3 photos`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def nfc(name: str) -> str:

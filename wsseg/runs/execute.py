@@ -21,7 +21,7 @@ class Tally:
     def __init__(self) -> None:
         self.done: set[str] = set()
         self.kept: set[str] = set()
-        """Those of the photos done whose result an earlier run had made."""
+        """Photos among `done` whose result comes from an earlier run."""
         self.failures: dict[str, tuple[str, str]] = {}
         """The path of each photo that failed, and why."""
 

@@ -21,8 +21,8 @@ _TOO_LARGE: Final = re.compile(
     "out of memory|not enough memory|can't allocate memory|_ALLOC_FAILED"  # torch, on any device
     r"|\(-4:|\(-201:|SHRT_MAX|INT_MAX"  # OpenCV
 )
-"""What torch and OpenCV say of a photo that is too large for the memory or for their own limits. Both raise the same
-classes, RuntimeError and cv2.error, for everything else."""
+"""Messages of torch and OpenCV about a photo that is too large for the memory or for their own limits. They raise
+RuntimeError and cv2.error for other errors too, so the class alone does not tell."""
 
 
 def is_bug(error: Exception) -> bool:
