@@ -12,8 +12,6 @@ from .classifier.categories import Target as Target
 from .classifier.classifier import IMAGENET as IMAGENET
 from .classifier.classifier import Classifier as Classifier
 from .classifier.classifier import Preprocessing as Preprocessing
-from .classifier.head import Head as Head
-from .classifier.head import read_head as read_head
 from .classifier.load import load_classifier as load_classifier
 from .classifier.tree import Kind as Kind
 from .doctor import Diagnosis as Diagnosis
@@ -87,6 +85,9 @@ from .runs.record import Finding as Finding
 from .runs.record import Record as Record
 from .runs.result import FolderRun as FolderRun
 from .runs.result import PhotoDone as PhotoDone
+from .saliency.objectness.objectness import Objectness as Objectness
+from .saliency.objectness.objectness import load_objectness as load_objectness
+from .saliency.objectness.objectness import read_objectness as read_objectness
 from .saliency.visualize import Visualization as Visualization
 from .saliency.visualize import visualize as visualize
 from .segmenting.results import LabelMap as LabelMap

@@ -49,6 +49,15 @@ class PhotoError(ValueError):
     """One photo, or its hints, cannot be used; others can. The message says why and what to do."""
 
 
+class Maps(NamedTuple):
+    """The maps of one photo and target that become its saliency."""
+
+    own: Saliency | None
+    """The classifier's, (h, w) of any size, not negative; None if the recipe does not need it."""
+    objects: Saliency | None
+    """The probability of an object by the self-taught network, (h, w); None if the recipe does not need it."""
+
+
 class Box(NamedTuple):
     """A rectangle in pixels of the upright photo; x1 and y1 are exclusive.
 

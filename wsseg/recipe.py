@@ -119,7 +119,12 @@ class Recipe:
         "saliency", "", "layers for maps of activations, separated by commas; if empty, they are chosen automatically"
     )
     channels: int = _number("saliency", 32, "channels of a layer that score_cam tries as masks", 1)
-    objectness: float = _number("saliency", 0.0, "share of the learned head in the map; 0 needs no head", 0, 1)
+    objectness: float = _number(
+        "saliency", 0.5, "share of the self-taught network in the map; at 1 the method is not used", 0, 1
+    )
+    objectness_given: float = _number(
+        "saliency", 0.5, "share of the self-taught network in the map if a target is given", 0, 1
+    )
     blur: float = _number("saliency", 0.025, "sigma of the map's blur, as a share of the photo's long side", 0, 1)
     random_state: int = _number("saliency", 0, "seed of all random numbers", 0, 2**32 - 1)
     foreground_quantile: float = _number(
@@ -160,7 +165,7 @@ class Recipe:
     hint_near: float = _number("hints", 6.0, "weight of a hint on nearby pixels, in nats")
     hint_alike: float = _number("hints", 6.0, "weight of a hint on pixels with similar features, in nats")
     hint_map: float = _number("hints", 1.0, "weight of the saliency's log-odds if there are hints")
-    hint_head: float = _number("hints", 1.0, "weight of the learned head's log-odds if there are hints and a head")
+    hint_objectness: float = _number("hints", 1.0, "weight of the self-taught network's log-odds if there are hints")
     box_margin: float = _number(
         "hints", 0.1, "width of the area used around a box, as a share of the box's sides", 0, 10
     )
@@ -190,6 +195,21 @@ class Recipe:
             `prior_given` or `prior`.
         """
         return self.prior_given if given else self.prior
+
+    def objectness_of(self, *, given: bool) -> float:
+        """Return the share of the self-taught network in the map.
+
+        Parameters
+        ----------
+        given : bool
+            True if the map is of a target that a person gave, see `Target.given`.
+
+        Returns
+        -------
+        float
+            `objectness_given` or `objectness`.
+        """
+        return self.objectness_given if given else self.objectness
 
     def smoothness_at(self, side: int, *, hinted: bool = False) -> float:
         """Return the smoothness for a photo of that size, in proportion to its long side.
@@ -237,10 +257,12 @@ def _check_number(name: str, value: object, kind: type, metadata: Mapping[str, A
 RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
     {
         "default": Recipe(),
-        "fast": Recipe(method="spread_cam", mirror=False),
-        "adapted": Recipe(objectness=0.6, prior=3.0),
+        "untrained": Recipe(objectness=0.0, objectness_given=0.0),
+        "fast": Recipe(method="spread_cam", mirror=False, objectness=1.0),
         "simonyan2013": Recipe(
             method="gradient",
+            objectness=0.0,
+            objectness_given=0.0,
             blended_classes=1,
             blur=0.0,
             foreground_quantile=0.95,

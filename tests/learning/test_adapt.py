@@ -12,15 +12,15 @@ import pytest
 import torch
 from commands import Run
 from torch import nn
+from wsseg.classifier.head import Head, read_head
+from wsseg.learning.study import SIDE, Study, studies_of, study_of
 
 from wsseg.arrays import Image, Mask
 from wsseg.classifier.classifier import Preprocessing
-from wsseg.classifier.head import Head, read_head
 from wsseg.classifier.load import load_classifier
 from wsseg.files.encode import write_mask, write_picture
 from wsseg.learning.adapt import ROUNDS, adapt
 from wsseg.learning.rounds import _fitted_head, head_from
-from wsseg.learning.study import SIDE, Study, studies_of, study_of
 from wsseg.learning.tune import tune
 from wsseg.metrics import scores
 from wsseg.recipe import RECIPES, Recipe

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from quick import QUICK, sure_classifier
+from wsseg.classifier.head import Head, Provenance
 
 from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Box
 from wsseg.classifier.classifier import Classifier
-from wsseg.classifier.head import Head, Provenance
 from wsseg.graphcut.hints import Hints, seeds_from_hints
 from wsseg.graphcut.solver import MaskSolver
 from wsseg.recipe import RECIPES, Recipe

@@ -13,7 +13,7 @@ from timm.models import PretrainedCfg
 from torch import nn
 from torchvision.models import WeightsEnum
 
-from wsseg.classifier.weights import StateDict
+from wsseg.classifier.weights import WHEELS, StateDict
 
 # Names in the DenseNet weights that torchvision published before it renamed its layers.
 _OLD_DENSENET: Final = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
@@ -56,6 +56,25 @@ def timm_model(name: str, config: PretrainedCfg, state: StateDict) -> tuple[nn.M
     # timm keeps the overlay there, and with it a second copy of the weights.
     model.pretrained_cfg.pop("state_dict", None)
     return model, classes
+
+
+def bare_model(name: str) -> nn.Module | None:
+    """Return the network of a classifier of this name, without its weights; None if the name alone does not tell it."""
+    name = name.partition("@")[0]
+    if name in WHEELS:
+        name = f"timm:tf_{name}"
+    library, _, name = name.rpartition(":")
+    model: nn.Module | None = None
+    if library == "timm" and timm.is_model(name):
+        model = timm.create_model(name, pretrained=False)
+    elif library in ("", "torchvision") and name in torchvision.models.list_models(module=torchvision.models):
+        model = torchvision.models.get_model(name, weights=None, **_torchvision_options(name, _own_side(name)))
+    return model
+
+
+def _own_side(name: str) -> int:
+    """The side of the inputs that torchvision's default weights were trained with."""
+    return int(torchvision_weights(name).transforms().crop_size[0])
 
 
 def _rows(state: StateDict, key: str) -> int | None:

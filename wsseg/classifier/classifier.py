@@ -5,7 +5,6 @@ of the embedded EfficientNet-Lite0 (Tan, Le 2019, arXiv 1905.11946, without sque
 their own. Nothing here ever runs code from a weights file.
 """
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +17,6 @@ from torch import nn
 
 from wsseg.arrays import Image, check_image
 from wsseg.classifier.categories import Categories, Target
-from wsseg.classifier.head import Head
 from wsseg.classifier.modes import reproducible
 from wsseg.classifier.outputs import (
     Activation,
@@ -112,8 +110,6 @@ class Classifier:
         SHA-256 of the weights file; None for a module of your own.
     device : torch.device
         Device that the network is on.
-    head : Head, optional
-        Objectness head for this network's features, for recipes that use one.
     activation : {"softmax", "sigmoid"}, optional
         How scores become probabilities, see `load_classifier`.
 
@@ -122,7 +118,7 @@ class Classifier:
     >>> import numpy
     >>> classifier = wsseg.load_classifier()
     >>> classifier
-    Classifier(efficientnet_lite0, 1000 categories, input 224 x 224, on cpu, with a head)
+    Classifier(efficientnet_lite0, 1000 categories, input 224 x 224, on cpu)
     >>> classifier.probabilities(numpy.zeros((20, 30, 3), numpy.uint8)).shape
     (1000,)
     """
@@ -139,8 +135,6 @@ class Classifier:
     """SHA-256 of the weights file; None for a module of your own."""
     device: torch.device
     """Device that the network is on."""
-    head: Head | None = None
-    """Objectness head for this network's features, for recipes that use one."""
     activation: Activation = "softmax"
     """How scores become probabilities: of classes that exclude each other, or of each class by itself."""
     _answers: dict[Callable[["Classifier"], bool], bool] = field(default_factory=dict, init=False)
@@ -151,36 +145,10 @@ class Classifier:
     def __repr__(self) -> str:
         height, width = self.preprocessing.size
         sigmoid = " by sigmoid" if self.activation == "sigmoid" else ""
-        head = ", with a head" if self.head else ""
         return (
             f"Classifier({self.name}, {len(self.categories)} categories{sigmoid}, input {width} x {height}, "
-            f"on {self.device}{head})"
+            f"on {self.device})"
         )
-
-    def with_head(self, head: Head) -> "Classifier":
-        """Return the same classifier with a head that was learned on it.
-
-        Parameters
-        ----------
-        head : Head
-            Head from `wsseg.adapt` or `wsseg.read_head`.
-
-        Returns
-        -------
-        Classifier
-            A new value that shares the network.
-
-        Raises
-        ------
-        ValueError
-            If the head was learned on another network.
-        """
-        learned_on = head.provenance
-        if learned_on.sha256 != self.digest or (self.digest is None and learned_on.classifier != self.name):
-            raise ValueError(
-                f"head must be learned on {self.name}, got one of {learned_on.classifier}; learn one with wsseg adapt"
-            )
-        return dataclasses.replace(self, head=head)
 
     @reproducible()
     def preprocess(self, image: Image, size: tuple[int, int] | None = None) -> torch.Tensor:
@@ -205,9 +173,9 @@ class Classifier:
         """
         pixels = torch.tensor(np.ascontiguousarray(check_image(image)), device="cpu").permute(2, 0, 1)[None]
         size = self.preprocessing.size if size is None else _check_size(size)
-        squeezed = _squeezed(pixels, size, self.preprocessing.interpolation)
+        small = squeezed(pixels, size, self.preprocessing.interpolation)
         mean, std = self._mean_and_std()
-        return (squeezed.to(self.device, torch.float32) / 255 - mean) / std
+        return (small.to(self.device, torch.float32) / 255 - mean) / std
 
     @reproducible()
     def deprocess(self, tensor: torch.Tensor) -> Image:
@@ -378,8 +346,8 @@ def raw_scores(classifier: Classifier, batch: torch.Tensor) -> torch.Tensor:
     return class_scores(scores, classifier.activation)
 
 
-def _squeezed(pixels: torch.Tensor, size: tuple[int, int], interpolation: str) -> torch.Tensor:
-    """The uint8 (1, 3, h, w) pixels at another size, as Pillow resizes them."""
+def squeezed(pixels: torch.Tensor, size: tuple[int, int], interpolation: str) -> torch.Tensor:
+    """Return the uint8 (1, 3, h, w) pixels at another size, as Pillow resizes them."""
     if interpolation == "nearest":
         return nn.functional.interpolate(pixels, size, mode="nearest-exact")
     return nn.functional.interpolate(pixels, size, mode=interpolation, antialias=True)

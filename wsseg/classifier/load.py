@@ -17,7 +17,6 @@ from torch import nn
 from wsseg.classifier.architectures import describing_misfit, timm_model, torchvision_model, torchvision_weights
 from wsseg.classifier.categories import Categories, numbered
 from wsseg.classifier.classifier import Classifier, Preprocessing
-from wsseg.classifier.head import read_head
 from wsseg.classifier.huggingface import classifier_of_hub
 from wsseg.classifier.modes import reproducible
 from wsseg.classifier.outputs import Activation, check_activation
@@ -33,9 +32,6 @@ from wsseg.classifier.weights import (
     weights_in_wheel,
     wheel_command,
 )
-
-_HEADS: Final = resources.files("wsseg.classifier") / "heads"
-"""The objectness heads that wsseg ships, named after their classifiers."""
 
 _CHECKPOINTS: Final = (".pth", ".pt", ".safetensors")
 
@@ -101,7 +97,7 @@ def load_classifier(
     Examples
     --------
     >>> wsseg.load_classifier("efficientnet_lite0")
-    Classifier(efficientnet_lite0, 1000 categories, input 224 x 224, on cpu, with a head)
+    Classifier(efficientnet_lite0, 1000 categories, input 224 x 224, on cpu)
 
     >>> from torch import nn
     >>> module = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 2))
@@ -234,9 +230,7 @@ def _from_wheel(name: str, file: Path | None) -> Classifier:
     # The file has other names for the same tensors, in the same order; load_state_dict checks their shapes.
     model.load_state_dict(dict(zip(model.state_dict(), state.values(), strict=True)))
     preprocessing = Preprocessing((wheel.side,) * 2, (127 / 255,) * 3, (128 / 255,) * 3, "bicubic")
-    classifier = _with_known_names(name, model, model.num_classes, preprocessing, digest)
-    with resources.as_file(_HEADS / f"{name}.json") as path:
-        return classifier.with_head(read_head(path)) if path.exists() else classifier
+    return _with_known_names(name, model, model.num_classes, preprocessing, digest)
 
 
 def _from_torchvision(name: str, file: Path | None) -> Classifier:

@@ -13,40 +13,50 @@ from wsseg.cli import convert
 from wsseg.cli.options import (
     FILES,
     OBJECT,
-    RUNNING,
+    RECIPE,
     SCORING,
     ClassifierName,
     ForceFile,
-    HeadFile,
     MaskRecipe,
     MaxPixels,
+    ObjectnessFile,
     Paths,
     Void,
+    Workers,
     option,
 )
 from wsseg.cli.output import SOME_FAILED, answer, complain, say, tracking
 from wsseg.files.text import counted
+from wsseg.learning.adapt import ROUNDS
 from wsseg.recipe import EMBEDDED, FOLDS, MAX_PIXELS, TRIALS
 
 
 @Parameter("*")
 @dataclass(frozen=True, kw_only=True)
-class AdaptOptions(MaskRecipe):
+class AdaptOptions:
     """The options of `wsseg adapt`."""
 
-    out: Annotated[Path, option("File for the head.", "--out", "-o", group=FILES, metavar="FILE")]
+    out: Annotated[Path, option("File for the network.", "--out", "-o", group=FILES, metavar="FILE")]
     force: ForceFile = False
-    classifier: ClassifierName = EMBEDDED
-    workers: Annotated[
-        int | None,
+    classifier: Annotated[
+        str | None,
         option(
-            "Processes, or auto (default: 1); the head stays the same.",
-            group=RUNNING,
-            metavar="N",
-            converter=convert.workers,
-            n_tokens=1,
+            "Learn a new network on the layers of this one (default: go on with the bundled network).",
+            "--classifier",
+            group=RECIPE,
+            metavar="NAME",
         ),
-    ] = 1
+    ] = None
+    rounds: Annotated[
+        int,
+        option(
+            f"Rounds of labeling and learning (default: {ROUNDS}).",
+            group=SCORING,
+            metavar="N",
+            converter=convert.whole(1),
+        ),
+    ] = ROUNDS
+    workers: Workers = None
     max_pixels: MaxPixels = MAX_PIXELS
 
 
@@ -61,7 +71,7 @@ class TuneOptions(MaskRecipe):
         str | None, option("Class that all photos show: index, wnid or name.", group=OBJECT, metavar="CLASS")
     ] = None
     classifier: ClassifierName = EMBEDDED
-    adapt: HeadFile = None
+    adapt: ObjectnessFile = None
     void: Void = None
     folds: Annotated[
         int,
@@ -88,18 +98,20 @@ def adapt(paths: Paths, /, *, options: AdaptOptions) -> int:
         failed.append(sentence)
         complain(sentence)
 
-    with tracking("learning") as track:
-        head = wsseg.adapt(
+    partial = options.out.with_name(f"{options.out.name}.partial")
+    with tracking("learning", after="the same command goes on") as track:
+        found = wsseg.adapt(
             paths,
             classifier=options.classifier,
-            recipe=options.changed_recipe,
+            rounds=options.rounds,
+            checkpoint=partial,
             workers=options.workers,
             max_pixels=options.max_pixels,
             track=track,
             notice=note_failure,
         )
-    head.save(options.out, force=options.force)
-    learned = head.provenance.photos
+    found.save(options.out, force=options.force)
+    learned = found.provenance.photos
     say(f"{learned} of {counted(learned + len(failed), 'photo')} learned: {options.out}")
     return SOME_FAILED if failed else 0
 
@@ -122,15 +134,13 @@ def tune(
             truths,
             classifier=options.classifier,
             recipe=recipe,
-            head=options.adapt,
+            objectness=options.adapt,
             target=options.target,
             void=options.void,
             folds=options.folds,
             trials=options.trials,
             track=track,
         )
-    if tuning.base.objectness != recipe.objectness:
-        say(f"using the head with weight {tuning.base.objectness}; change it with --objectness")
     before, after = (f"{fmean(scores.values()):.3f}" for scores in (tuning.before, tuning.after))
     style = "yellow" if tuning.interval[0] <= 0 else ""
     answer(f"mean IoU {before} before, {after} after: {tuning.verdict}", style)

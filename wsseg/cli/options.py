@@ -76,8 +76,8 @@ ClassifierName: TypeAlias = Annotated[
     ),
 ]
 
-HeadFile: TypeAlias = Annotated[
-    Path | None, option("Head file from wsseg adapt; see --objectness.", "--adapt", group=RECIPE, metavar="FILE")
+ObjectnessFile: TypeAlias = Annotated[
+    Path | None, option("Network file from wsseg adapt; see --objectness.", "--adapt", group=RECIPE, metavar="FILE")
 ]
 
 Device: TypeAlias = Annotated[
@@ -214,7 +214,7 @@ class FolderOptions:
         option("Use the N likeliest classes of each photo.", group=OBJECT, metavar="N", converter=convert.whole()),
     ] = None
     classifier: ClassifierName = EMBEDDED
-    adapt: HeadFile = None
+    adapt: ObjectnessFile = None
     device: Device = "cpu"
     workers: Workers = None
     engine: Annotated[

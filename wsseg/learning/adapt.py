@@ -1,100 +1,106 @@
-"""An objectness head from photos that nobody labeled: it learns common features of the recipe's own masks."""
+"""A network for objectness from photos that nobody labeled, by the method's own cuts."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from wsseg.classifier.head import Head
+import msgspec
+
+from wsseg import __version__
 from wsseg.engines.stream import check_workers, workers_for
 from wsseg.files.find import find_photos
 from wsseg.files.store import paths_of
-from wsseg.recipe import EMBEDDED, MAX_PIXELS, RECIPES, Recipe, recipe_named
+from wsseg.learning.checkpoint import Checkpoint
+from wsseg.recipe import EMBEDDED, MAX_PIXELS
 from wsseg.runs.notices import warnings_at_caller
 
 if TYPE_CHECKING:
     from wsseg.classifier.classifier import Classifier
-    from wsseg.learning.study import Study
-    from wsseg.segmenting.segmenter import Segmenter
+    from wsseg.saliency.objectness.objectness import Objectness, Provenance
 
-ROUNDS: Final = 2
-"""Rounds of cutting and fitting; a second round gains .003 of mean IoU."""
+ROUNDS: Final = 4
+"""Rounds of labeling and learning."""
 
 
 def adapt(
     photos: str | PathLike[str] | Iterable[str | PathLike[str]],
     *,
-    classifier: "Classifier | str | Path" = EMBEDDED,
-    recipe: Recipe | str | Path = "default",
+    classifier: "Classifier | str | Path | None" = None,
     rounds: int = ROUNDS,
-    workers: int | None = 1,
+    checkpoint: str | PathLike[str] | None = None,
+    workers: int | None = None,
     max_pixels: int = MAX_PIXELS,
     track: Callable[[Sequence[str]], Iterable[str]] = iter,
     notice: Callable[[str], None] | None = None,
-) -> Head:
-    """Learn an objectness head from photos without masks.
+) -> "Objectness":
+    """Learn from photos without masks what objects look like.
 
-    The recipe segments the photos without a head. The head is a linear map of the network's features that is fitted to
-    these masks; it finds what objects have in common. The head does not depend on the number of workers.
+    The method's own cuts are the labels, see `wsseg/learning/rounds.py`. The network does not depend on the number of
+    workers, nor on whether the learning was interrupted.
 
     Parameters
     ----------
     photos : str, path, or iterable of them
         Photos, folders, glob patterns or .txt lists, as in `find_photos`.
-    classifier : Classifier, str or Path
-        A classifier, or a name for `load_classifier`.
-    recipe : Recipe, str or Path
-        A recipe, its name, or a .toml file. If its `objectness` is 0, the one of the recipe `adapted` is used.
+    classifier : Classifier, str or Path, optional
+        A classifier, or a name for `load_classifier`, whose layers a new network gets. By default the network that
+        wsseg ships goes on learning.
     rounds : int
-        How often masks are cut and a head is fitted to them.
+        How often photos are labeled and the network is fitted to them. Each round has a part of the photos.
+    checkpoint : path, optional
+        A file that keeps the state. If the learning is interrupted, the same call goes on from there. At the end the
+        file is removed.
     workers : int or None
-        Processes that read the photos; None means as many as are worth it.
+        Processes that label photos; None means as many as are worth it.
     max_pixels : int
         Larger photos fail.
     track : callable
-        Iterates over the paths of the photos, once to read them and once in each round; it may show progress.
+        Iterates over the paths of the photos and over the steps of each round; it may show progress.
     notice : callable or None
         Gets one sentence about each photo that fails; None means a warning.
 
     Returns
     -------
-    Head
-        The head; `head.provenance.photos` is the number of photos that it was learned from. Save it with `Head.save`,
-        and use it with `head=` or `--adapt`.
+    Objectness
+        The network; `provenance.photos` is the number of photos that it was learned from. Save it with
+        `Objectness.save`, and use it with `objectness=` or `--adapt`.
 
     Raises
     ------
     ValueError
-        If there are no photos, if no photo shows an object, or if an argument is out of range. Everything that needs no
-        network is checked first.
-
-    Examples
-    --------
-    >>> from importlib import resources
-    >>> photo = resources.files("skimage") / "data" / "coffee.png"
-    >>> head = wsseg.adapt(photo, recipe="fast")
-    >>> head.provenance.photos
-    1
+        If there are no photos, if no photo shows an object, if an argument is out of range, or if the checkpoint is of
+        other photos. Everything that needs no network is checked first.
+    RecipeError
+        If no layer of the classifier lies on a grid over the photo.
     """
     notice = notice or warnings_at_caller()
     _check_counts(rounds, workers)
-    numbers = with_objectness(recipe if isinstance(recipe, Recipe) else recipe_named(recipe))
-    sources = find_photos(paths_of(photos, "photos"))
+    paths = [source.path for source in find_photos(paths_of(photos, "photos"))]
+    kept = Path(checkpoint) if checkpoint is not None else None
 
-    from wsseg.learning.rounds import head_from
-    from wsseg.segmenting.segmenter import Segmenter
+    from wsseg.classifier.load import load_classifier
+    from wsseg.learning.rounds import Setting, learned, parts_of
+    from wsseg.saliency.objectness.objectness import load_objectness, new_objectness
 
-    segmenter = Segmenter(classifier, numbers)
-    count = workers_for(len(sources)) if workers is None else workers
-    paths = [source.path for source in sources]
-    studies = dict(_studies(paths, segmenter, count, max_pixels, track, notice))
-    return head_from(studies, segmenter, rounds=rounds, track=track)
-
-
-def with_objectness(recipe: Recipe) -> Recipe:
-    """Return the recipe with the objectness of `adapted` if its own is 0, so that it uses a head."""
-    return replace(recipe, objectness=recipe.objectness or RECIPES["adapted"].objectness)
+    new, source = classifier is not None, EMBEDDED if classifier is None else classifier
+    teacher = load_classifier(source) if isinstance(source, str | Path) else source
+    start = new_objectness(teacher) if new else load_objectness().copied()
+    made = _provenance(teacher, paths, rounds, start=None if new else start)
+    setting = Setting(
+        classifier=teacher,
+        checkpoint=Checkpoint(kept, {"start": start.digest, **msgspec.structs.asdict(made)}),
+        workers=workers_for(len(paths)) if workers is None else workers,
+        max_pixels=max_pixels,
+        track=track,
+        notice=notice,
+    )
+    found, count = learned(start, parts_of(paths, rounds=rounds, new=new), setting, new=new)
+    setting.checkpoint.remove()
+    return replace(found, provenance=msgspec.structs.replace(made, photos=count))
 
 
 def _check_counts(rounds: int, workers: int | None) -> None:
@@ -105,20 +111,30 @@ def _check_counts(rounds: int, workers: int | None) -> None:
     check_workers(workers)
 
 
-def _studies(
-    paths: Sequence[Path],
-    segmenter: "Segmenter",
-    workers: int,
-    max_pixels: int,
-    track: Callable[[Sequence[str]], Iterable[str]],
-    notice: Callable[[str], None],
-) -> "Iterator[tuple[str, Study]]":
-    """Yield the path and the study of each photo that can be read, and report the others."""
-    from wsseg.learning.study import studies_of
+def _provenance(
+    teacher: "Classifier", paths: Sequence[Path], rounds: int, *, start: "Objectness | None"
+) -> "Provenance":
+    """How the network will have been learned; the number of photos is not known yet."""
+    from wsseg.learning.labels import LATER
+    from wsseg.saliency.objectness.objectness import Provenance
 
-    found = studies_of(paths, segmenter, workers=workers, max_pixels=max_pixels)
-    for path, (study, error) in zip(track([str(path) for path in paths]), found, strict=True):
-        if study is None:
-            notice(f"{path}: {error}")
-        else:
-            yield path, study
+    layers = start.provenance if start else None
+    return Provenance(
+        classifier=layers.classifier if layers else teacher.name,
+        sha256=layers.sha256 if layers else teacher.digest,
+        photos=0,
+        photos_sha256=hashlib.sha256("".join(sorted(map(_sum_of, paths))).encode()).hexdigest(),
+        rounds=rounds,
+        recipe=json.dumps(LATER.as_dict()),
+        wsseg=__version__,
+        start_sha256=start.digest if start else None,
+    )
+
+
+def _sum_of(path: Path) -> str:
+    """The SHA-256 of a file; empty if it cannot be read, in which case it fails later with its name."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""

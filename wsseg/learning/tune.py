@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Final
 
 from wsseg.arrays import Seeds, check_same_size
 from wsseg.classifier.categories import Target
-from wsseg.classifier.head import Head, read_head
 from wsseg.evaluation.truths import files_by_name
 from wsseg.files.masks import read_truth
 from wsseg.files.palettes import palettes_of
 from wsseg.files.photos import read_image
-from wsseg.learning.adapt import with_objectness
 from wsseg.learning.tuning import SCORED_SIDE, Example, Tuning, check_counts, shrunk_example, tuning_from_examples
 from wsseg.recipe import EMBEDDED, FOLDS, TRIALS, Recipe, recipe_named
 
 if TYPE_CHECKING:
     from wsseg.classifier.classifier import Classifier
+    from wsseg.saliency.objectness.objectness import Objectness
     from wsseg.segmenting.segmenter import Segmenter
 
 SHOWN: Final = 5
@@ -32,7 +31,7 @@ def tune(
     *,
     classifier: "Classifier | str | Path" = EMBEDDED,
     recipe: Recipe | str | Path = "default",
-    head: Head | str | PathLike[str] | None = None,
+    objectness: "Objectness | str | PathLike[str] | None" = None,
     target: int | str | Target | None = None,
     void: int | None = None,
     folds: int = FOLDS,
@@ -54,8 +53,8 @@ def tune(
         A classifier, or a name for `load_classifier`.
     recipe : Recipe, str or Path
         The recipe to start from: a recipe, its name, or a .toml file. Its `random_state` decides what is tried.
-    head : Head, str, path or None
-        A head that `adapt` learned, or its file. A recipe whose `objectness` is 0 then gets that of `adapted`.
+    objectness : Objectness, str, path or None
+        A network that `adapt` learned, or its file; None means the one that wsseg ships.
     target : int, str, Target or None
         The class that all photos show; None means the classifier's own first choice in each photo.
     void : int or None
@@ -79,13 +78,12 @@ def tune(
         If a photo or a truth has no partner or cannot be used, or if an argument is out of range.
     """
     base = recipe if isinstance(recipe, Recipe) else recipe_named(recipe)
-    learned = read_head(head) if isinstance(head, str | PathLike) else head
     pairs = _paired(Path(photos), Path(truths))
     check_counts(len(pairs), folds, trials)
     read = partial(read_truth, void=void, palettes=palettes_of(truth for _, truth in pairs.values()))
     for photo, truth in pairs.values():
         check_same_size(read_image(photo), read(truth), f"'{photo}' and '{truth}'")
-    segmenter = _segmenter(classifier, base, learned)
+    segmenter = _segmenter(classifier, base, objectness)
     wanted = None if target is None else segmenter.classifier.categories.resolve(target)
     examples = {
         name: shrunk_example(_example(segmenter, *pairs[name], wanted, read), SCORED_SIDE)
@@ -95,13 +93,12 @@ def tune(
     return replace(tuning, classifier=segmenter.classifier.name)
 
 
-def _segmenter(classifier: "Classifier | str | Path", recipe: Recipe, head: Head | None) -> "Segmenter":
+def _segmenter(
+    classifier: "Classifier | str | Path", recipe: Recipe, objectness: "Objectness | str | PathLike[str] | None"
+) -> "Segmenter":
     from wsseg.segmenting.segmenter import Segmenter
 
-    if head is None:
-        return Segmenter(classifier, recipe)
-    segmenter = Segmenter(classifier, with_objectness(recipe))
-    return Segmenter(segmenter.classifier.with_head(head), segmenter.recipe)
+    return Segmenter(classifier, recipe, objectness)
 
 
 def _paired(photos: Path, truths: Path) -> dict[str, tuple[Path, Path]]:

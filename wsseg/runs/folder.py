@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from wsseg.arrays import Box
 from wsseg.classifier.categories import Target
-from wsseg.classifier.head import Head, read_head
 from wsseg.files.store import path_of, paths_of
 from wsseg.pictures.style import PLAIN, Style
 from wsseg.recipe import EMBEDDED, MAX_PIXELS, Recipe, recipe_named
 from wsseg.runs.execute import execute
-from wsseg.runs.load import recipe_for_head
 from wsseg.runs.notices import Notice, warnings_at_caller
 from wsseg.runs.request import EngineName, Request, box_of, picture_names
 from wsseg.runs.result import FolderRun, PhotoDone
 
 if TYPE_CHECKING:
     from wsseg.classifier.classifier import Classifier
+    from wsseg.saliency.objectness.objectness import Objectness
 
 Sources: TypeAlias = str | PathLike[str] | Iterable[str | PathLike[str]]
 
@@ -29,7 +28,7 @@ def segment_folder(
     *,
     classifier: "Classifier | str | Path" = EMBEDDED,
     recipe: Recipe | str | Path = "default",
-    head: Head | str | PathLike[str] | None = None,
+    objectness: "Objectness | str | PathLike[str] | None" = None,
     targets: Sequence[int | str | Target] | None = None,
     top: int | None = None,
     together: bool = False,
@@ -62,9 +61,8 @@ def segment_folder(
         weights, layers, class names and preprocessing are the same; after a change of its code, use `force`.
     recipe : Recipe, str or path
         A Recipe, or the name or `.toml` file of one.
-    head : Head or path, optional
-        A head that was learned on the classifier (`wsseg.adapt`), or its file. If the recipe gives the head no weight,
-        that of the recipe `adapted` is used.
+    objectness : Objectness or path, optional
+        The network that knows objects (`wsseg.adapt`), or its file; default: the one that wsseg ships.
     targets : list of int, str or Target, optional
         Class indices, wnids or names; each photo gets a picture of each. By default the classifier chooses one.
     top : int, optional
@@ -133,15 +131,14 @@ def segment_folder(
     if pictures is None:
         pictures = ("labels",) if together else ("mask",)
     notice = warnings_at_caller() if notice is None else notice
-    recipe, head = _recipe_and_head(recipe, head, notice)
     return execute(
         Request(
             kind="labels" if together else "masks",
             sources=paths_of(sources, "sources"),
             out=path_of(out, "out"),
             classifier=classifier,
-            recipe=recipe,
-            head=head,
+            recipe=_checked_recipe(recipe, objectness),
+            objectness=objectness,
             targets=targets,
             top=top,
             pictures=picture_names(pictures),
@@ -167,7 +164,7 @@ def saliency_folder(
     *,
     classifier: "Classifier | str | Path" = EMBEDDED,
     recipe: Recipe | str | Path = "default",
-    head: Head | str | PathLike[str] | None = None,
+    objectness: "Objectness | str | PathLike[str] | None" = None,
     targets: Sequence[int | str | Target] | None = None,
     top: int | None = None,
     device: str = "cpu",
@@ -184,7 +181,7 @@ def saliency_folder(
 
     Parameters
     ----------
-    sources, out, classifier, recipe, head, targets, top : see `segment_folder`
+    sources, out, classifier, recipe, objectness, targets, top : see `segment_folder`
         Photos, folder of the run, and what to look for in them.
     device, workers, engine, shard, watch, force, max_pixels, progress, notice : see `segment_folder`
         How the run works, and what it reports.
@@ -200,15 +197,14 @@ def saliency_folder(
         As in `segment_folder`.
     """
     notice = warnings_at_caller() if notice is None else notice
-    recipe, head = _recipe_and_head(recipe, head, notice)
     return execute(
         Request(
             kind="saliency",
             sources=paths_of(sources, "sources"),
             out=path_of(out, "out"),
             classifier=classifier,
-            recipe=recipe,
-            head=head,
+            recipe=_checked_recipe(recipe, objectness),
+            objectness=objectness,
             targets=targets,
             top=top,
             pictures=("saliency", "strip"),
@@ -225,18 +221,13 @@ def saliency_folder(
     )
 
 
-def _recipe_and_head(
-    recipe: Recipe | str | Path, head: Head | str | PathLike[str] | None, notice: Notice
-) -> tuple[Recipe, Head | None]:
+def _checked_recipe(recipe: Recipe | str | Path, objectness: "Objectness | str | PathLike[str] | None") -> Recipe:
+    """Return the recipe, after what can be checked of it and of the network without loading one."""
     if not isinstance(recipe, Recipe | str | Path):
         raise TypeError(f"recipe must be a wsseg.Recipe, a name or a file, got {recipe!r}; choose one of these")
-    if not isinstance(head, Head | str | PathLike | None):
-        raise TypeError(f"head must be a wsseg.Head or its file, got {head!r}; learn one with wsseg.adapt")
-    recipe = recipe if isinstance(recipe, Recipe) else recipe_named(recipe)
-    if head is None:
-        return recipe, None
-    head = head if isinstance(head, Head) else read_head(head)
-    if not recipe.objectness:
-        recipe = recipe_for_head(recipe)
-        notice(f"using the head with weight {recipe.objectness}; change it with objectness (--objectness)")
-    return recipe, head
+    if isinstance(objectness, str | PathLike) and not Path(objectness).is_file():
+        raise FileNotFoundError(
+            f"objectness must be a file that wsseg adapt made, got '{objectness}', which is no file; "
+            "check its spelling or make one with wsseg adapt"
+        )
+    return recipe if isinstance(recipe, Recipe) else recipe_named(recipe)

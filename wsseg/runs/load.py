@@ -3,7 +3,6 @@
 import platform
 import signal
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 from wsseg import __version__
 from wsseg.classifier.categories import Target
 from wsseg.engines.stream import deferred
-from wsseg.recipe import RECIPES, Recipe
 from wsseg.runs.names import check_target_names, target_names_of
 from wsseg.runs.request import Request
 from wsseg.runs.task import See, Task, see_labels, see_masks, see_saliency
@@ -25,7 +23,7 @@ _LIBRARIES: Final = ("torch", "timm", "numpy", "opencv-python-headless", "PyMaxf
 
 
 def segmenter_of(request: Request) -> "Segmenter":
-    """Return the segmenter of the request; errors as `load_classifier` and `Classifier.with_head`."""
+    """Return the segmenter of the request; errors as `load_classifier` and `read_objectness`."""
     # torch aborts the program if an interrupt breaks off its import.
     with deferred(signal.SIGINT, signal.SIGTERM):
         import_module("wsseg.segmenting.segmenter")
@@ -35,12 +33,7 @@ def segmenter_of(request: Request) -> "Segmenter":
 
     source = request.classifier
     classifier = source if isinstance(source, Classifier) else load_classifier(source, device=request.device)
-    return Segmenter(classifier.with_head(request.head) if request.head else classifier, request.recipe)
-
-
-def recipe_for_head(recipe: Recipe) -> Recipe:
-    """Return the recipe, with the `objectness` of `adapted` if its own is 0."""
-    return replace(recipe, objectness=recipe.objectness or RECIPES["adapted"].objectness)
+    return Segmenter(classifier, request.recipe, request.objectness)
 
 
 def settings_of(request: Request, segmenter: "Segmenter", targets: Sequence[Target] | None) -> dict[str, Any]:
@@ -51,13 +44,13 @@ def settings_of(request: Request, segmenter: "Segmenter", targets: Sequence[Targ
     labels = (
         {"labels": ["background", *(target.category for target in targets or ())]} if request.kind == "labels" else {}
     )
-    has_head = segmenter.recipe.objectness and targets is None and request.top is None
+    objectness = segmenter.objectness
     return {
         "wsseg": __version__,
         "targets": [target.category for target in targets or ()],
         "top": request.top,
         "classifier": {"name": classifier.name, "sha256": classifier.digest or digest_of_own(classifier)},
-        "head": {"sha256": classifier.head.digest} if classifier.head and has_head else None,
+        "objectness": {"sha256": objectness.digest} if objectness else None,
         "recipe": segmenter.recipe.as_dict(),
         **request.settings,
         **labels,

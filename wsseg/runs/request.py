@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from wsseg.arrays import Box
 from wsseg.classifier.categories import Target
-from wsseg.classifier.head import Head
 from wsseg.engines.stream import check_workers, here, workers_for
 from wsseg.pictures.style import PLAIN, Style
 from wsseg.recipe import Recipe
@@ -22,6 +21,7 @@ from wsseg.segmenting.results import LabelMap, Segmentation
 
 if TYPE_CHECKING:
     from wsseg.classifier.classifier import Classifier
+    from wsseg.saliency.objectness.objectness import Objectness
 
 Kind: TypeAlias = Literal["saliency", "masks", "labels"]
 """The result that a run makes of each photo."""
@@ -38,7 +38,7 @@ class Request:
     out: Path
     classifier: "Classifier | str | Path"
     recipe: Recipe
-    head: Head | None
+    objectness: "Objectness | str | PathLike[str] | None"
     targets: Sequence[int | str | Target] | None
     top: int | None
     pictures: tuple[str, ...]

@@ -3,13 +3,19 @@
 from wsseg.saliency.activation import cam, grad_cam, grad_cam_plus_plus, layer_cam, score_cam
 from wsseg.saliency.combine import features_of, fused, spread_cam
 from wsseg.saliency.gradient import gradient, guided_backprop, integrated_gradients, score_gradient, smoothgrad
-from wsseg.saliency.maps import METHODS, check_head, diffuseness, saliency_from_classifier, saliency_from_map
+from wsseg.saliency.maps import (
+    METHODS,
+    diffuseness,
+    maps_of,
+    saliency_from_classifier,
+    saliency_from_map,
+    saliency_from_maps,
+)
 from wsseg.saliency.visualize import visualize_class
 
 __all__ = [
     "METHODS",
     "cam",
-    "check_head",
     "diffuseness",
     "features_of",
     "fused",
@@ -19,8 +25,10 @@ __all__ = [
     "guided_backprop",
     "integrated_gradients",
     "layer_cam",
+    "maps_of",
     "saliency_from_classifier",
     "saliency_from_map",
+    "saliency_from_maps",
     "score_cam",
     "score_gradient",
     "smoothgrad",

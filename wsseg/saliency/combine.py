@@ -12,19 +12,13 @@ from wsseg.classifier.classifier import Classifier
 from wsseg.classifier.modes import reproducible
 from wsseg.saliency.features import ForwardPass, forward_pass, takes_any_size
 from wsseg.saliency.propagate import spread
-from wsseg.saliency.views import mean_map, views_of
+from wsseg.saliency.views import input_size, mean_map, views_of
 
 LARGER: Final = 10 / 7
 """Side of the input for Grad-CAM, per side of the network's own: 320 for 224. Using several sizes gained nothing."""
 
-MULTIPLE: Final = 32
-"""Sides of inputs are multiples of this, the stride of common networks, so that maps lie exactly over the photo."""
-
 CERTAIN: Final = 0.5
 """Probability of a class above which its Grad-CAM is fully trusted; .3 and .8 were measured to be as good."""
-
-NARROWEST: Final = 4
-"""Maximum ratio of an input's sides. A narrower photo is squeezed, because its input would grow without end."""
 
 
 @reproducible()
@@ -165,14 +159,7 @@ def _size(classifier: Classifier, image: Image) -> tuple[int, int]:
     height, width = classifier.preprocessing.size
     if not takes_any_size(classifier):
         return height, width
-    shape = min(max(image.shape[0] / image.shape[1], 1 / NARROWEST), NARROWEST)
-    side = LARGER * (height * width) ** 0.5
-    return _multiple(side * shape**0.5), _multiple(side / shape**0.5)
-
-
-def _multiple(side: float) -> int:
-    """The nearest multiple of `MULTIPLE`, at least one."""
-    return max(1, round(side / MULTIPLE)) * MULTIPLE
+    return input_size(image.shape, LARGER * (height * width) ** 0.5)
 
 
 def _ranged(coarse: torch.Tensor) -> torch.Tensor:

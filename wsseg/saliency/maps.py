@@ -1,4 +1,4 @@
-"""The saliency of one photo: a recipe's method, the head's share, blur and size."""
+"""The saliency of one photo: the map of a recipe's method, the map of objects, and their product."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -9,15 +9,14 @@ import cv2
 import numpy as np
 import torch
 
-from wsseg.arrays import Image, PhotoError, Saliency, check_saliency
+from wsseg.arrays import Image, Maps, PhotoError, Saliency, check_saliency
 from wsseg.classifier.categories import Target
 from wsseg.classifier.classifier import Classifier
-from wsseg.classifier.head import Head
-from wsseg.recipe import Recipe, RecipeError
+from wsseg.recipe import Recipe
 from wsseg.saliency.activation import cam, grad_cam, grad_cam_plus_plus, layer_cam, score_cam
-from wsseg.saliency.combine import features_of, fused, spread_cam
+from wsseg.saliency.combine import fused, spread_cam
 from wsseg.saliency.gradient import gradient, guided_backprop, integrated_gradients, smoothgrad
-from wsseg.saliency.objectness import blended
+from wsseg.saliency.objectness.objectness import Objectness
 
 
 class Method(Protocol):
@@ -72,22 +71,97 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType(
 """Saliency methods by name: functions of a classifier, a photo, a target and a recipe. Add a method here."""
 
 
-def saliency_from_classifier(classifier: Classifier, image: Image, target: Target, recipe: Recipe) -> Saliency:
-    """Compute a recipe's saliency of a target.
-
-    The map of the classifier's head is blended in with weight `objectness`, but not for a given target: a head tells
-    things from their background, not one thing from another.
+def maps_of(
+    classifier: Classifier, image: Image, target: Target, recipe: Recipe, objectness: Objectness | None = None
+) -> Maps:
+    """Compute the maps that a recipe needs.
 
     Parameters
     ----------
     classifier : Classifier
-        The network.
+        The network that knows classes.
+    image : ndarray of uint8, shape (H, W, 3)
+        Photo in sRGB.
+    target : Target
+        Class or classes that the classifier's map is for.
+    recipe : Recipe
+        Method and numbers.
+    objectness : Objectness, optional
+        The network that knows objects; needed if the recipe gives it a share.
+
+    Returns
+    -------
+    Maps
+        Maps of any size over the photo, float32 (h, w).
+
+    Raises
+    ------
+    RecipeError
+        If the method does not fit the network.
+    ValueError
+        If the recipe needs a network for objectness and there is none.
+    """
+    share = recipe.objectness_of(given=target.given)
+    if share and objectness is None:
+        raise ValueError(
+            f"objectness must be a network where its share is {share}, got None; use wsseg.load_objectness()"
+        )
+    own = METHODS[recipe.method](classifier, image, target, recipe).numpy() if share < 1 else None
+    return Maps(own, objectness.map(image, mirror=recipe.mirror) if objectness is not None and share else None)
+
+
+def saliency_from_maps(maps: Maps, size: tuple[int, ...], recipe: Recipe, *, given: bool) -> Saliency:
+    """Return own^(1 - a) objects^a, with `a` the recipe's share of objectness, at the photo's size.
+
+    The product is low wherever either map is low. The classifier's map is divided by its maximum first.
+
+    Parameters
+    ----------
+    maps : Maps
+        The maps, see `maps_of`.
+    size : tuple of int
+        Height and width of the photo, in pixels.
+    recipe : Recipe
+        Numbers.
+    given : bool
+        True if the target was given, which has a share of its own.
+
+    Returns
+    -------
+    ndarray of float32, shape (height, width)
+        Saliency in [0, 1].
+
+    Raises
+    ------
+    PhotoError
+        If a map has NaN or infinity in it.
+    """
+    if maps.objects is None or maps.own is None:
+        (only,) = (one for one in maps if one is not None)
+        return saliency_from_map(only, size, blur=recipe.blur if maps.objects is None else 0)
+    shape = max(maps.own.shape, maps.objects.shape)
+    own = saliency_from_map(maps.own, shape, blur=recipe.blur)
+    share = recipe.objectness_of(given=given)
+    return saliency_from_map(own ** (1 - share) * saliency_from_map(maps.objects, shape, blur=0) ** share, size, blur=0)
+
+
+def saliency_from_classifier(
+    classifier: Classifier, image: Image, target: Target, recipe: Recipe, objectness: Objectness | None = None
+) -> Saliency:
+    """Compute a recipe's saliency of a target.
+
+    Parameters
+    ----------
+    classifier : Classifier
+        The network that knows classes.
     image : ndarray of uint8, shape (H, W, 3)
         Photo in sRGB.
     target : Target
         Class or classes that the map is for.
     recipe : Recipe
         Method and numbers.
+    objectness : Objectness, optional
+        The network that knows objects; needed if the recipe gives it a share.
 
     Returns
     -------
@@ -97,7 +171,9 @@ def saliency_from_classifier(classifier: Classifier, image: Image, target: Targe
     Raises
     ------
     RecipeError
-        If the recipe uses a head that the classifier does not have, or the method does not fit the network.
+        If the method does not fit the network.
+    ValueError
+        If the recipe needs a network for objectness and there is none.
 
     Examples
     --------
@@ -105,43 +181,11 @@ def saliency_from_classifier(classifier: Classifier, image: Image, target: Targe
     >>> image = wsseg.read_image((resources.files("skimage") / "data/chelsea.png").read_bytes())
     >>> classifier = wsseg.load_classifier()
     >>> cat = classifier.categories.resolve("Egyptian cat")
-    >>> wsseg.saliency.saliency_from_classifier(classifier, image, cat, wsseg.RECIPES["fast"]).shape
+    >>> wsseg.saliency.saliency_from_classifier(classifier, image, cat, wsseg.RECIPES["untrained"]).shape
     (300, 451)
     """
-    head = check_head(classifier, recipe) if not target.given else None
-    coarse = METHODS[recipe.method](classifier, image, target, recipe).numpy()
-    if recipe.objectness and head is not None:
-        objectness = head.objectness(features_of(classifier, image, mirror=recipe.mirror).numpy())
-        coarse = blended(coarse, objectness, recipe.objectness)
-    return saliency_from_map(coarse, image.shape[:2], blur=recipe.blur)
-
-
-def check_head(classifier: Classifier, recipe: Recipe) -> Head | None:
-    """Return the classifier's head, which it must have if the recipe uses one.
-
-    Parameters
-    ----------
-    classifier : Classifier
-        The network.
-    recipe : Recipe
-        Numbers; it uses a head if `objectness` is not 0.
-
-    Returns
-    -------
-    Head or None
-        The head, or None if the classifier has none.
-
-    Raises
-    ------
-    RecipeError
-        If the recipe uses a head and there is none.
-    """
-    if recipe.objectness and classifier.head is None:
-        raise RecipeError(
-            f"objectness must be 0 for a classifier without a head, got {recipe.objectness} for {classifier.name}; "
-            "learn one with wsseg adapt"
-        )
-    return classifier.head
+    maps = maps_of(classifier, image, target, recipe, objectness)
+    return saliency_from_maps(maps, image.shape[:2], recipe, given=target.given)
 
 
 def saliency_from_map(coarse: Saliency, size: tuple[int, ...], *, blur: float) -> Saliency:

@@ -9,6 +9,25 @@ import torch
 BATCH: Final = 8
 """Copies of a photo in one pass. It bounds memory; it is fixed because the last bits of a score depend on it."""
 
+MULTIPLE: Final = 32
+"""Sides of inputs are multiples of this, the stride of common networks, so that maps lie exactly over the photo."""
+
+NARROWEST: Final = 4
+"""Maximum ratio of an input's sides. A narrower photo is squeezed, because its input would grow without end."""
+
+
+def input_size(photo: tuple[int, ...], side: float) -> tuple[int, int]:
+    """Return height and width of an input in the shape of a photo, with about as many pixels as a square of this side.
+
+    Both are multiples of `MULTIPLE`.
+    """
+    shape = min(max(photo[0] / photo[1], 1 / NARROWEST), NARROWEST)
+    return _multiple(side * shape**0.5), _multiple(side / shape**0.5)
+
+
+def _multiple(side: float) -> int:
+    return max(1, round(side / MULTIPLE)) * MULTIPLE
+
 
 @contextmanager
 def differentiable(batch: torch.Tensor) -> Iterator[torch.Tensor]:

@@ -10,7 +10,7 @@ from typing import ClassVar, Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from wsseg.arrays import Box, Image, Labels, Mask, Saliency, Seeds
+from wsseg.arrays import Box, Image, Labels, Maps, Mask, Saliency, Seeds
 from wsseg.classifier.categories import Target
 from wsseg.files.encode import VOC_COLORS, encoded_picture
 from wsseg.graphcut.pyramid import shrunk
@@ -48,6 +48,8 @@ class SaliencyResult:
     """The classes that the map explains: the given target, or the likeliest classes, weighted by probability."""
     seen: bool = field(default=True, kw_only=True)
     """False if the target is so much less likely than the photo's likeliest class that it is not in the photo."""
+    maps: Maps = field(default=Maps(None, None), kw_only=True)
+    """The maps that the saliency was made from: the classifier's own and the one of objects."""
 
     pictures: ClassVar[tuple[str, ...]] = ("saliency", "strip")
     """Names of the pictures that `save` writes."""

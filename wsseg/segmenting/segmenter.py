@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,13 @@ from wsseg.classifier.categories import Target
 from wsseg.classifier.classifier import Classifier
 from wsseg.classifier.load import load_classifier
 from wsseg.classifier.weights import EMBEDDED
-from wsseg.files.photos import PhotoSource, read_photo
+from wsseg.files.photos import Photo, PhotoSource, read_photo
 from wsseg.graphcut.confidence import confidence_of
 from wsseg.graphcut.hints import Hints
 from wsseg.graphcut.labels import MOST, labels_from_saliencies
 from wsseg.recipe import MAX_PIXELS, Recipe, recipe_named
-from wsseg.saliency import check_head, saliency_from_classifier
+from wsseg.saliency import maps_of, saliency_from_maps
+from wsseg.saliency.objectness.objectness import Objectness, load_objectness, read_objectness
 from wsseg.segmenting.results import LabelMap, SaliencyResult, Segmentation, TargetResult
 from wsseg.segmenting.session import Session
 from wsseg.segmenting.status import doubts_of, is_seen, status_of
@@ -31,6 +33,9 @@ class Segmenter:
         A Classifier, or a name or file for `load_classifier`; default: the bundled one.
     recipe : Recipe, str or path
         A Recipe, or the name or .toml file of one.
+    objectness : Objectness, str or path, optional
+        The network that knows objects, or its file; default: the one that wsseg ships. It is used if the recipe gives
+        it a share.
 
     Examples
     --------
@@ -41,9 +46,15 @@ class Segmenter:
     ('Egyptian cat', (300, 451))
     """
 
-    def __init__(self, classifier: Classifier | str | Path = EMBEDDED, recipe: Recipe | str | Path = "default") -> None:
+    def __init__(
+        self,
+        classifier: Classifier | str | Path = EMBEDDED,
+        recipe: Recipe | str | Path = "default",
+        objectness: Objectness | str | PathLike[str] | None = None,
+    ) -> None:
         self.classifier = classifier if isinstance(classifier, Classifier) else load_classifier(classifier)
         self.recipe = recipe if isinstance(recipe, Recipe) else recipe_named(recipe)
+        self.objectness = _objectness(objectness, self.recipe, self.classifier)
 
     def saliency(
         self, source: PhotoSource, target: int | str | Target | None = None, *, max_pixels: int = MAX_PIXELS
@@ -104,17 +115,21 @@ class Segmenter:
         chosen = self.resolve(targets, top=top)
         photo = read_photo(source, max_pixels=max_pixels)
         probabilities = self.classifier.probabilities(photo.image)
-        return tuple(
-            SaliencyResult(
-                image=photo.image,
-                target=target,
-                probability=self.classifier.probability_of(target, probabilities),
-                saliency=saliency_from_classifier(self.classifier, photo.image, scored, self.recipe),
-                reasons=(*self.classifier.categories.notes_on(target, probabilities), *photo.notes),
-                scored=scored,
-                seen=is_seen(target, probabilities, presence=self.recipe.presence),
-            )
-            for target, scored in self._targets(probabilities, chosen, top)
+        found = self._targets(probabilities, chosen, top)
+        return tuple(self._seen(photo, target, scored, probabilities) for target, scored in found)
+
+    def _seen(self, photo: Photo, target: Target, scored: Target, probabilities: NDArray[np.float32]) -> SaliencyResult:
+        """Return where the classifier sees a target, or the classes that are `scored` for it."""
+        maps = maps_of(self.classifier, photo.image, scored, self.recipe, self.objectness)
+        return SaliencyResult(
+            image=photo.image,
+            target=target,
+            probability=self.classifier.probability_of(target, probabilities),
+            saliency=saliency_from_maps(maps, photo.image.shape[:2], self.recipe, given=scored.given),
+            reasons=(*self.classifier.categories.notes_on(target, probabilities), *photo.notes),
+            scored=scored,
+            seen=is_seen(target, probabilities, presence=self.recipe.presence),
+            maps=maps,
         )
 
     def segment(
@@ -173,7 +188,7 @@ class Segmenter:
         ReadError, TypeError, ValueError
             As `saliency`.
         """
-        return Session(self.classifier, self.saliency(source, target, max_pixels=max_pixels), self.recipe)
+        return self._session(self.saliency(source, target, max_pixels=max_pixels))
 
     def segment_each(
         self,
@@ -207,7 +222,10 @@ class Segmenter:
             As `saliency_each`.
         """
         results = self.saliency_each(source, targets, top=top, max_pixels=max_pixels)
-        return tuple(Session(self.classifier, result, self.recipe).segment() for result in results)
+        return tuple(self._session(result).segment() for result in results)
+
+    def _session(self, result: SaliencyResult) -> Session:
+        return Session(self.classifier, result, self.recipe, self.objectness)
 
     def segment_categories(
         self,
@@ -267,6 +285,7 @@ class Segmenter:
             seen=result.seen,
             confidence=confidence,
             status=status_of(found, doubts),
+            maps=result.maps,
         )
 
     def resolve(
@@ -290,8 +309,7 @@ class Segmenter:
         ------
         TypeError, ValueError
             If a target fits no class or several (see `Categories.resolve`), if there are no targets, or targets and
-            `top`, or more `top` classes than there are, or if the classifier chooses but lacks the head that the
-            recipe needs.
+            `top`, or more `top` classes than there are.
         """
         classes = len(self.classifier.categories)
         if top is not None and targets is not None:
@@ -301,8 +319,6 @@ class Segmenter:
                 f"top must be a number of classes from 1 to {classes}, got {top}; choose one in that range"
             )
         if targets is None:
-            if top is None:
-                check_head(self.classifier, self.recipe)
             return None
         if isinstance(targets, str) or not isinstance(targets, Sequence):
             raise TypeError(f"targets must be a list, got {targets!r}; put a single target into a list")
@@ -329,6 +345,22 @@ class Segmenter:
         return Target(tuple(indices), first.category, tuple(probabilities[indices].tolist()))
 
 
+def _objectness(
+    source: Objectness | str | PathLike[str] | None, recipe: Recipe, classifier: Classifier
+) -> Objectness | None:
+    """Return the network on the classifier's device; None if none is given and the recipe needs none."""
+    if source is None and not max(recipe.objectness, recipe.objectness_given):
+        return None
+    if source is not None and not isinstance(source, Objectness | str | PathLike):
+        raise TypeError(
+            f"objectness must be a wsseg.Objectness or its file, got {source!r}; learn one with wsseg.adapt"
+        )
+    if source is not None and not max(recipe.objectness, recipe.objectness_given):
+        raise ValueError("recipe must give objectness a share, got 0; set it (--objectness), or use default")
+    found = load_objectness() if source is None else source
+    return (found if isinstance(found, Objectness) else read_objectness(found, classifier)).to(classifier.device)
+
+
 def check_apart(targets: Sequence[Target] | None) -> Sequence[Target]:
     """Return the targets; ValueError if one label map cannot hold them all."""
     if not targets or len(targets) > MOST:
@@ -349,6 +381,7 @@ def segment(
     *,
     classifier: Classifier | str | Path = EMBEDDED,
     recipe: Recipe | str | Path = "default",
+    objectness: Objectness | str | PathLike[str] | None = None,
     hints: Hints | None = None,
 ) -> Segmentation:
     """Return the mask of one photo, and the evidence for it; for several photos use a `Segmenter`.
@@ -363,6 +396,8 @@ def segment(
         A Classifier, or a name or file for `load_classifier`; default: the bundled one.
     recipe : Recipe, str or path
         A Recipe, or the name or .toml file of one.
+    objectness : Objectness, str or path, optional
+        The network that knows objects, or its file; default: the one that wsseg ships.
     hints : Hints, optional
         What a person marked in the photo.
 
@@ -381,7 +416,7 @@ def segment(
     >>> wsseg.segment(data.coffee(), recipe="fast")
     Segmentation('espresso', probability=0.90, status='ok', confidence=0..., 600 x 400 pixels)
     """
-    return Segmenter(classifier, recipe).segment(photo, target, hints=hints)
+    return Segmenter(classifier, recipe, objectness).segment(photo, target, hints=hints)
 
 
 def _likeliest(probabilities: NDArray[np.float32], count: int) -> list[int]:

@@ -20,6 +20,7 @@ from wsseg.graphcut.seeds import seeds_from_saliency
 from wsseg.graphcut.solver import MaskResult, MaskSolver
 from wsseg.recipe import Recipe
 from wsseg.saliency import features_of
+from wsseg.saliency.objectness.objectness import Objectness
 from wsseg.segmenting.results import SaliencyResult, Segmentation
 from wsseg.segmenting.status import doubts_of, status_of
 
@@ -39,11 +40,15 @@ class Session:
         The photo and its map.
     recipe : Recipe
         All numbers of the method.
+    objectness : Objectness, optional
+        The network that knows objects.
     """
 
-    def __init__(self, classifier: Classifier, result: SaliencyResult, recipe: Recipe) -> None:
+    def __init__(
+        self, classifier: Classifier, result: SaliencyResult, recipe: Recipe, objectness: Objectness | None = None
+    ) -> None:
         self.result = result
-        self._classifier, self._recipe = classifier, recipe
+        self._classifier, self._recipe, self._objectness = classifier, recipe, objectness
         self._solvers: dict[Box | None, MaskSolver] = {}
         self._lock = RLock()
 
@@ -147,15 +152,22 @@ class Session:
     def _unhinted_odds(self) -> NDArray[np.float32]:
         """The odds of the photo without hints, in nats for the object, at the size that mixtures are learned from.
 
-        A head that was learned from photos always counts here, whatever the recipe: a person shows what is meant.
+        The map of objects counts by itself, beside its share in the saliency: a person shows which object is meant.
         """
-        recipe, head = self._recipe, self._classifier.head
+        recipe, objects = self._recipe, self._objects
         saliency = shrunk(self.result.saliency, recipe.refit_side).clip(max=1)
         odds = odds_from_saliency(saliency, prior=recipe.hint_map, balance=recipe.balance)
-        if head is not None and self._features is not None:
-            learned = log_odds(head.objectness(self._features))
-            odds += recipe.hint_head * cv2.resize(learned, saliency.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        if objects is not None:
+            learned = log_odds(objects)
+            odds += recipe.hint_objectness * cv2.resize(learned, saliency.shape[::-1], interpolation=cv2.INTER_LINEAR)
         return odds.astype(np.float32)
+
+    @property
+    def _objects(self) -> NDArray[np.float32] | None:
+        """The map of objects, which was perhaps not needed for the saliency; None without a network."""
+        if self.result.maps.objects is not None or self._objectness is None:
+            return self.result.maps.objects
+        return self._objectness.map(self.result.image, mirror=self._recipe.mirror)
 
     def _segmentation(self, found: MaskResult, notes: tuple[str, ...] = ()) -> Segmentation:
         result, confidence, is_found = self.result, confidence_of(found.signs), bool(found.mask.any())
@@ -169,6 +181,7 @@ class Session:
             reasons=(*doubts, *notes, *result.reasons),
             scored=result.scored,
             seen=result.seen,
+            maps=result.maps,
             mask=found.mask,
             seeds=found.seeds,
             energy=found.energy,

@@ -1,0 +1,288 @@
+"""A learned network with its file: safetensors in half precision, and how it was learned."""
+
+import copy
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from importlib import resources
+from os import PathLike
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import safetensors
+import safetensors.torch
+import torch
+
+from wsseg import __version__
+from wsseg.arrays import Image, Saliency, check_image
+from wsseg.classifier.architectures import bare_model
+from wsseg.classifier.classifier import Classifier, Preprocessing, squeezed
+from wsseg.classifier.modes import reproducible
+from wsseg.files.store import check_new_file, replacing
+from wsseg.saliency.features import takes_any_size
+from wsseg.saliency.objectness.network import ObjectnessNetwork, Tap, in_channels_last, network_on
+from wsseg.saliency.views import input_size, mean_map, views_of
+
+SIDE: Final = 320
+"""Side of a square with as many pixels as the network's input."""
+
+SHIPPED: Final = "efficientnet_lite2.safetensors"
+"""File of the network that wsseg ships; `scripts/learn_objectness` learns it."""
+
+LARGEST: Final = 2_000_000_000
+"""Maximum size of a network's file, in bytes."""
+
+_KEY: Final = "wsseg"
+"""Key of the description in the file's metadata."""
+
+
+class Provenance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a network was learned."""
+
+    classifier: str
+    """Name of the classifier whose layers the network has, and whose maps gave the first labels."""
+    sha256: str | None
+    """SHA-256 of the classifier's weights file; None for a module of your own."""
+    photos: int
+    """Number of photos that the network was learned from."""
+    photos_sha256: str
+    """SHA-256 of the sorted SHA-256 sums of the photos' files."""
+    rounds: int
+    """Rounds of labeling and learning."""
+    recipe: str
+    """Numbers of the recipe that cut the labels, as JSON."""
+    wsseg: str
+    """Version of wsseg."""
+    start_sha256: str | None = None
+    """SHA-256 of the file of the network that the learning started from; None if it started from the classifier."""
+
+
+class _Description(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The metadata of a network's file."""
+
+    provenance: Provenance
+    taps: list[Tap]
+    any_size: bool
+    size: tuple[int, int]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Objectness:
+    """A network that finds objects of any class; `adapt` learns one, `read_objectness` and `load_objectness` read one.
+
+    Parameters
+    ----------
+    network : ObjectnessNetwork
+        The network.
+    provenance : Provenance
+        How it was learned.
+    any_size : bool
+        Whether the network takes inputs of any size, or its classifier's own size only.
+    """
+
+    network: ObjectnessNetwork
+    """The network."""
+    provenance: Provenance
+    """How it was learned."""
+    any_size: bool
+    """Whether the network takes inputs of any size, or its classifier's own size only."""
+
+    def __repr__(self) -> str:
+        made = self.provenance
+        return f"Objectness({made.classifier}, learned from {made.photos} photos)"
+
+    def map(self, image: Image, *, mirror: bool) -> Saliency:
+        """Compute the probability of an object at each cell of a grid over the photo.
+
+        Parameters
+        ----------
+        image : ndarray of uint8, shape (H, W, 3)
+            Photo in sRGB.
+        mirror : bool
+            Whether to average the map with that of the mirror image.
+
+        Returns
+        -------
+        ndarray of float32, shape (h, w)
+            Probability in [0, 1]; a cell is a quarter of the input's pixels wide if the network's finest layers allow.
+
+        Examples
+        --------
+        >>> from importlib import resources
+        >>> image = wsseg.read_image((resources.files("skimage") / "data/chelsea.png").read_bytes())
+        >>> wsseg.load_objectness().map(image, mirror=False).shape
+        (64, 96)
+        """
+        size = input_size(check_image(image).shape, SIDE) if self.any_size else self.network.preprocessing.size
+        pixels = torch.tensor(image).permute(2, 0, 1)[None]
+        with reproducible(), torch.inference_mode():
+            photo = squeezed(pixels, size, self.network.preprocessing.interpolation).float() / 255
+            views = views_of(photo.to(self.device), mirror=mirror).contiguous(memory_format=torch.channels_last)
+            return mean_map(self.network(views).sigmoid(), mirror=mirror).numpy()
+
+    @property
+    def device(self) -> torch.device:
+        """Device that the network is on."""
+        return self.network.get_buffer("mean").device
+
+    def to(self, device: torch.device) -> "Objectness":
+        """Return the same on a device."""
+        return self if device == self.device else replace(self, network=copy.deepcopy(self.network).to(device))
+
+    def copied(self) -> "Objectness":
+        """Return a copy whose network may be changed."""
+        return replace(self, network=copy.deepcopy(self.network))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the network's file."""
+        return hashlib.sha256(self.as_bytes()).hexdigest()
+
+    def as_bytes(self) -> bytes:
+        """Return the content of the file that `read_objectness` reads: weights in half precision."""
+        most = torch.finfo(torch.float16).max
+        tensors = {
+            name: tensor.cpu().clamp(-most, most).half().contiguous()
+            for name, tensor in self.network.used_tensors().items()
+        }
+        kept = self.network.preprocessing
+        description = _Description(
+            provenance=self.provenance,
+            taps=list(self.network.taps),
+            any_size=self.any_size,
+            size=kept.size,
+            mean=kept.mean,
+            std=kept.std,
+        )
+        return safetensors.torch.save(tensors, {_KEY: msgspec.json.encode(description).decode()})
+
+    def save(self, path: str | PathLike[str], *, force: bool = False) -> None:
+        """Write the file that `read_objectness` reads, completely or not at all.
+
+        Parameters
+        ----------
+        path : str or path-like
+            File to write. Missing folders are created.
+        force : bool, optional
+            Whether an existing file may be replaced.
+
+        Raises
+        ------
+        FileExistsError
+            If the path is a folder, or is a file and `force` is not set.
+        OSError
+            If the file cannot be written.
+        """
+        check_new_file(Path(path), force=force)
+        with replacing(Path(path)) as file:
+            file.write(self.as_bytes())
+
+
+def new_objectness(classifier: Classifier) -> Objectness:
+    """Return a network on a classifier's layers that has learned nothing yet; RecipeError as in `network_on`."""
+    any_size = takes_any_size(classifier)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = network_on(classifier)
+    made = Provenance(
+        classifier=classifier.name,
+        sha256=classifier.digest,
+        photos=0,
+        photos_sha256="",
+        rounds=0,
+        recipe="{}",
+        wsseg=__version__,
+    )
+    return Objectness(network, made, any_size)
+
+
+@cache
+def load_objectness() -> Objectness:
+    """Return the network that wsseg ships, learned from photos without masks.
+
+    Returns
+    -------
+    Objectness
+        The network, read once.
+
+    Examples
+    --------
+    >>> wsseg.load_objectness().provenance.classifier
+    'efficientnet_lite2'
+    """
+    with resources.as_file(resources.files(__package__) / SHIPPED) as path:
+        return read_objectness(path)
+
+
+def read_objectness(path: str | PathLike[str], classifier: Classifier | None = None) -> Objectness:
+    """Read a network from the file that `wsseg adapt` or `Objectness.save` wrote.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+    classifier : Classifier, optional
+        The classifier that the network was learned with, needed only if it is a module of your own or one of Hugging
+        Face's: the file holds weights, but not how they are used.
+
+    Returns
+    -------
+    Objectness
+        The network, on the CPU.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file holds no such network, or weights that are not finite, or if the classifier is needed.
+
+    Examples
+    --------
+    >>> wsseg.load_objectness().save("objects.safetensors")
+    >>> wsseg.read_objectness("objects.safetensors").provenance.classifier
+    'efficientnet_lite2'
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f"objectness must be a file that wsseg adapt made, got '{path}', which is no file; "
+            "check its spelling or make one with wsseg adapt"
+        )
+    try:
+        return _objectness_in(Path(path), classifier)
+    except (safetensors.SafetensorError, msgspec.MsgspecError, RuntimeError, KeyError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(
+            f"objectness must be a file that wsseg adapt made, got '{path}' ({reason}); make it again with wsseg adapt"
+        ) from error
+
+
+def _objectness_in(path: Path, classifier: Classifier | None) -> Objectness:
+    with path.open("rb") as file:
+        content = file.read(LARGEST)
+    description = _description_in(content)
+    tensors = {name: tensor.float() for name, tensor in safetensors.torch.load(content).items()}
+    made = description.provenance
+    layers = bare_model(made.classifier)
+    if layers is None:
+        if classifier is None or (classifier.name, classifier.digest) != (made.classifier, made.sha256):
+            raise ValueError(f"it needs the classifier {made.classifier}; use it together with that classifier")
+        layers = copy.deepcopy(classifier.model).float().cpu()
+    kept = Preprocessing(description.size, description.mean, description.std, "bicubic")
+    network = ObjectnessNetwork(layers, description.taps, kept)
+    network.requires_grad_(False).eval()
+    if tensors.keys() != network.used_tensors().keys():
+        raise ValueError(f"it does not have the weights of {made.classifier}")
+    if not all(tensor.isfinite().all() for tensor in tensors.values()):
+        raise ValueError("its weights are not finite")
+    network.load_state_dict(tensors, strict=False)
+    return Objectness(in_channels_last(network), made, description.any_size)
+
+
+def _description_in(content: bytes) -> _Description:
+    """The description in the header of a safetensors file: its length in 8 bytes, then JSON."""
+    header = content[8 : 8 + int.from_bytes(content[:8], "little")]
+    return msgspec.json.decode(msgspec.json.decode(header)["__metadata__"][_KEY], type=_Description)
