@@ -19,7 +19,7 @@ from wsseg.recipe import MAX_PIXELS, Recipe, recipe_named
 from wsseg.saliency import check_head, saliency_from_classifier
 from wsseg.segmenting.results import LabelMap, SaliencyResult, Segmentation, TargetResult
 from wsseg.segmenting.session import Session
-from wsseg.segmenting.status import doubts_of, is_seen, status_of
+from wsseg.segmenting.status import doubts_of, is_seen, notes_of, status_of
 
 
 class Segmenter:
@@ -256,17 +256,17 @@ class Segmenter:
         self, result: SaliencyResult, signs: Mapping[str, float], doubts: tuple[str, ...], found: bool
     ) -> TargetResult:
         confidence = confidence_of(signs)
-        doubts += doubts_of(result, len(self.classifier.categories), confidence if found else None)
+        doubts += doubts_of(result, confidence if found else None)
         return TargetResult(
             image=result.image,
             target=result.target,
             probability=result.probability,
             saliency=result.saliency,
-            reasons=(*doubts, *result.reasons),
+            reasons=(*doubts, *notes_of(result, len(self.classifier.categories)), *result.reasons),
             scored=result.scored,
             seen=result.seen,
             confidence=confidence,
-            status=status_of(found, doubts),
+            status=status_of(found, doubts, confidence),
         )
 
     def resolve(
