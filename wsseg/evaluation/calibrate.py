@@ -108,7 +108,7 @@ def calibrate(
     _check_share("error", error, below=True)
     _check_share("iou", iou, below=False)
     records = {nfc(record.name): record for record in read_run(Path(run)).records}
-    found = truths_in(Path(truths), Reading("default", layout, split, coding, category, void))
+    found = truths_in(Path(truths), Reading(layout=layout, split=split, coding=coding, category=category, void=void))
     confidences = _confidences_of(records, found.by_photo.keys())
     _, photos, palettes = pair_by_photo(Path(run), found)
     rules = Rules(found.protocol, found.coding, "error", palettes)

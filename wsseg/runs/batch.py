@@ -42,9 +42,8 @@ def run(
     """Yield the outcome of each photo, once the journal has it.
 
     Only photos that are new, changed or incomplete are done, unless `again` is set. `hints` are the files of photos
-    that have one. Photos with less than `min_confidence` are marked for
-    review; their masks stay as they are. A source that is `None` means that no photo is available yet. Errors that end a run, such as a full
-    disk, are raised.
+    that have one. Photos with less than `min_confidence` are marked for review; their masks stay as they are. A source
+    that is `None` means that no photo is available yet. Errors that end a run, such as a full disk, are raised.
     """
 
     def input_of(source: Source) -> PhotoInput:
