@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from wsseg.runs.record import Finding, Record, record_of
-from wsseg.runs.review import needs_review, write_review
+from wsseg.runs.review import needs_review, remove_review, write_review
 
 
 def record(name: str, *found: tuple[str, float], error: str = "", review: bool = False) -> Record:
@@ -44,6 +44,12 @@ def test_the_mark_is_kept_in_a_line() -> None:
 
 def test_the_list_has_the_least_trusted_first_and_no_path_that_it_cannot_hold(tmp_path: Path) -> None:
     photos = [record(name, ("ok", sure), review=True) for name, sure in (("b", 0.4), ("a", 0.3), ("c\nd", 0.2))]
+    (tmp_path / ".wsseg").mkdir()
     write_review(tmp_path, [*photos, record("e", ("ok", 0.9))])
     lines = (tmp_path / "review.txt").read_text().splitlines()
     assert lines[1:] == ["# a list cannot hold this path: /photos/c\\nd.png", "/photos/a.png", "/photos/b.png"]
+    remove_review(tmp_path)
+    assert not (tmp_path / "review.txt").exists()
+    (tmp_path / "review.txt").write_text("my own list")
+    remove_review(tmp_path)
+    assert (tmp_path / "review.txt").exists()

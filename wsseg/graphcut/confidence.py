@@ -27,8 +27,8 @@ OK: Final = 0.8
 """Masks with this confidence or more are `ok`, if nothing else speaks against them."""
 
 LEAST: Final = 0.5
-"""Masks with less confidence are `weak`, and those from here to `OK` are `unsure`. On the three sets of photos, seven in
-ten weak masks have less IoU than this with the truth, and one in eight of the others."""
+"""Masks with less confidence are `weak`, those from here to `OK` `unsure`. On the three sets of photos, seven in ten
+weak masks have less IoU than this with the truth, and one in eight of the others."""
 
 
 def confidence_of(signs: Mapping[str, float]) -> float:

@@ -1,4 +1,4 @@
-"""Which masks to accept unseen: conformal risk control (Angelopoulos, Bates, Fisch, Lei, Schuster 2022, section 2.1)."""
+"""Masks to accept unseen, by conformal risk control (Angelopoulos, Bates, Fisch, Lei, Schuster 2022, section 2.1)."""
 
 from math import comb, isnan
 from typing import Final

@@ -16,7 +16,7 @@ from wsseg.files.store import is_local, replacing, store_of
 from wsseg.files.text import folded
 from wsseg.runs.lines import lines_in
 from wsseg.runs.record import DIRTY, RUN, WORKING, Record, is_run, lines_by_name, record_of, record_order
-from wsseg.runs.review import REVIEW, write_review
+from wsseg.runs.review import remove_review, write_review
 
 Ending: TypeAlias = Literal["done", "interrupted"]
 """How a run ended; `state` in `run.json`."""
@@ -42,11 +42,8 @@ class Journal:
         self._lines = lines_in(out)
         self._writing: Final = Lock()
         """Photos are handed out in one thread and recorded in another."""
-        self._reviewed = False
-        """Whether an earlier run marked photos to review, and so wrote a list of them."""
-        for record in map(record_of, self._latest.values()):
-            self._index(record)
-            self._reviewed |= record.review
+        for line in self._latest.values():
+            self._index(record_of(line))
         self._rewrite()
 
     def earlier(self, name: str) -> Record | None:
@@ -117,9 +114,8 @@ class Journal:
         """Write the list of photos to review; remove an earlier run's list if no photo is marked any more."""
         if asked or any(record.review for record in records):
             write_review(self._out, records)
-        elif self._reviewed:
-            with self._store.answering(self._out):
-                (self._out / REVIEW).unlink(missing_ok=True)
+        else:
+            remove_review(self._out)
 
     def _index(self, record: Record) -> None:
         for labelled in (False, True):

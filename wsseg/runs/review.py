@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from wsseg.files.store import replacing
+from wsseg.files.store import replacing, store_of
 from wsseg.files.text import escape_unprintable
 from wsseg.runs.record import WORKING, Record
 
@@ -32,6 +32,14 @@ def write_review(out: Path, records: Iterable[Record]) -> None:
     text = "\n".join([HEADER, *(_line_of(record.place) for record in marked), ""])
     with replacing(out / REVIEW, by=out / WORKING) as file:
         file.write(text.encode())
+
+
+def remove_review(out: Path) -> None:
+    """Remove the list of an earlier run; a file of that name that a person wrote stays."""
+    file = out / REVIEW
+    with store_of(out).answering(out):
+        if file.is_file() and file.read_bytes().startswith(HEADER.encode()):
+            file.unlink()
 
 
 def _line_of(place: str) -> str:
