@@ -158,7 +158,7 @@ def compare(
 @Parameter("*")
 @dataclass(frozen=True, kw_only=True)
 class CalibrateOptions(TruthOptions):
-    """What is asked of the masks that are accepted, and where the answer goes."""
+    """The error that is allowed, and where the answer goes."""
 
     error: Annotated[
         float,

@@ -51,7 +51,7 @@ class Calibration:
 
     @property
     def guarantee(self) -> str:
-        """What the threshold promises, in a sentence."""
+        """The promise of the threshold, in a sentence."""
         if self.min_confidence is None:
             return "No confidence is high enough: look at every mask, or allow a larger error."
         return (
