@@ -21,7 +21,16 @@ ROOT = Path(wsseg.__file__).parent
 LONGEST_FILE, MOST_IMPORTS, MOST_PARAMETERS = 400, 15, 9
 """Lines, modules of wsseg, and parameters of a function, at most."""
 
-COMMANDS = {"evaluate", "compare", "tune", "write_report", "segment_folder", "saliency_folder", "export_run"}
+COMMANDS = {
+    "calibrate",
+    "evaluate",
+    "compare",
+    "tune",
+    "write_report",
+    "segment_folder",
+    "saliency_folder",
+    "export_run",
+}
 """Public calls whose parameters are the options of a command: they may have more."""
 
 COMMON = {"numpy", "cv2", "skimage"}

@@ -16,6 +16,8 @@ from .classifier.load import load_classifier as load_classifier
 from .classifier.tree import Kind as Kind
 from .doctor import Diagnosis as Diagnosis
 from .doctor import diagnose as diagnose
+from .evaluation.calibrate import Calibration as Calibration
+from .evaluation.calibrate import calibrate as calibrate
 from .evaluation.compare import Comparison as Comparison
 from .evaluation.compare import Difference as Difference
 from .evaluation.compare import compare as compare

@@ -119,13 +119,15 @@ class TestSegment:
         assert not (tmp_path / "out").exists()
 
     def test_a_class_that_is_not_seen_is_not_ok(self, run: Run, photos: Path, tmp_path: Path) -> None:
-        ended = run("segment", photos / "cat.jpg", "-o", tmp_path / "out", "--target", "espresso", *QUICK)
+        ended = run(
+            "segment", photos / "cat.jpg", "-o", tmp_path / "out", "--target", "espresso", *QUICK, "--presence", 0.015
+        )
         assert ended.code == 0
         assert "ok" not in ended.out
         assert "does not see espresso" in ended.out
 
     def test_several_targets_have_a_mask_each(self, run: Run, photos: Path, tmp_path: Path) -> None:
-        words = ("--target", "tiger_cat|TABBY", "--target", "espresso", *QUICK)
+        words = ("--target", "tiger_cat|TABBY", "--target", "espresso", *QUICK, "--presence", 0.015)
         ended = run("segment", photos, "-o", tmp_path / "out", *words)
         assert ended.code == 0, ended.err
         names = [f"{photo}.{target}.png" for photo in ("cat", "sub/cup") for target in ("espresso", "tiger_cat_tabby")]

@@ -11,7 +11,7 @@ from quick import sure_classifier
 
 from wsseg.arrays import Box
 from wsseg.classifier.categories import Target
-from wsseg.graphcut.confidence import LEAST
+from wsseg.graphcut.confidence import LEAST, OK
 from wsseg.recipe import RECIPES
 from wsseg.segmenting import session as sessions
 from wsseg.segmenting.segmenter import Segmenter, segment
@@ -52,17 +52,23 @@ class TestStatus:
         assert found.energy > 0
 
     @pytest.mark.parametrize(
-        ("target", "status"),
-        [("bee", "ok"), ("cow", "weak"), ("ape|bee", "ok"), ("cow|dog", "weak"), ("bee|cow|dog", "weak")],
+        ("target", "notes"),
+        [("bee", 0), ("cow", 1), ("ape|bee", 0), ("cow|dog", 1), ("bee|cow|dog", 1)],
     )
-    def test_less_likely_than_by_chance_is_not_seen(
-        self, segmenter: Segmenter, square: Any, target: str, status: str
+    def test_a_target_less_likely_than_chance_is_a_note_and_no_doubt(
+        self, segmenter: Segmenter, square: Any, target: str, notes: int
     ) -> None:
         """The chance of several classes is that of each, added."""
         found = segmenter.segment(square, target)
-        assert found.status == status
-        assert bool(found.reasons) == (status == "weak")
-        assert all(reason.startswith(f"the classifier does not see {target}: ") for reason in found.reasons)
+        assert found.status == "ok"
+        assert len(found.reasons) == notes
+        assert all(reason.startswith(f"the classifier hardly sees {target}: ") for reason in found.reasons)
+
+    def test_a_given_target_that_is_not_seen_is_weak(self, segmenter: Segmenter, square: Any) -> None:
+        recipe = replace(segmenter.recipe, presence=0.9)
+        found = Segmenter(segmenter.classifier, recipe).segment(square, "dog")
+        assert found.status == "weak"
+        assert found.reasons == ("the classifier does not see dog: probability 0.2",)
 
     def test_a_mask_of_the_whole_photo_is_weak(self, segmenter: Segmenter, square: Any) -> None:
         recipe = replace(segmenter.recipe, smoothness=1e6)
@@ -72,8 +78,11 @@ class TestStatus:
         assert (found.status, found.confidence) == ("weak", 0)
         assert found.reasons == (*doubts, "low confidence: 0.00")
 
-    @pytest.mark.parametrize(("confidence", "status"), [(LEAST - 0.01, "weak"), (LEAST, "ok")])
-    def test_a_mask_of_little_confidence_is_weak(
+    @pytest.mark.parametrize(
+        ("confidence", "status"),
+        [(LEAST - 0.01, "weak"), (LEAST, "unsure"), (OK - 0.01, "unsure"), (OK, "ok"), (1.0, "ok")],
+    )
+    def test_the_confidence_decides_the_status_where_nothing_else_speaks_against_the_mask(
         self, segmenter: Segmenter, square: Any, confidence: float, status: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sessions, "confidence_of", lambda signs: confidence)
@@ -91,7 +100,7 @@ class TestStatus:
         assert [reason.partition(":")[0] for reason in found.reasons] == [
             "the photo is of one color",
             "the cheapest cut keeps no pixel of the object",
-            "the classifier does not see dog",
+            "the classifier hardly sees dog",
         ]
 
     def test_a_note_on_the_file_is_not_a_flag(self, segmenter: Segmenter, square: Any) -> None:
@@ -100,7 +109,7 @@ class TestStatus:
         first.save(file, "PNG", save_all=True, append_images=[second])
         found = segmenter.segment(file.getvalue(), "dog")
         assert found.reasons[1:] == ("only the first of 2 frames is used",)
-        assert found.status == "weak"
+        assert found.status == "ok"
         assert segmenter.segment(file.getvalue()).reasons == found.reasons[1:]
         assert segmenter.segment(file.getvalue()).status == "ok"
 

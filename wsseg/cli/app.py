@@ -23,7 +23,7 @@ from wsseg.cli.help import Help
 from wsseg.cli.learn import adapt, tune
 from wsseg.cli.output import CANNOT_RUN, INTERRUPTED, answers, complain, manner
 from wsseg.cli.run import merge, saliency, segment
-from wsseg.cli.score import compare, evaluate
+from wsseg.cli.score import calibrate, compare, evaluate
 from wsseg.cli.show import doctor, export, models, report, visualize
 
 COMMANDS = {
@@ -34,6 +34,7 @@ COMMANDS = {
         visualize,
         evaluate,
         compare,
+        calibrate,
         tune,
         adapt,
         merge,

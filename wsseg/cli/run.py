@@ -14,6 +14,7 @@ from wsseg.cli.options import FILES, OBJECT, FolderOptions, HintedRecipe, Paths,
 from wsseg.cli.output import CANNOT_RUN, SOME_FAILED, answer, complain, messages, say, tracking, warn
 from wsseg.files.text import counted
 from wsseg.runs.progress import Advance, Kind, progress
+from wsseg.runs.review import REVIEW
 
 if TYPE_CHECKING:
     from wsseg.runs.record import Record
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 RESUME = "rerun the command to resume"
 
-STYLES = {"": "", "ok": "", "weak": "yellow", "no object": "yellow"}
+STYLES = {"": "", "ok": "", "unsure": "", "weak": "yellow", "no object": "yellow"}
 """The look of a line about a photo, by the status of its mask."""
 
 
@@ -51,6 +52,10 @@ class SegmentOptions(HintedRecipe, FolderOptions, StyleOptions):
             n_tokens=1,
         ),
     ] = None
+    min_confidence: Annotated[
+        float | None,
+        option("List photos below this in OUT/review.txt.", group=FILES, metavar="C", converter=convert.real),
+    ] = None
     hints: Annotated[
         Path | None,
         option("PNGs named like the photos: 0 background, 128 unknown, 255 object.", group=OBJECT, metavar="FOLDER"),
@@ -78,6 +83,7 @@ def segment(paths: Paths, /, *, options: SegmentOptions) -> int:
             box=options.box,
             hints=options.hints,
             pictures=options.write,
+            min_confidence=options.min_confidence,
             style=options.style,
             device=options.device,
             workers=options.workers,
@@ -179,5 +185,6 @@ def _show_record(record: "Record") -> None:
 
 def _say_done(run: "FolderRun") -> int:
     kept = f" ({run.kept} from an earlier run)" if run.kept else ""
-    say(f"{run.done} of {counted(run.photos, 'photo')} done{kept}: {', '.join(map(str, run.folders))}")
+    review = "" if run.review is None else f"; {run.review} to review: {run.out / REVIEW}"
+    say(f"{run.done} of {counted(run.photos, 'photo')} done{kept}: {', '.join(map(str, run.folders))}{review}")
     return SOME_FAILED if run.failed else 0

@@ -1,5 +1,6 @@
-"""The commands that score masks: evaluate and compare."""
+"""The commands that score masks: evaluate, compare and calibrate."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from cyclopts import Parameter
 from rich.table import Column, Table
 
 import wsseg
+from wsseg.cli import convert
 from wsseg.cli.options import FILES, SCORING, ForceFile, TruthOptions, Workers, option
 from wsseg.cli.output import (
     SOME_FAILED,
@@ -151,6 +153,67 @@ def compare(
     if not comparison.problems:
         options.show(comparison, _changes_of(comparison), _differences_of(comparison), comparison.verdict)
     return _code_of(comparison.problems, len(comparison.first.failures) + len(comparison.second.failures))
+
+
+@Parameter("*")
+@dataclass(frozen=True, kw_only=True)
+class CalibrateOptions(TruthOptions):
+    """The error that is allowed, and where the answer goes."""
+
+    error: Annotated[
+        float,
+        option(
+            "Share of all photos that may be accepted and bad (default: 0.1).",
+            group=SCORING,
+            metavar="E",
+            converter=convert.real,
+        ),
+    ] = 0.1
+    iou: Annotated[
+        float,
+        option("A mask with less IoU is bad (default: 0.5).", group=SCORING, metavar="T", converter=convert.real),
+    ] = 0.5
+    json: Annotated[Path | None, option("File for the answer; - prints it.", group=FILES, metavar="FILE")] = None
+    force: ForceFile = False
+
+
+def calibrate(
+    run: Annotated[Path, option("Folder of a run with one mask a photo.", "RUN", group=FILES)],
+    truths: Annotated[Path, option("Truths of 30 to 50 photos of it, drawn at random.", "TRUTHS", group=FILES)],
+    /,
+    *,
+    options: CalibrateOptions = CalibrateOptions(),
+) -> int:
+    """Find the confidence above which masks may be accepted unseen."""
+    from wsseg.evaluation.calibrate import ASSUMPTION
+    from wsseg.evaluation.saving import save_new
+    from wsseg.files.store import check_new_file
+
+    if options.json and not is_stdout(options.json):
+        check_new_file(options.json, force=options.force)
+    found = wsseg.calibrate(
+        run,
+        truths,
+        error=options.error,
+        iou=options.iou,
+        layout=options.layout,
+        split=options.split,
+        coding=options.coding,
+        category=options.category,
+        void=options.void,
+    )
+    if is_stdout(options.json):
+        answer_json(found.as_json())
+        return 0
+    if options.json:
+        save_new(options.json, json.dumps(found.as_json(), indent=1), force=options.force)
+    answer(found.guarantee)
+    if found.min_confidence is not None:
+        answer(f"{found.accepted} of {counted(found.photos, 'photo')} with truths accepted, {found.bad} of them bad")
+        answer(f"of the accepted, at most {found.bound:.1%} are bad (95 %, if the confidence had been fixed before)")
+        answer(f"next: wsseg segment PHOTOS -o '{run}' --min-confidence {found.min_confidence!r}")
+    answer(ASSUMPTION)
+    return 0
 
 
 def _code_of(problems: Sequence[str], failed: int) -> int:

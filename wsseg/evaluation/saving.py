@@ -45,7 +45,7 @@ class SavedScores(ABC):
             If the path is a folder, or an existing file and `force` is not set.
         """
         _refuse_problems(self.problems)
-        _save_new(path, json.dumps(self.as_json(), indent=1), force=force)
+        save_new(path, json.dumps(self.as_json(), indent=1), force=force)
 
     def save_csv(self, path: str | PathLike[str], *, force: bool = False) -> None:
         """Write `as_csv` to a file, whole or not at all.
@@ -65,7 +65,7 @@ class SavedScores(ABC):
             If the path is a folder, or an existing file and `force` is not set.
         """
         _refuse_problems(self.problems)
-        _save_new(path, self.as_csv(), force=force)
+        save_new(path, self.as_csv(), force=force)
 
 
 def _refuse_problems(problems: Sequence[str]) -> None:
@@ -75,7 +75,7 @@ def _refuse_problems(problems: Sequence[str]) -> None:
         raise ValueError(f"all photos must have scores before these are saved, got {problems[0]}{more}; fix this first")
 
 
-def _save_new(path: str | PathLike[str], text: str, *, force: bool) -> None:
+def save_new(path: str | PathLike[str], text: str, *, force: bool) -> None:
     """Write a text file, whole or not at all; raise FileExistsError for an existing file unless `force` is set."""
     file = Path(path)
     check_new_file(file, force=force)

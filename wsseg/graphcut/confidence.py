@@ -23,9 +23,12 @@ OFFSET: Final = -2.149
 WEIGHTS: Final[Mapping[str, float]] = MappingProxyType({"support": 2.213, "contrast": 0.482, "drop": 1.158})
 """Weights of the signs, fitted to the IoU with each set of photos counting the same; see benchmarks/confidence.py."""
 
+OK: Final = 0.8
+"""Masks with this confidence or more are `ok`, if nothing else speaks against them."""
+
 LEAST: Final = 0.5
-"""Masks with less confidence are weak. On the three sets of photos, seven in ten weak masks have less IoU than this
-with the truth, and one in eight of the others."""
+"""Masks with less confidence are `weak`, those from here to `OK` `unsure`. On the three sets of photos, seven in ten
+weak masks have less IoU than this with the truth, and one in eight of the others."""
 
 
 def confidence_of(signs: Mapping[str, float]) -> float:

@@ -24,6 +24,8 @@ class Row:
     category: str = ""
     probability: float | None = None
     confidence: float | None = None
+    review: bool = False
+    """Whether the run marked the photo for review."""
     reasons: Sequence[str] = ()
     color: str = ""
     """The color of its label in a map of several labels."""
@@ -33,7 +35,9 @@ class Row:
         """Return the values that are not empty, for the page's script."""
         values = asdict(self)
         values |= values.pop("shown")
-        return {name: value for name, value in values.items() if value not in ("", None, (), [], {})}
+        return {
+            name: value for name, value in values.items() if value not in ("", None, (), [], {}) and value is not False
+        }
 
 
 def rows_of(record: Record, scored: ScoredRun | None, pictures: PictureMaker) -> list[Row]:
@@ -45,6 +49,7 @@ def rows_of(record: Record, scored: ScoredRun | None, pictures: PictureMaker) ->
         seconds=sum(_finite(spent) or 0 for spent in record.seconds.values()),
         shown=pictures.of_photo(record),
         status="failed" if record.error else "",
+        review=record.review,
     )
     rows = [_finding_row(photo, record, number, scored, pictures) for number in range(len(record.findings))]
     return rows or [photo]

@@ -86,6 +86,7 @@ def summary_of(run: Run, rows: Sequence[Row], *, scored: bool) -> Summary:
         "photos": len(run.records),
         "done": len(run.records) - failed,
         "failed": failed,
+        "unsure": statuses["unsure"],
         "weak": statuses["weak"],
         "no object": statuses["no object"],
     }

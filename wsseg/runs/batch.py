@@ -13,6 +13,7 @@ from typing import Protocol
 from wsseg.engines.stream import Lost, Stream
 from wsseg.files.names import Source
 from wsseg.runs.journal import Journal
+from wsseg.runs.review import needs_review
 from wsseg.runs.task import Outcome, PhotoInput, Task, name_of
 
 
@@ -36,12 +37,13 @@ def run(
     *,
     hints: Mapping[Path, Path] = MappingProxyType({}),
     again: bool = False,
+    min_confidence: float | None = None,
 ) -> Generator[Outcome, None, None]:
     """Yield the outcome of each photo, once the journal has it.
 
     Only photos that are new, changed or incomplete are done, unless `again` is set. `hints` are the files of photos
-    that have one. A source that is `None` means that no photo is available yet. Errors that end a run, such as a full
-    disk, are raised.
+    that have one. Photos with less than `min_confidence` are marked for review; their masks stay as they are. A source
+    that is `None` means that no photo is available yet. Errors that end a run, such as a full disk, are raised.
     """
 
     def input_of(source: Source) -> PhotoInput:
@@ -58,6 +60,8 @@ def run(
     under_way = set[str]()
     photos = (None if source is None else input_of(source) for source in _one_at_a_time(sources, under_way))
     for outcome in engine(task.stream, photos, lost=task.lost):
+        record = replace(outcome.record, review=needs_review(outcome.record, min_confidence))
+        outcome = outcome._replace(record=record)
         if outcome.fresh or outcome.record != journal.earlier(outcome.record.name):  # A photo may have moved.
             journal.append(outcome.record)
         else:

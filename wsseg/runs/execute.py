@@ -22,6 +22,7 @@ class Tally:
         self.done: set[str] = set()
         self.kept: set[str] = set()
         """Photos among `done` whose result comes from an earlier run."""
+        self.review: set[str] = set()
         self.failures: dict[str, tuple[str, str]] = {}
         """The path of each photo that failed, and why."""
 
@@ -29,11 +30,14 @@ class Tally:
         name = record.name
         self.done.discard(name)
         self.kept.discard(name)
+        self.review.discard(name)
         self.failures.pop(name, None)
         if record.error:
             self.failures[name] = record.input, record.error
             return
         self.done.add(name)
+        if record.review:
+            self.review.add(name)
         if not fresh:
             self.kept.add(name)
 
@@ -47,11 +51,19 @@ def execute(request: Request) -> FolderRun:
     settings = settings_of(request, segmenter, targets)
     task = task_of(request, segmenter, targets, digest_of(settings))
     hints_folder = str(request.hints) if request.hints else None
-    made_by = {**settings, "hints": hints_folder, "settings": task.settings, "versions": library_versions()}
+    made_by = {
+        **settings,
+        "hints": hints_folder,
+        "min_confidence": request.min_confidence,
+        "settings": task.settings,
+        "versions": library_versions(),
+    }
     tally = Tally()
     with (
         opened(request.out, made_by, force=request.force) as journal,
-        closing(run(task, sources, journal, engine, hints=hints, again=request.force)) as outcomes,
+        closing(
+            run(task, sources, journal, engine, hints=hints, again=request.force, min_confidence=request.min_confidence)
+        ) as outcomes,
     ):
         for record, fresh in with_bugs_reported(outcomes, request.notice):
             tally.add(record, fresh)
@@ -62,6 +74,7 @@ def execute(request: Request) -> FolderRun:
         pictures=request.pictures,
         done=len(tally.done),
         kept=len(tally.kept),
+        review=None if request.min_confidence is None else len(tally.review),
         failures=dict(tally.failures.values()),
         names=frozenset(tally.done | tally.failures.keys()),
     )

@@ -35,6 +35,7 @@ def segment_folder(
     box: Box | Sequence[int] | None = None,
     hints: str | PathLike[str] | None = None,
     pictures: Sequence[str] | None = None,
+    min_confidence: float | None = None,
     style: Style | None = None,
     device: str = "cpu",
     workers: int | None = 1,
@@ -77,6 +78,10 @@ def segment_folder(
     pictures : list of str, optional
         Some of mask, cutout, overlay, seeds, saliency and strip; with `together` of labels, instances and overlay. By
         default the first of them.
+    min_confidence : float, optional
+        Photos whose mask has less confidence, or that show no object, are marked in `run.jsonl` and listed in
+        `review.txt`, least confidence first. Masks do not depend on it. Of several targets, the ones that were found
+        count.
     style : Style, optional
         How cut-outs and other pictures are drawn.
     device : str
@@ -145,6 +150,7 @@ def segment_folder(
             style=PLAIN if style is None else style,
             box=box_of(box),
             hints=None if hints is None else path_of(hints, "hints"),
+            min_confidence=min_confidence,
             device=device,
             workers=workers,
             engine=engine,

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -16,6 +16,7 @@ from wsseg.files.store import is_local, replacing, store_of
 from wsseg.files.text import folded
 from wsseg.runs.lines import lines_in
 from wsseg.runs.record import DIRTY, RUN, WORKING, Record, is_run, lines_by_name, record_of, record_order
+from wsseg.runs.review import remove_review, write_review
 
 Ending: TypeAlias = Literal["done", "interrupted"]
 """How a run ended; `state` in `run.json`."""
@@ -101,12 +102,20 @@ class Journal:
         self._remove_stale()
         self._rewrite()
         records = [record_of(line) for line in self._latest.values()]
+        self._list_reviews(records, asked=made_by.get("min_confidence") is not None)
         counts = Counter(
             "others" if record.name not in self._met else "failed" if record.error else "done" for record in records
         )
         summary = {**made_by, "state": ending, "counts": {"photos": len(self._met), **counts}}
         with replacing(self._out / RUN, by=self._out / WORKING) as file:
             file.write(json.dumps(summary, indent=2).encode())
+
+    def _list_reviews(self, records: Sequence[Record], *, asked: bool) -> None:
+        """Write the list of photos to review; remove an earlier run's list if no photo is marked any more."""
+        if asked or any(record.review for record in records):
+            write_review(self._out, records)
+        else:
+            remove_review(self._out)
 
     def _index(self, record: Record) -> None:
         for labelled in (False, True):

@@ -13,7 +13,7 @@ from wsseg.runs.record import DIRTY, WORKING, Record, Run, is_run, read_run
 
 _Entry: TypeAlias = tuple[Run, Record]
 
-_OWN: Final = {"state", "counts", "settings", "hints", "versions", "merged"}
+_OWN: Final = {"state", "counts", "settings", "hints", "min_confidence", "versions", "merged"}
 """Fields of `run.json` that are no settings."""
 
 _LISTED: Final = 3

@@ -48,7 +48,7 @@ class Finding:
     """Their WordNet ids; empty where classes have none."""
     probability: float
     status: str | None = None
-    """`ok`, `weak` or `no object`; `None` where nothing was cut, as by `wsseg saliency`."""
+    """`ok`, `unsure`, `weak` or `no object`; `None` where nothing was cut, as by `wsseg saliency`."""
     confidence: float | None = None
     reasons: tuple[str, ...] = ()
     outputs: Outputs = field(default_factory=dict)
@@ -77,6 +77,8 @@ class Record:
     """Files of the photo as a whole: a map of labels, whose label i belongs to findings[i - 1]."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Time spent on each stage: read, segment, write."""
+    review: bool = False
+    """Whether a person should look at its masks; see `needs_review`."""
     error: str = ""
     """Why the photo failed; empty if it did not."""
     traceback: str = ""
@@ -110,6 +112,11 @@ class Record:
     def outputs_by_target(self) -> list[Outputs]:
         """Files of the photo as a whole, then those of each target."""
         return [self.outputs, *(one.outputs for one in self.findings)]
+
+    @property
+    def trust(self) -> float:
+        """The least confidence of its objects; 0 if none was found."""
+        return min((one.confidence or 0.0 for one in self.findings if one.status != "no object"), default=0.0)
 
     def as_line(self) -> bytes:
         """Return the record as a line of JSON."""

@@ -46,6 +46,7 @@ class Request:
     """None for saliency, whose pictures have one style."""
     box: Box | None = None
     hints: Path | None = None
+    min_confidence: float | None = None
     device: str
     workers: int | None
     """None for as many as are worth it."""
@@ -63,6 +64,7 @@ class Request:
             _check_pictures(self)
         _check_targets(self)
         _check_hints(self)
+        _check_min_confidence(self.min_confidence)
         _check_engine(self)
         if self.shard is not None:
             check_shard(self.shard)
@@ -170,6 +172,15 @@ def _check_targets(request: Request) -> None:
         raise ValueError("together needs targets, got none; add those that the photos may show (--target)")
     if hinted and (top or len(targets or ()) > 1):
         raise ValueError("hints must be of one target, got several; leave out top and all but one target")
+
+
+def _check_min_confidence(least: float | None) -> None:
+    if least is None:
+        return
+    if isinstance(least, bool) or not isinstance(least, (int, float)):
+        raise TypeError(f"min_confidence must be a number, got {least!r}; convert it with float()")
+    if not 0 <= least <= 1:
+        raise ValueError(f"min_confidence must be from 0 to 1, got {least}; wsseg calibrate finds one for your photos")
 
 
 def _check_hints(request: Request) -> None:

@@ -36,6 +36,8 @@ class FolderRun:
     """Number of photos without a failure, including those kept."""
     kept: int
     """Number of photos whose result an earlier run had made."""
+    review: int | None = None
+    """Number of photos that `review.txt` lists for this run; None without `min_confidence`."""
     failures: Mapping[str, str]
     """Why each photo failed, by its path as given."""
     names: frozenset[str]

@@ -21,7 +21,7 @@ from wsseg.pictures.strip import strip
 from wsseg.pictures.style import PLAIN, Style
 from wsseg.segmenting import outputs
 
-Status: TypeAlias = Literal["ok", "weak", "no object"]
+Status: TypeAlias = Literal["ok", "unsure", "weak", "no object"]
 
 SHOWN_SIDE: Final = 960
 """Long side of the picture that a notebook shows, in pixels."""
@@ -118,7 +118,7 @@ class Segmentation(SaliencyResult):
     confidence: float
     """Expected IoU of the mask with the truth, in [0, 1]; see `graphcut/confidence.py`."""
     status: Status
-    """`ok`, `weak` if there are doubts, or `no object`."""
+    """`ok`, `unsure` if the confidence is middling, `weak` if it is low or there are other doubts, or `no object`."""
 
     pictures: ClassVar[tuple[str, ...]] = ("mask", "cutout", "overlay", "seeds", "saliency", "strip")
 
@@ -167,7 +167,7 @@ class TargetResult(SaliencyResult):
     confidence: float
     """Expected IoU of its pixels with the truth, in [0, 1]; see `graphcut/confidence.py`."""
     status: Status
-    """`ok`, `weak` if there are doubts, or `no object` if the target has no pixel."""
+    """As of a `Segmentation`; `no object` if the target has no pixel."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -21,7 +21,7 @@ from wsseg.saliency import maps_of, saliency_from_maps
 from wsseg.saliency.objectness.objectness import Objectness, load_objectness, read_objectness
 from wsseg.segmenting.results import LabelMap, SaliencyResult, Segmentation, TargetResult
 from wsseg.segmenting.session import Session
-from wsseg.segmenting.status import doubts_of, is_seen, status_of
+from wsseg.segmenting.status import doubts_of, is_seen, notes_of, status_of
 
 
 class Segmenter:
@@ -274,17 +274,17 @@ class Segmenter:
         self, result: SaliencyResult, signs: Mapping[str, float], doubts: tuple[str, ...], found: bool
     ) -> TargetResult:
         confidence = confidence_of(signs)
-        doubts += doubts_of(result, len(self.classifier.categories), confidence if found else None)
+        doubts += doubts_of(result, confidence if found else None)
         return TargetResult(
             image=result.image,
             target=result.target,
             probability=result.probability,
             saliency=result.saliency,
-            reasons=(*doubts, *result.reasons),
+            reasons=(*doubts, *notes_of(result, len(self.classifier.categories)), *result.reasons),
             scored=result.scored,
             seen=result.seen,
             confidence=confidence,
-            status=status_of(found, doubts),
+            status=status_of(found, doubts, confidence),
             maps=result.maps,
         )
 

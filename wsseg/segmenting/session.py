@@ -22,7 +22,7 @@ from wsseg.recipe import Recipe
 from wsseg.saliency import features_of
 from wsseg.saliency.objectness.objectness import Objectness
 from wsseg.segmenting.results import SaliencyResult, Segmentation
-from wsseg.segmenting.status import doubts_of, status_of
+from wsseg.segmenting.status import doubts_of, notes_of, status_of
 
 NO_FEATURES: Final = "hints reach other pixels only by distance and color: the classifier has no grid of features"
 
@@ -171,8 +171,8 @@ class Session:
 
     def _segmentation(self, found: MaskResult, notes: tuple[str, ...] = ()) -> Segmentation:
         result, confidence, is_found = self.result, confidence_of(found.signs), bool(found.mask.any())
-        classes = len(self._classifier.categories)
-        doubts = (*found.doubts, *doubts_of(result, classes, confidence if is_found else None))
+        doubts = (*found.doubts, *doubts_of(result, confidence if is_found else None))
+        notes = (*notes, *notes_of(result, len(self._classifier.categories)))
         return Segmentation(
             image=result.image,
             target=result.target,
@@ -188,7 +188,7 @@ class Session:
             flow=found.flow,
             exact=found.exact,
             confidence=confidence,
-            status=status_of(is_found, doubts),
+            status=status_of(is_found, doubts, confidence),
         )
 
 

@@ -1,4 +1,4 @@
-"""The status of a result: `ok`, `weak` or `no object`, and the doubts behind it."""
+"""The status of a result: `ok`, `unsure`, `weak` or `no object`, and the doubts behind it."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsseg.classifier.categories import Target
-from wsseg.graphcut.confidence import LEAST
+from wsseg.graphcut.confidence import LEAST, OK
 from wsseg.segmenting.results import SaliencyResult, Status
 
 
@@ -20,25 +20,33 @@ def is_seen(target: Target, probabilities: NDArray[np.float32], *, presence: flo
     return bool(probabilities[list(target.indices)].max() >= presence * probabilities.max())
 
 
-def doubts_of(result: SaliencyResult, classes: int, confidence: float | None) -> tuple[str, ...]:
-    """Return the doubts: the target is not seen or less likely than chance, or the confidence is low.
+def doubts_of(result: SaliencyResult, confidence: float | None) -> tuple[str, ...]:
+    """Return the doubts: a given target is not seen, or the confidence is low.
 
-    `classes` counts the classifier's classes; `confidence` is None where no object was found.
+    `confidence` is None where no object was found.
     """
-    category, probability = result.category, result.probability
     doubts = []
-    if not result.seen or probability < _chance(result.target, classes):
-        doubts.append(f"the classifier does not see {category}: probability {probability:.2g}")
+    if not result.seen:
+        doubts.append(f"the classifier does not see {result.category}: probability {result.probability:.2g}")
     if confidence is not None and confidence < LEAST:
         doubts.append(f"low confidence: {confidence:.2f}")
     return tuple(doubts)
 
 
-def _chance(target: Target, classes: int) -> float:
-    """Return the probability of the target if all classes were equally likely."""
-    return len(target.indices) / classes
+def notes_of(result: SaliencyResult, classes: int) -> tuple[str, ...]:
+    """Return a note if the target is seen, but less likely than chance among that many classes.
+
+    It says nothing against the mask: a mask may be perfect although the classifier has no class for the object.
+    """
+    if not result.seen or result.probability >= len(result.target.indices) / classes:
+        return ()
+    return (f"the classifier hardly sees {result.category}: probability {result.probability:.2g}",)
 
 
-def status_of(found: bool, doubts: Sequence[str]) -> Status:
-    """Return the status of a result."""
-    return "no object" if not found else "weak" if doubts else "ok"
+def status_of(found: bool, doubts: Sequence[str], confidence: float) -> Status:
+    """Return the status of a result: any doubt makes it weak."""
+    if not found:
+        return "no object"
+    if doubts:
+        return "weak"
+    return "ok" if confidence >= OK else "unsure"

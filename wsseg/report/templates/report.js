@@ -26,7 +26,7 @@
     return svg;
   };
   const shown = (value, digits = 2) => (value === undefined ? "–" : value.toFixed(digits));
-  const slug = (status) => (["ok", "weak", "no object", "failed"].includes(status) ? status.replace(" ", "-") : "other");
+  const slug = (status) => (["ok", "unsure", "weak", "no object", "failed"].includes(status) ? status.replace(" ", "-") : "other");
 
   // Pictures: layers over the photo, or the reason why there is none.
 
@@ -83,11 +83,12 @@
     row.words = [row.name, row.category, row.error, ...(row.reasons || [])].filter(Boolean).join("\n").toLowerCase();
   }
 
+  const REVIEW = "to review";
   const matching = () => {
     const text = at("filter").value.trim().toLowerCase();
     const category = at("category").value, status = at("status").value;
     const found = data.rows.filter((row) =>
-      row.words.includes(text) && (!category || row.category === category) && (!status || row.status === status));
+      row.words.includes(text) && (!category || row.category === category) && (!status || (status === REVIEW ? row.review : row.status === status)));
     const order = orders[at("order").value][1];
     return found.sort((one, other) => order(one, other) || collator.compare(one.name, other.name));
   };
@@ -310,9 +311,10 @@
     option.value = value;
     return option;
   }));
-  const counts = new Map();
+  const counts = new Map(), marked = data.rows.filter((row) => row.review).length;
   for (const row of data.rows) if (row.status) counts.set(row.status, (counts.get(row.status) || 0) + 1);
-  choices("status", [["", "all"], ...[...counts].map(([status, number]) => [status, `${status} (${number})`])]);
+  choices("status", [["", "all"], ...[...counts].map(([status, number]) => [status, `${status} (${number})`]),
+    ...(marked ? [[REVIEW, `to review (${marked})`]] : [])]);
   choices("order", Object.entries(orders).map(([value, [text]]) => [value, text]));
   choices("show", [...data.kinds.map((kind) => [kind, names[kind].toLowerCase()]), [ALL, "all pictures"]]);
   at("show").value = data.kinds.includes("overlay") ? "overlay" : data.kinds[1];

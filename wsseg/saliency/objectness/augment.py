@@ -80,9 +80,7 @@ def augmented(
 def _zoomed_out(
     image: Image, label: NDArray[np.uint8], size: tuple[int, int], random: np.random.Generator
 ) -> tuple[Image, NDArray[np.uint8]]:
-    height, width = (
-        max(1, min(side, round(side * scale))) for side, scale in zip(size, _sides(SHRUNK, random), strict=True)
-    )
+    height, width = _scaled(size, SHRUNK, random)
     top, left = random.integers(0, size[0] - height + 1), random.integers(0, size[1] - width + 1)
     small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     margins = (top, size[0] - height - top, left, size[1] - width - left)
@@ -96,9 +94,7 @@ def _zoomed_out(
 def _cropped(
     image: Image, label: NDArray[np.uint8], size: tuple[int, int], random: np.random.Generator
 ) -> tuple[Image, NDArray[np.uint8]]:
-    height, width = (
-        max(1, min(side, round(side * scale))) for side, scale in zip(label.shape, _sides(CROPPED, random), strict=True)
-    )
+    height, width = _scaled(label.shape, CROPPED, random)
     top, left = random.integers(0, len(label) - height + 1), random.integers(0, label.shape[1] - width + 1)
     inside = slice(top, top + height), slice(left, left + width)
     photo, share = (cv2.resize(one[inside], size[::-1], interpolation=cv2.INTER_LINEAR) for one in (image, label))
