@@ -16,7 +16,6 @@ from wsseg.recipe import Recipe
 from wsseg.saliency.activation import cam, grad_cam, grad_cam_plus_plus, layer_cam, score_cam
 from wsseg.saliency.combine import fused, spread_cam
 from wsseg.saliency.gradient import gradient, guided_backprop, integrated_gradients, smoothgrad
-from wsseg.saliency.objectness.objectness import Objectness
 
 
 class Method(Protocol):
@@ -72,9 +71,9 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType(
 
 
 def maps_of(
-    classifier: Classifier, image: Image, target: Target, recipe: Recipe, objectness: Objectness | None = None
+    classifier: Classifier, image: Image, target: Target, recipe: Recipe, objects: Saliency | None = None
 ) -> Maps:
-    """Compute the maps that a recipe needs.
+    """Compute the classifier's map, if the recipe needs it, and put it beside the map of objects.
 
     Parameters
     ----------
@@ -86,8 +85,8 @@ def maps_of(
         Class or classes that the classifier's map is for.
     recipe : Recipe
         Method and numbers.
-    objectness : Objectness, optional
-        The network that knows objects; needed if the recipe gives it a share.
+    objects : ndarray of float32, shape (h, w), optional
+        Map of objects, see `Objectness.map`; needed if the recipe gives it a share.
 
     Returns
     -------
@@ -99,15 +98,13 @@ def maps_of(
     RecipeError
         If the method does not fit the network.
     ValueError
-        If the recipe needs a network for objectness and there is none.
+        If the recipe needs a map of objects and there is none.
     """
     share = recipe.objectness_of(given=target.given)
-    if share and objectness is None:
-        raise ValueError(
-            f"objectness must be a network where its share is {share}, got None; use wsseg.load_objectness()"
-        )
+    if share and objects is None:
+        raise ValueError(f"objects must be a map where its share is {share}, got None; compute it with Objectness.map")
     own = METHODS[recipe.method](classifier, image, target, recipe).numpy() if share < 1 else None
-    return Maps(own, objectness.map(image, mirror=recipe.mirror) if objectness is not None and share else None)
+    return Maps(own, objects if share else None)
 
 
 def saliency_from_maps(maps: Maps, size: tuple[int, ...], recipe: Recipe, *, given: bool) -> Saliency:
@@ -146,7 +143,7 @@ def saliency_from_maps(maps: Maps, size: tuple[int, ...], recipe: Recipe, *, giv
 
 
 def saliency_from_classifier(
-    classifier: Classifier, image: Image, target: Target, recipe: Recipe, objectness: Objectness | None = None
+    classifier: Classifier, image: Image, target: Target, recipe: Recipe, objects: Saliency | None = None
 ) -> Saliency:
     """Compute a recipe's saliency of a target.
 
@@ -160,8 +157,8 @@ def saliency_from_classifier(
         Class or classes that the map is for.
     recipe : Recipe
         Method and numbers.
-    objectness : Objectness, optional
-        The network that knows objects; needed if the recipe gives it a share.
+    objects : ndarray of float32, shape (h, w), optional
+        Map of objects, see `Objectness.map`; needed if the recipe gives it a share.
 
     Returns
     -------
@@ -173,7 +170,7 @@ def saliency_from_classifier(
     RecipeError
         If the method does not fit the network.
     ValueError
-        If the recipe needs a network for objectness and there is none.
+        If the recipe needs a map of objects and there is none.
 
     Examples
     --------
@@ -184,7 +181,7 @@ def saliency_from_classifier(
     >>> wsseg.saliency.saliency_from_classifier(classifier, image, cat, wsseg.RECIPES["untrained"]).shape
     (300, 451)
     """
-    maps = maps_of(classifier, image, target, recipe, objectness)
+    maps = maps_of(classifier, image, target, recipe, objects)
     return saliency_from_maps(maps, image.shape[:2], recipe, given=target.given)
 
 

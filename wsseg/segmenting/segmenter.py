@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wsseg.arrays import Saliency
 from wsseg.classifier.categories import Target
 from wsseg.classifier.classifier import Classifier
 from wsseg.classifier.load import load_classifier
@@ -115,12 +116,20 @@ class Segmenter:
         chosen = self.resolve(targets, top=top)
         photo = read_photo(source, max_pixels=max_pixels)
         probabilities = self.classifier.probabilities(photo.image)
+        objects = self.objectness.map(photo.image, mirror=self.recipe.mirror) if self.objectness else None
         found = self._targets(probabilities, chosen, top)
-        return tuple(self._seen(photo, target, scored, probabilities) for target, scored in found)
+        return tuple(self._seen(photo, objects, *one, probabilities) for one in found)
 
-    def _seen(self, photo: Photo, target: Target, scored: Target, probabilities: NDArray[np.float32]) -> SaliencyResult:
-        """Return where the classifier sees a target, or the classes that are `scored` for it."""
-        maps = maps_of(self.classifier, photo.image, scored, self.recipe, self.objectness)
+    def _seen(
+        self,
+        photo: Photo,
+        objects: Saliency | None,
+        target: Target,
+        scored: Target,
+        probabilities: NDArray[np.float32],
+    ) -> SaliencyResult:
+        """Return where a target is, or the classes that are `scored` for it, given the photo's map of objects."""
+        maps = maps_of(self.classifier, photo.image, scored, self.recipe, objects)
         return SaliencyResult(
             image=photo.image,
             target=target,

@@ -81,10 +81,11 @@ def _zoomed_out(
     image: Image, label: NDArray[np.uint8], size: tuple[int, int], random: np.random.Generator
 ) -> tuple[Image, NDArray[np.uint8]]:
     height, width = _scaled(size, SHRUNK, random)
-    top, left = random.integers(0, size[0] - height + 1), random.integers(0, size[1] - width + 1)
+    top, left = int(random.integers(0, size[0] - height + 1)), int(random.integers(0, size[1] - width + 1))
     small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    margins = (top, size[0] - height - top, left, size[1] - width - left)
-    photo = cv2.GaussianBlur(cv2.copyMakeBorder(small, *margins, cv2.BORDER_REFLECT), (0, 0), SURROUNDINGS * max(size))
+    below, right = size[0] - height - top, size[1] - width - left
+    mirrored = cv2.copyMakeBorder(small, top, below, left, right, cv2.BORDER_REFLECT)
+    photo = cv2.GaussianBlur(mirrored, (0, 0), SURROUNDINGS * max(size))
     share = np.zeros(size, np.uint8)
     inside = slice(top, top + height), slice(left, left + width)
     photo[inside], share[inside] = small, cv2.resize(label, (width, height), interpolation=cv2.INTER_AREA)
