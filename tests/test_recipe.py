@@ -138,7 +138,7 @@ def test_named_recipes_cannot_be_changed() -> None:
 def test_an_unknown_name_lists_the_known() -> None:
     with pytest.raises(
         ValueError,
-        match="^recipe must be one of default, fast, adapted, simonyan2013 or a .toml file, got 'quick'; choose",
+        match="^recipe must be one of default, untrained, fast, simonyan2013 or a .toml file, got 'quick'; choose",
     ):
         recipe_named("quick")
 
@@ -189,11 +189,11 @@ def test_a_file_changes_its_base(file: Path, text: str, recipe: Recipe) -> None:
         (b"components = 65", r": components must lie in \[1, 64\], got 65; Gaussians"),
         (b"prior = nan", r": prior must lie in \[0, inf\), got nan; weight"),
         (b"background_quantile = 0.9", ": background_quantile must be at most foreground_quantile, got 0.9 and 0.85"),
-        (b"base = 3", ": base must be one of default, fast, adapted, simonyan2013, got 3; choose"),
-        (b"base = ['a']", r": base must be one of default, fast, adapted, simonyan2013, got \['a'\]; choose"),
+        (b"base = 3", ": base must be one of default, untrained, fast, simonyan2013, got 3; choose"),
+        (b"base = ['a']", r": base must be one of default, untrained, fast, simonyan2013, got \['a'\]; choose"),
         (
             b"base = 'other.toml'",
-            ": base must be one of default, fast, adapted, simonyan2013, got 'other.toml'; choose",
+            ": base must be one of default, untrained, fast, simonyan2013, got 'other.toml'; choose",
         ),
         (b"prior 3", "must be TOML in UTF-8, got 'Expected '=' .*line 1.*'; write `name = number` on each line"),
         (b"prior = 3\nprior = 4", "must be TOML in UTF-8, got 'Cannot overwrite a value .*'; write"),

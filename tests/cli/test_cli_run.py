@@ -159,7 +159,7 @@ class TestSegment:
             (("--write", "mask,poster"), "pictures must be some of mask, cutout, overlay"),
             (
                 ("--recipe", "best"),
-                "recipe must be one of default, fast, adapted, simonyan2013 or a .toml file, got 'best'",
+                "recipe must be one of default, untrained, fast, simonyan2013 or a .toml file, got 'best'",
             ),
             (("--recipe", "best.toml"), "'best.toml' must be a recipe file, got no file"),
             (("--components", "0"), "components must lie in"),

@@ -326,15 +326,18 @@ class TestSegmentFolder:
             )
         assert heard == [(0, 1), (1, 1), (2, 0)]
 
-    def test_a_head_without_a_share_gets_that_of_adapted(
+    def test_a_network_is_used_only_where_it_has_a_share(
         self, photos: Path, tmp_path: Path, classifier: wsseg.Classifier
     ) -> None:
-        assert classifier.head is not None
-        notices: list[str] = []
-        options: dict[str, Any] = {"classifier": classifier, "recipe": QUICK, "head": classifier.head}
-        segment_folder(photos, tmp_path, **options, notice=notices.append)
-        assert notices == ["using the head with weight 0.6; change it with objectness (--objectness)"]
-        assert json.loads((tmp_path / "run.json").read_bytes())["recipe"]["objectness"] == 0.6
+        network = wsseg.load_objectness()
+        options: dict[str, Any] = {"classifier": classifier, "objectness": network}
+        with pytest.raises(ValueError, match="^recipe must give objectness a share, got 0; "):
+            segment_folder(photos, tmp_path, **options, recipe=QUICK)
+        segment_folder(photos, tmp_path, **options, recipe="fast")
+        made_by = json.loads((tmp_path / "run.json").read_bytes())
+        assert made_by["objectness"] == {"sha256": network.digest}
+        with pytest.raises(FileNotFoundError, match="^objectness must be a file that wsseg adapt made, got 'nowhere'"):
+            segment_folder(photos, tmp_path, objectness="nowhere")
 
 
 def test_saliency_folder_writes_heatmaps_and_strips(photos: Path, tmp_path: Path, classifier: wsseg.Classifier) -> None:

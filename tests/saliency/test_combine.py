@@ -11,7 +11,8 @@ from wsseg.arrays import Image
 from wsseg.classifier.categories import Target
 from wsseg.recipe import Recipe
 from wsseg.saliency import METHODS, combine
-from wsseg.saliency.combine import LARGER, NARROWEST, features_of, fused, spread_cam
+from wsseg.saliency.combine import LARGER, features_of, fused, spread_cam
+from wsseg.saliency.views import MULTIPLE, NARROWEST
 
 NUMBERS = {"mirror": True, "spread_steps": 2, "cam_share": 0.5, "cam_share_given": 0.5}
 
@@ -44,7 +45,7 @@ def test_it_lies_in_0_to_1_on_the_grid_of_the_features() -> None:
 def test_the_input_has_the_photo_s_shape_and_a_bounded_area(shape: tuple[int, int], size: tuple[int, int]) -> None:
     found = combine._size(classifier_of(Pooled()), noise(*shape))
     assert found == size
-    assert max(found) <= 64 * LARGER * NARROWEST**0.5 + combine.MULTIPLE / 2
+    assert max(found) <= 64 * LARGER * NARROWEST**0.5 + MULTIPLE / 2
 
 
 def test_a_fixed_size_network_gets_its_size() -> None:

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from quick import QUICK, sure_classifier
-from wsseg.classifier.head import Head, Provenance
 
-from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Box
+from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Box, Maps
 from wsseg.classifier.classifier import Classifier
 from wsseg.graphcut.hints import Hints, seeds_from_hints
 from wsseg.graphcut.solver import MaskSolver
@@ -32,7 +31,7 @@ CHANGES = {
     "hint_near": 0.0,
     "hint_alike": 0.0,
     "hint_map": 0.0,
-    "hint_head": 0.0,
+    "hint_objectness": 0.0,
     "box_margin": 0.01,
     "box_filled": 0.97,
     "smoothness_hinted": 90.0,
@@ -136,28 +135,28 @@ class TestSession:
 
     @pytest.fixture(scope="module")
     @staticmethod
-    def headed(network: Classifier, result: SaliencyResult) -> Classifier:
-        """The network with a head that labels every pixel as object."""
-        channels = len(features_of(network, result.image, mirror=QUICK.mirror))
-        learned = Provenance(classifier=network.name, sha256=network.digest, photos=1, recipe="", wsseg="")
-        return network.with_head(Head(np.zeros(channels, np.float32), 1.0, learned))
+    def learned(result: SaliencyResult) -> SaliencyResult:
+        """The result with a map that sees an object everywhere."""
+        return replace(result, maps=Maps(None, np.ones((8, 8), np.float32)))
 
     @pytest.fixture(scope="module")
     @staticmethod
-    def before(headed: Classifier, result: SaliencyResult) -> Segmentation:
-        return Session(headed, result, QUICK).segment(SAID)
+    def before(network: Classifier, learned: SaliencyResult) -> Segmentation:
+        return Session(network, learned, QUICK).segment(SAID)
 
     @pytest.mark.slow
     @pytest.mark.parametrize("name", CHANGES)
     def test_no_number_of_hints_is_ignored(
-        self, headed: Classifier, result: SaliencyResult, before: Segmentation, name: str
+        self, network: Classifier, learned: SaliencyResult, before: Segmentation, name: str
     ) -> None:
-        after = Session(headed, result, replace(QUICK, **{name: CHANGES[name]})).segment(SAID)
+        after = Session(network, learned, replace(QUICK, **{name: CHANGES[name]})).segment(SAID)
         assert before.energy != after.energy
         assert before.saliency is after.saliency
 
-    def test_a_head_matters_only_with_hints(self, session: Session, headed: Classifier, result: SaliencyResult) -> None:
-        heeding = Session(headed, result, QUICK)
+    def test_the_map_of_objects_counts_beside_hints(
+        self, session: Session, network: Classifier, learned: SaliencyResult
+    ) -> None:
+        heeding = Session(network, learned, QUICK)
         assert session.segment().mask.tobytes() == heeding.segment().mask.tobytes()
         assert session.segment(Hints()).mask.sum() < heeding.segment(Hints()).mask.sum()
 
