@@ -4,10 +4,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from time import monotonic
+from typing import Any
 
 import numpy as np
 import pytest
+from quick import photo_bytes
 
+import wsseg
 from wsseg.classifier.categories import Target
 from wsseg.engines.stream import here
 from wsseg.files.encode import write_picture
@@ -18,6 +21,7 @@ from wsseg.graphcut.hints import Hints
 from wsseg.runs.batch import run
 from wsseg.runs.journal import opened
 from wsseg.runs.merge import merge_runs
+from wsseg.runs.photos import arriving_photos
 from wsseg.runs.record import Finding, Record, read_run, record_of
 from wsseg.runs.review import needs_review, remove_review, write_review
 from wsseg.runs.task import Outcome, Task
@@ -139,11 +143,11 @@ def test_the_list_is_up_to_date_while_a_run_waits_for_photos(photos: Path, tmp_p
     steps = (("30", 30, ["30"]), ("50", 50, ["30", "50"]), ("30", 90, ["50"]), ("90", 90, ["50"]))
 
     def arriving() -> Iterator[Source | None]:
-        for done, (name, level, names) in enumerate(steps, 1):
+        for lines, (name, level, names) in enumerate(steps, 1):
             write_picture(photos / f"{name}.png", np.full((4, 5, 3), level, np.uint8))
             yield Source(photos / f"{name}.png", PurePosixPath(f"{name}.png"))
             deadline = monotonic() + 60
-            while (out / "run.jsonl").read_bytes().count(b"\n") < done or listed(out) != names:
+            while (out / "run.jsonl").read_bytes().count(b"\n") < lines or listed(out) != names:
                 assert monotonic() < deadline, (name, names)
                 yield None
             times.append((out / "review.txt").stat().st_mtime_ns)
@@ -210,3 +214,84 @@ def test_without_min_confidence_a_merge_lists_nothing(photos: Path, tmp_path: Pa
     done(photos, tmp_path / "run", None)
     assert merge_runs([tmp_path / "run"], tmp_path / "out").review is None
     assert not (tmp_path / "out/review.txt").exists()
+
+
+class TestSegmentFolder:
+    RECIPE = wsseg.Recipe(method="spread_cam", mirror=False, exact_side=64)
+
+    @pytest.fixture(scope="class")
+    def classifier(self) -> wsseg.Classifier:
+        return wsseg.load_classifier()
+
+    @pytest.fixture(scope="class")
+    def shipped(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        """A folder of two small photos that scikit-image ships."""
+        folder = tmp_path_factory.mktemp("photos")
+        for name in ("chelsea", "coffee"):
+            write_picture(folder / f"{name}.png", np.ascontiguousarray(wsseg.read_image(photo_bytes(name))[::4, ::4]))
+        return folder
+
+    def test_another_confidence_makes_no_mask_anew(
+        self, shipped: Path, tmp_path: Path, classifier: wsseg.Classifier
+    ) -> None:
+        out = tmp_path / "out"
+        first = wsseg.segment_folder(
+            shipped, out, classifier=classifier, recipe=self.RECIPE, targets=["Egyptian cat", "espresso"]
+        )
+        assert first.review is None and not (out / "review.txt").exists()
+        levels = sorted(record.trust for record in first.records)
+        for least, review in ((1.0, 2), (levels[1], 1), (0.0, 0)):
+            again = wsseg.segment_folder(
+                shipped,
+                out,
+                classifier=classifier,
+                recipe=self.RECIPE,
+                targets=["Egyptian cat", "espresso"],
+                min_confidence=least,
+            )
+            assert (again.kept, again.review, len(listed(out))) == (2, review, review)
+            assert sum(record.review for record in again.records) == review
+            assert again.masks == first.masks
+        assert json.loads((out / "run.json").read_bytes())["min_confidence"] == 0.0
+
+    def test_a_map_of_labels_is_marked_too(self, shipped: Path, tmp_path: Path, classifier: wsseg.Classifier) -> None:
+        run = wsseg.segment_folder(
+            shipped,
+            tmp_path,
+            classifier=classifier,
+            recipe=self.RECIPE,
+            targets=["Egyptian cat", "espresso"],
+            together=True,
+            min_confidence=1.0,
+        )
+        assert run.review == 2
+
+    def test_the_list_is_written_while_folders_are_watched(
+        self, shipped: Path, tmp_path: Path, classifier: wsseg.Classifier, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        inbox, out = tmp_path / "in", tmp_path / "out"
+        inbox.mkdir()
+        (inbox / "chelsea.png").write_bytes((shipped / "chelsea.png").read_bytes())
+
+        def watched(*given: Any) -> Iterator[Source | None]:
+            deadline = monotonic() + 60
+            for source in arriving_photos(*given):
+                if listed(out) == ["chelsea"]:
+                    raise KeyboardInterrupt
+                assert monotonic() < deadline
+                yield source
+
+        monkeypatch.setattr("wsseg.runs.execute.arriving_photos", watched)
+        with pytest.raises(KeyboardInterrupt):
+            wsseg.segment_folder(inbox, out, classifier=classifier, recipe=self.RECIPE, watch=True, min_confidence=1.0)
+
+    @pytest.mark.parametrize("least", [-0.1, 1.1, float("nan"), float("inf")])
+    def test_a_confidence_out_of_range_is_refused(self, shipped: Path, tmp_path: Path, least: float) -> None:
+        with pytest.raises(ValueError, match="^min_confidence must be from 0 to 1, got .*; wsseg calibrate"):
+            wsseg.segment_folder(shipped, tmp_path / "out", min_confidence=least)
+        assert not (tmp_path / "out").exists()
+
+    @pytest.mark.parametrize("least", [True, "0.5", [0.5]])
+    def test_anything_but_a_number_is_refused(self, shipped: Path, tmp_path: Path, least: Any) -> None:
+        with pytest.raises(TypeError, match="^min_confidence must be a number, got "):
+            wsseg.segment_folder(shipped, tmp_path / "out", min_confidence=least)
