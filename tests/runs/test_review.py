@@ -216,27 +216,30 @@ def test_without_min_confidence_a_merge_lists_nothing(photos: Path, tmp_path: Pa
     assert not (tmp_path / "out/review.txt").exists()
 
 
+RECIPE = wsseg.Recipe(method="spread_cam", mirror=False, exact_side=64)
+
+
+@pytest.fixture(scope="module")
+def classifier() -> wsseg.Classifier:
+    return wsseg.load_classifier()
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of two small photos that scikit-image ships."""
+    folder = tmp_path_factory.mktemp("photos")
+    for name in ("chelsea", "coffee"):
+        write_picture(folder / f"{name}.png", np.ascontiguousarray(wsseg.read_image(photo_bytes(name))[::4, ::4]))
+    return folder
+
+
 class TestSegmentFolder:
-    RECIPE = wsseg.Recipe(method="spread_cam", mirror=False, exact_side=64)
-
-    @pytest.fixture(scope="class")
-    def classifier(self) -> wsseg.Classifier:
-        return wsseg.load_classifier()
-
-    @pytest.fixture(scope="class")
-    def shipped(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        """A folder of two small photos that scikit-image ships."""
-        folder = tmp_path_factory.mktemp("photos")
-        for name in ("chelsea", "coffee"):
-            write_picture(folder / f"{name}.png", np.ascontiguousarray(wsseg.read_image(photo_bytes(name))[::4, ::4]))
-        return folder
-
     def test_another_confidence_makes_no_mask_anew(
         self, shipped: Path, tmp_path: Path, classifier: wsseg.Classifier
     ) -> None:
         out = tmp_path / "out"
         first = wsseg.segment_folder(
-            shipped, out, classifier=classifier, recipe=self.RECIPE, targets=["Egyptian cat", "espresso"]
+            shipped, out, classifier=classifier, recipe=RECIPE, targets=["Egyptian cat", "espresso"]
         )
         assert first.review is None and not (out / "review.txt").exists()
         levels = sorted(record.trust for record in first.records)
@@ -245,7 +248,7 @@ class TestSegmentFolder:
                 shipped,
                 out,
                 classifier=classifier,
-                recipe=self.RECIPE,
+                recipe=RECIPE,
                 targets=["Egyptian cat", "espresso"],
                 min_confidence=least,
             )
@@ -259,7 +262,7 @@ class TestSegmentFolder:
             shipped,
             tmp_path,
             classifier=classifier,
-            recipe=self.RECIPE,
+            recipe=RECIPE,
             targets=["Egyptian cat", "espresso"],
             together=True,
             min_confidence=1.0,
@@ -283,7 +286,7 @@ class TestSegmentFolder:
 
         monkeypatch.setattr("wsseg.runs.execute.arriving_photos", watched)
         with pytest.raises(KeyboardInterrupt):
-            wsseg.segment_folder(inbox, out, classifier=classifier, recipe=self.RECIPE, watch=True, min_confidence=1.0)
+            wsseg.segment_folder(inbox, out, classifier=classifier, recipe=RECIPE, watch=True, min_confidence=1.0)
 
     @pytest.mark.parametrize("least", [-0.1, 1.1, float("nan"), float("inf")])
     def test_a_confidence_out_of_range_is_refused(self, shipped: Path, tmp_path: Path, least: float) -> None:
