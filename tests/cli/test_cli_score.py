@@ -1,4 +1,4 @@
-"""evaluate and compare."""
+"""evaluate, compare and calibrate."""
 
 import json
 from pathlib import Path
@@ -9,10 +9,14 @@ import pytest
 from commands import QUICK, Run
 from PIL import Image as pillow
 
+import wsseg
 from wsseg.cli.output import answers
 from wsseg.evaluation.codings import CODINGS
 from wsseg.evaluation.protocols import PROTOCOLS
+from wsseg.files.encode import write_mask
 from wsseg.metrics import SCORES
+from wsseg.runs.record import Finding, Record, read_run
+from wsseg.runs.review import needs_review
 
 
 class TestEvaluate:
@@ -145,3 +149,78 @@ class TestEvaluate:
         ended = run("evaluate", tmp_path / "out", tmp_path / "out/masks")
         assert ended.code == 0
         assert "1.0000" in ended.out
+
+
+class TestCalibrate:
+    @pytest.fixture
+    def folders(self, tmp_path: Path) -> tuple[Path, Path]:
+        """A run of 30 photos whose names are their confidence in hundredths, with truths; the lowest three are bad."""
+        truth = np.zeros((6, 8), np.bool_)
+        truth[2:4, 2:6] = True
+        lines = []
+        for number in range(40, 70):
+            mask = f"masks/{number}.png"
+            write_mask(tmp_path / "out" / mask, ~truth if number < 43 else truth)
+            write_mask(tmp_path / "truths" / f"{number}.png", truth)
+            found = Finding(category="cat", probability=1, status="ok", confidence=number / 100, outputs={"mask": mask})
+            lines.append(Record(input=f"{number}.jpg", name=f"{number}", settings="s", findings=(found,)).as_line())
+        (tmp_path / "out/run.jsonl").write_bytes(b"".join(lines))
+        return tmp_path / "out", tmp_path / "truths"
+
+    def test_it_prints_a_confidence_its_promise_and_the_next_command(
+        self, run: Run, folders: tuple[Path, Path]
+    ) -> None:
+        ended = run("calibrate", *folders, "--error", 0.1)
+        assert ended.code == 0, ended.err
+        promise, accepted, bound, following, assumption, *_ = ended.out.splitlines()
+        assert promise.startswith("At most 10.0% of all photos are expected to be accepted with an IoU under 0.5")
+        assert accepted == "29 of 30 photos with truths accepted, 2 of them bad"
+        assert bound.startswith("of the accepted, at most 20.")
+        assert following == f"next: wsseg segment PHOTOS -o '{folders[0]}' --min-confidence 0.41"
+        assert "drawn at random" in assumption
+
+    def test_json_goes_to_a_file_or_is_printed(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:
+        assert run("calibrate", *folders, "--error", 0.04, "--json", tmp_path / "answer.json").code == 0
+        answer = json.loads((tmp_path / "answer.json").read_text())
+        assert (answer["min_confidence"], answer["photos"], answer["accepted"], answer["bad"]) == (0.43, 30, 27, 0)
+        assert answer["assumption"]
+        assert json.loads(run("calibrate", *folders, "--error", 0.04, "--json", "-").out) == answer
+        ended = run("calibrate", *folders, "--json", tmp_path / "answer.json")
+        assert ended.code == 2
+        assert f"'{tmp_path / 'answer.json'}'" in ended.err
+        assert run("calibrate", *folders, "--json", tmp_path / "answer.json", "--force").code == 0
+
+    def test_no_confidence_may_suffice(self, run: Run, folders: tuple[Path, Path]) -> None:
+        for path in (folders[0] / "masks").iterdir():
+            write_mask(path, np.ones((6, 8), np.bool_))
+        ended = run("calibrate", *folders, "--error", 0.05)
+        assert ended.code == 0
+        assert ended.out.startswith("No confidence is high enough: look at every mask, or allow a larger error.")
+        assert "next:" not in ended.out
+
+    @pytest.mark.parametrize(
+        ("words", "reason"),
+        [
+            (("--error", 0.03), "truths must be of 33 photos or more for an error of 0.03, got 30; add truths or"),
+            (("--error", 0), "error must be above 0 and below 1, got 0"),
+            (("--error", "nan"), "nan"),
+            (("--iou", 1.5), "iou must be above 0 and at most 1, got 1.5"),
+        ],
+    )
+    def test_shares_that_cannot_be_are_refused(
+        self, run: Run, folders: tuple[Path, Path], words: tuple[object, ...], reason: str
+    ) -> None:
+        ended = run("calibrate", *folders, *words)
+        assert ended.code == 2
+        assert reason in ended.err and not ended.out
+
+    def test_a_folder_of_masks_is_no_run(self, run: Run, folders: tuple[Path, Path]) -> None:
+        ended = run("calibrate", folders[0] / "masks", folders[1])
+        assert ended.code == 2
+        assert f"run must be a folder that wsseg segment wrote, got '{folders[0] / 'masks'}'" in ended.err
+
+    def test_the_confidence_it_gives_accepts_what_it_says(self, run: Run, folders: tuple[Path, Path]) -> None:
+        run("calibrate", *folders)
+        least = wsseg.calibrate(*folders).min_confidence
+        accepted = [record for record in read_run(folders[0]).records if not needs_review(record, least)]
+        assert len(accepted) == 29

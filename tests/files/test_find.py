@@ -77,6 +77,28 @@ def test_a_list_names_photos_relative_to_itself(tmp_path: Path, put: Callable[..
     assert [source.path.resolve().name for source in sources] == ["a.jpg", "b.odd", "c d.jpg"]
 
 
+def test_photos_of_one_name_elsewhere_are_named_below_the_folder_of_all(
+    tmp_path: Path, put: Callable[..., Path]
+) -> None:
+    for name in ("in/a/x.jpg", "in/b/c/x.jpg", "in/b/y.jpg", "lists/x.jpg", "lists/sub/x.jpg", "in/b/X.PNG"):
+        put(name)
+    lines = ["../in/a/x.jpg", "../in/b/c/x.jpg", "../in/b/y.jpg", "../in/a/../a/x.jpg"]
+    path = put("lists/two.txt", "\n".join(lines).encode())
+    assert names(find_photos([path])) == ["a/x.png", "b/c/x.png", "y.png"]
+    path.write_text("\n".join([*lines, "x.jpg", "sub/x.jpg", "../in/b/X.PNG"]))
+    found = ["in/a/x.png", "in/b/c/x.png", "y.png", "lists/x.png", "sub/x.png", "X.png"]
+    assert names(find_photos([path])) == found
+
+
+def test_a_missing_photo_of_a_list_is_left_to_its_reader(tmp_path: Path, put: Callable[..., Path]) -> None:
+    put("a.jpg")
+    found = find_photos([put("mine.txt", b"gone/b.jpg\na.jpg\n")])
+    assert [(source.path, str(source.name)) for source in found] == [
+        (tmp_path / "gone/b.jpg", "gone/b.png"),
+        (tmp_path / "a.jpg", "a.png"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

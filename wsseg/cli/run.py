@@ -137,7 +137,8 @@ def merge(
         warn(f"{run} did not finish and may be missing photos; rerun it")
     failed = f", {merging.failed} of them failed" if merging.failed else ""
     lacking = f", {merging.lacking} left out because their pictures are missing or stale" if merging.lacking else ""
-    say(f"{counted(merging.photos, 'photo')} from {counted(len(runs), 'run')}{failed}{lacking}: {out}")
+    review = _review_text(merging.review, out)
+    say(f"{counted(merging.photos, 'photo')} from {counted(len(runs), 'run')}{failed}{lacking}: {out}{review}")
     return 0
 
 
@@ -185,6 +186,10 @@ def _show_record(record: "Record") -> None:
 
 def _say_done(run: "FolderRun") -> int:
     kept = f" ({run.kept} from an earlier run)" if run.kept else ""
-    review = "" if run.review is None else f"; {run.review} to review: {run.out / REVIEW}"
+    review = _review_text(run.review, run.out)
     say(f"{run.done} of {counted(run.photos, 'photo')} done{kept}: {', '.join(map(str, run.folders))}{review}")
     return SOME_FAILED if run.failed else 0
+
+
+def _review_text(photos: int | None, out: Path) -> str:
+    return "" if photos is None else f"; {photos} to review: {out / REVIEW}"

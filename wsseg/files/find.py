@@ -1,7 +1,9 @@
 """The photos that paths name: files, folders, patterns and lists."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from os import PathLike
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -9,6 +11,7 @@ from types import MappingProxyType
 from wsseg.files.decode import HEIF_REMEDY, has_photo_suffix, has_unsupported_suffix, is_heif
 from wsseg.files.names import Source, refuse_name_clashes, with_output_names
 from wsseg.files.store import is_local, path_of, store_of
+from wsseg.files.text import folded
 
 
 def find_photos(
@@ -26,7 +29,8 @@ def find_photos(
     paths : list of paths
         Each is a photo; a folder, which is searched recursively, without hidden entries, linked folders and links that
         lead out of it; a glob pattern, which skips hidden entries; or a list file (`.txt`) of one photo a line,
-        relative to the list, or `s3://...`, with blank lines and `#` comments.
+        relative to the list, or `s3://...`, with blank lines and `#` comments. Some photos of a list may be missing;
+        they are returned, so that reading them fails by name.
     named : mapping of str to str
         Names without suffix that photos have already, by their paths. These photos keep them, and no other photo gets
         one while its owner exists.
@@ -41,7 +45,7 @@ def find_photos(
     Raises
     ------
     ValueError
-        If a path is missing or holds no photo, or two photos' names still clash.
+        If a path is missing or holds no photo, no photo of a list exists, or two photos' names still clash.
 
     Examples
     --------
@@ -137,13 +141,37 @@ def _in_list(file: Path) -> list[Source]:
         raise ValueError(f"'{file}' must be a list of photos in UTF-8, got other bytes; save it as UTF-8") from error
     named = [line for line in lines if line and not line.startswith("#")]
     photos = [path_of(line) if "://" in line else file.parent / line for line in named]
-    for photo in filter(is_local, photos):  # Asking a store for each would take longer than trying each.
-        if not photo.is_file():
-            raise ValueError(
-                f"'{file}' must list photos relative to its folder, got '{photo}', which does not exist; correct or "
-                "delete that line"
-            )
-    return _some([Source(photo, _name_under(file.parent, photo)) for photo in photos], file, "write one path a line")
+    # Asking a store for each would take longer than trying each.
+    if photos and not any(not is_local(photo) or photo.is_file() for photo in photos):
+        raise ValueError(
+            f"'{file}' must list photos relative to its folder, got '{photos[0]}', which does not exist; correct or "
+            "delete that line"
+        )
+    return _some(_named_in_list(photos, file.parent), file, "write one path a line")
+
+
+def _named_in_list(photos: Sequence[Path], folder: Path) -> list[Source]:
+    """Return the photos of a list with their paths below the list's folder, or of those elsewhere the file's name.
+
+    Photos of different folders that would have one name get their paths below the folder that holds all of these.
+    """
+    names = [_name_under(folder, photo) for photo in photos]
+    places = [store_of(photo).with_real_folder(photo).parts for photo in photos]
+    keys = [folded(str(name)) for name in names]
+    sharing = defaultdict[str, set[tuple[str, ...]]](set)
+    for key, place in zip(keys, places, strict=True):
+        sharing[key].add(place)
+    depths = {key: _common_depth(each) for key, each in sharing.items() if len(each) > 1}
+    return [
+        Source(photo, PurePosixPath(*place[depths[key] :]) if key in depths else name)
+        for photo, name, place, key in zip(photos, names, places, keys, strict=True)
+    ]
+
+
+def _common_depth(places: Iterable[Sequence[str]]) -> int:
+    """Return how many folders from the root on hold all of these files, which are given by the parts of their paths."""
+    levels = zip(*(place[:-1] for place in places), strict=False)
+    return len(list(takewhile(lambda parts: len(set(parts)) == 1, levels)))
 
 
 def _some(sources: list[Source], given: Path, remedy: str) -> list[Source]:

@@ -43,10 +43,14 @@ def run(
 
     Only photos that are new, changed or incomplete are done, unless `again` is set. `hints` are the files of photos
     that have one. Photos with less than `min_confidence` are marked for review; their masks stay as they are. A source
-    that is `None` means that no photo is available yet. Errors that end a run, such as a full disk, are raised.
+    that is `None` means that no photo is available yet; the list of photos to review is then brought up to date.
+    Errors that end a run, such as a full disk, are raised.
     """
 
-    def input_of(source: Source) -> PhotoInput:
+    def input_of(source: Source | None) -> PhotoInput | None:
+        if source is None:
+            journal.list_reviews()
+            return None
         journal.start(name_of(source))
         job = PhotoInput(source=source, hints=hints.get(source.path))
         earlier = journal.earlier(name_of(source))
@@ -58,7 +62,7 @@ def run(
         return replace(job, earlier=earlier, complete=complete)
 
     under_way = set[str]()
-    photos = (None if source is None else input_of(source) for source in _one_at_a_time(sources, under_way))
+    photos = map(input_of, _one_at_a_time(sources, under_way))
     for outcome in engine(task.stream, photos, lost=task.lost):
         record = replace(outcome.record, review=needs_review(outcome.record, min_confidence))
         outcome = outcome._replace(record=record)

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -39,11 +39,16 @@ class Journal:
         """Names of the photos that were handed out and have no outcome yet."""
         self._stale: set[str] = set()
         """Files to remove, unless a photo that is under way turns out to have written them."""
+        self._marked: dict[str, Record] = {}
+        """Records of photos to review, by their names."""
+        self._is_listed = True
+        """Whether the list of photos to review holds all of these and no others."""
         self._lines = lines_in(out)
         self._writing: Final = Lock()
         """Photos are handed out in one thread and recorded in another."""
-        for line in self._latest.values():
-            self._index(record_of(line))
+        for record in map(record_of, self._latest.values()):
+            self._index(record)
+            self._mark(record)
         self._rewrite()
 
     def earlier(self, name: str) -> Record | None:
@@ -101,8 +106,11 @@ class Journal:
         self._under_way.clear()
         self._remove_stale()
         self._rewrite()
+        if self._marked or made_by.get("min_confidence") is not None:
+            write_review(self._out, self._marked.values())
+        else:
+            remove_review(self._out)
         records = [record_of(line) for line in self._latest.values()]
-        self._list_reviews(records, asked=made_by.get("min_confidence") is not None)
         counts = Counter(
             "others" if record.name not in self._met else "failed" if record.error else "done" for record in records
         )
@@ -110,17 +118,24 @@ class Journal:
         with replacing(self._out / RUN, by=self._out / WORKING) as file:
             file.write(json.dumps(summary, indent=2).encode())
 
-    def _list_reviews(self, records: Sequence[Record], *, asked: bool) -> None:
-        """Write the list of photos to review; remove an earlier run's list if no photo is marked any more."""
-        if asked or any(record.review for record in records):
-            write_review(self._out, records)
-        else:
-            remove_review(self._out)
+    def list_reviews(self) -> None:
+        """Bring the list of photos to review up to date, for those who read it while the run goes on."""
+        with self._writing:
+            if not self._is_listed:
+                write_review(self._out, self._marked.values())
+                self._is_listed = True
 
     def _index(self, record: Record) -> None:
         for labelled in (False, True):
             for stem in _stems(record, labelled):
                 self._names_by_stem.setdefault(stem, set()).add(record.name)
+
+    def _mark(self, record: Record) -> None:
+        if record.review or record.name in self._marked:
+            self._is_listed = False
+            self._marked.pop(record.name, None)
+        if record.review:
+            self._marked[record.name] = record
 
     def _end(self, record: Record) -> None:
         self._met.add(record.name)
@@ -149,6 +164,7 @@ class Journal:
         self._index(record)
         with self._writing:
             self._latest[record.name] = record.as_line()
+            self._mark(record)
             self._lines.append(self._latest[record.name])
 
     def _rewrite(self) -> None:

@@ -1,7 +1,7 @@
 """Several runs merged into one, such as the shards that several machines did."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -10,6 +10,7 @@ from wsseg.files.store import is_same_file, path_of, replacing, store_of
 from wsseg.files.text import folded
 from wsseg.runs.journal import opened
 from wsseg.runs.record import DIRTY, WORKING, Record, Run, is_run, read_run
+from wsseg.runs.review import needs_review
 
 _Entry: TypeAlias = tuple[Run, Record]
 
@@ -30,6 +31,8 @@ class Merging:
     """Number of these that failed."""
     lacking: int
     """Number of photos left out because a picture is missing or may have other settings; do them again."""
+    review: int | None = None
+    """Number of photos that `review.txt` lists; None if no run had `min_confidence`."""
     unfinished: tuple[Path, ...]
     """Runs that did not finish and may be missing photos."""
 
@@ -43,7 +46,8 @@ def merge_runs(
     """Merge runs into one in `out`, which can be evaluated, exported and resumed like any run.
 
     Pictures are copied, each whole or not at all, and the runs stay as they are. A merge that was interrupted resumes.
-    A photo of several runs is taken once: done rather than failed, and with the most pictures.
+    A photo of several runs is taken once: done rather than failed, and with the most pictures. Photos to review are
+    marked anew by the highest `min_confidence` of the runs.
 
     Parameters
     ----------
@@ -71,16 +75,26 @@ def merge_runs(
     members = [read_run(folder) for folder in (*([out] if is_run(out) else []), *folders)]
     _check_settings(members)
     chosen, names = _chosen(members)
-    with opened(out, _made_by(members, out)) as journal:
+    stated = [each for each in map(_min_confidence_of, members) if each is not None]
+    least = max(stated, default=None)
+    review = 0
+    with opened(out, _made_by(members, out, least)) as journal:
         for run, record in track(chosen):
-            if run.folder == out:
-                journal.keep(record)
-            else:
+            marked = replace(record, review=record.review or needs_review(record, least))
+            review += marked.review
+            if run.folder != out:
                 _copy(run.folder, out, record.files)
-                journal.append(record)
-    failed = sum(bool(record.error) for _, record in chosen)
-    unfinished = tuple(run.folder for run in members if run.folder != out and run.made_by.get("state") != "done")
-    return Merging(photos=len(chosen), failed=failed, lacking=len(names) - len(chosen), unfinished=unfinished)
+            if run.folder != out or marked != record:
+                journal.append(marked)
+            else:
+                journal.keep(record)
+    return Merging(
+        photos=len(chosen),
+        failed=sum(bool(record.error) for _, record in chosen),
+        lacking=len(names) - len(chosen),
+        review=None if least is None and not review else review,
+        unfinished=tuple(run.folder for run in members if run.folder != out and run.made_by.get("state") != "done"),
+    )
 
 
 def _copy(source: Path, out: Path, files: Iterable[str]) -> None:
@@ -131,12 +145,19 @@ def _is_same(first: Record, second: Record) -> bool:
     return first.hash == second.hash if first.hash and second.hash else first.input == second.input
 
 
-def _made_by(runs: Sequence[Run], out: Path) -> dict[str, Any]:
-    """Return the content of `run.json`: the first run's that has any, and the folders of all runs."""
+def _min_confidence_of(run: Run) -> float | None:
+    """Return the confidence below which the run marked photos for review; None if it marked none, or was killed."""
+    stated = run.made_by.get("min_confidence")
+    return stated if isinstance(stated, float | int) else None
+
+
+def _made_by(runs: Sequence[Run], out: Path, min_confidence: float | None) -> dict[str, Any]:
+    """Return the content of `run.json`: the first run's that has any, `min_confidence`, and the folders of all runs."""
     digest = next((digest for run in runs for digest in _digests(run)), None)
     content = next((run.made_by for run in runs if run.made_by), {"settings": digest})
     folders = [folder for run in runs for folder in run.made_by.get("merged", [str(run.folder)])]
-    return {**content, "merged": [folder for folder in dict.fromkeys(folders) if folder != str(out)]}
+    stated = {} if min_confidence is None else {"min_confidence": min_confidence}
+    return {**content, **stated, "merged": [folder for folder in dict.fromkeys(folders) if folder != str(out)]}
 
 
 def _digests(run: Run) -> list[str]:

@@ -27,9 +27,9 @@ def _is_empty(record: Record) -> bool:
 
 
 def write_review(out: Path, records: Iterable[Record]) -> None:
-    """Write the paths of the marked photos, one a line, least confidence first."""
-    marked = sorted((record for record in records if record.review), key=lambda one: (one.trust, one.place))
-    text = "\n".join([HEADER, *(_line_of(record.place) for record in marked), ""])
+    """Write the paths of these photos, one a line, least confidence first."""
+    ordered = sorted(records, key=lambda record: (record.trust, record.place))
+    text = "\n".join([HEADER, *(_line_of(record.place) for record in ordered), ""])
     with replacing(out / REVIEW, by=out / WORKING) as file:
         file.write(text.encode())
 
