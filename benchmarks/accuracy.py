@@ -9,7 +9,7 @@ a photo may have none. Each number of the recipe is a flag, as in `wsseg segment
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -27,11 +27,12 @@ from provenance import provenance
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from variants import Looker, Variant, cut, otsu, variants_of
+from variants import Looker, Variant, cut, objects, otsu, variants_of
 
 import wsseg
 from wsseg.arrays import Seeds
 from wsseg.cli.options import MaskRecipe
+from wsseg.evaluation.bootstrap import Resamples, interval_of
 from wsseg.files.photos import read_photo
 from wsseg.metrics import scores
 from wsseg.recipe import Recipe
@@ -43,6 +44,9 @@ Data = Annotated[Path, Parameter(help="Folder of sets, or one set.")]
 
 NO_FLAGS = MaskRecipe()
 """The flags of the recipe, none of which is given."""
+
+HALVES = {"half that numbers were chosen on": 0, "other half": 1}
+"""Parts of each set: every second photo in the order of names, from this one."""
 
 WORKER: list[tuple[wsseg.Classifier, dict[str, Variant]]] = []
 """The network of a worker process, and the variants that it tries on each photo."""
@@ -64,6 +68,8 @@ class Score:
 
     collection: str
     ious: dict[str, float]
+    boundaries: dict[str, float]
+    """Boundary F, with the tolerance of DAVIS."""
     seconds: dict[str, float]
     """Seconds of each variant, without the saliency if an earlier variant has made it."""
 
@@ -85,7 +91,7 @@ def main(
     with pool:
         results = list(track(pool.map(score, samples), total=len(samples), console=Console(stderr=True)))
     print(provenance())
-    Console(width=120).print(table_of(results))
+    Console(width=160).print(table_of(results))
 
 
 def samples_of(data: Path, limit: int | None, targets: bool = False) -> Iterator[Sample]:
@@ -114,8 +120,9 @@ def truth_of(sample: Sample) -> Seeds:
 def start_worker(classifier: str, recipe: Recipe, ablate: bool) -> None:
     """Load the network once in each process, on one core."""
     cv2.setNumThreads(1)
-    network, plain = wsseg.load_classifier(classifier), {"IoU": cut(recipe), "IoU of Otsu": otsu(recipe)}
-    variants = variants_of(recipe, with_head=network.head is not None) if ablate else plain
+    network = wsseg.load_classifier(classifier)
+    plain = {"recipe": cut(recipe), "its map by Otsu": otsu(recipe), "its map of objects at .5": objects(recipe)}
+    variants = variants_of(recipe) if ablate else plain
     WORKER.append((network, dict(variants)))
 
 
@@ -124,23 +131,47 @@ def score(sample: Sample) -> Score:
     truth = truth_of(sample)
     classifier, variants = WORKER[0]
     looker = Looker(classifier, read_photo(sample.photo).image, sample.target)
-    ious, seconds = {}, {}
+    ious, boundaries, seconds = {}, {}, {}
     for name, variant in variants.items():
         start = perf_counter()
         mask = variant(looker)
-        seconds[name], ious[name] = perf_counter() - start, scores(mask, truth)["iou"]
-    return Score(sample.collection, ious, seconds)
+        seconds[name] = perf_counter() - start
+        found = scores(mask, truth)
+        ious[name], boundaries[name] = found["iou"], found["boundary_f"]
+    return Score(sample.collection, ious, boundaries, seconds)
 
 
 def table_of(results: list[Score]) -> Table:
-    """Return a row for each variant: the mean IoU of each set and of the sets, and the median seconds."""
+    """Return a row for each variant: mean IoU of each set and of the sets, mean boundary F, and median seconds.
+
+    The first variant also has rows for its 95 % intervals and for the two halves of each set.
+    """
     sets = {result.collection: [one for one in results if one.collection == result.collection] for result in results}
-    table = Table("", *(f"{name} ({len(scored)})" for name, scored in sets.items()), "mean", "median seconds")
+    heads = (*(f"{name} ({len(scored)})" for name, scored in sets.items()), "mean", "boundary F", "median seconds")
+    table = Table("", *heads)
     for variant in results[0].ious:
-        means = [float(np.mean([one.ious[variant] for one in scored])) for scored in sets.values()]
+        boundary = np.mean([np.mean([one.boundaries[variant] for one in scored]) for scored in sets.values()])
         seconds = median(one.seconds[variant] for one in results)
-        table.add_row(variant, *(f"{mean:.3f}" for mean in (*means, np.mean(means))), f"{seconds:.2f}")
+        table.add_row(variant, *means_of(sets.values(), variant), f"{boundary:.3f}", f"{seconds:.2f}")
+    first = next(iter(results[0].ious))
+    table.add_row("its 95 % interval", *(interval([one.ious[first] for one in scored]) for scored in sets.values()))
+    for name, start in HALVES.items():
+        table.add_row(f"its {name}", *means_of([scored[start::2] for scored in sets.values()], first))
     return table
+
+
+def means_of(sets: Iterable[list[Score]], variant: str) -> list[str]:
+    """Return the mean IoU of each set, and the mean of these."""
+    means = [np.mean([one.ious[variant] for one in scored]) if scored else np.nan for scored in sets]
+    return [f"{mean:.3f}" for mean in (*means, np.mean(means))]
+
+
+def interval(ious: list[float]) -> str:
+    """Return the 95 % bootstrap interval of a mean."""
+    resamples = Resamples(random_state=0)
+    for iou in ious:
+        resamples.add({"iou": iou})
+    return format(interval_of(resamples.draws("iou")), ".3f")
 
 
 if __name__ == "__main__":

@@ -24,10 +24,14 @@ from workers import Workers, each, segmenter
 
 import wsseg
 from wsseg.cli.options import MaskRecipe
-from wsseg.graphcut.confidence import WEIGHTS, confidence_of
+from wsseg.graphcut.confidence import ALONE, WITH_OBJECTS, Weights, confidence_of, signs_from_maps
 from wsseg.metrics import scores
+from wsseg.recipe import Recipe
 
 COVERAGES = (0.25, 0.5, 0.75, 1.0)
+
+WORST, PROMISED = 0.5, 0.05
+"""IoU under which a mask is bad, and the largest share of bad masks among those that are ok."""
 
 PENALTY = 1.0
 """Measured on these sets: with .02 and 10, the correlations within a set differ by at most .02."""
@@ -52,6 +56,7 @@ def main(
 ) -> None:
     """Print rank correlations, the mean IoU of the most confident masks, and the fit."""
     recipe = options.changed_recipe
+    names = list(weights_of(recipe).weights)
     samples = list(samples_of(data, limit))
     cases = each(samples, case_of, recipe, workers)
     print(provenance())
@@ -60,23 +65,30 @@ def main(
     predicted = {
         "fitted on the other sets": left_out(signs, ious, collections),
         "as it ships": np.array([case.confidence for case in cases]),
-        **dict(zip(WEIGHTS, signs.T, strict=True)),
+        **dict(zip(names, signs.T, strict=True)),
         "class probability": np.array([case.probability for case in cases]),
     }
     console = Console(width=120)
+    console.print(promises(signs, ious, collections))
     console.print(ranks(predicted, ious, collections))
     console.print(coverage(predicted["fitted on the other sets"], ious, collections))
     weights, offset = fitted(signs, ious, collections)
-    print("weights", dict(zip(WEIGHTS, weights.round(3).tolist(), strict=True)), "offset", round(offset, 3))
+    print("weights", dict(zip(names, weights.round(3).tolist(), strict=True)), "offset", round(offset, 3))
 
 
 def case_of(sample: Sample) -> Case:
     """Return the mask of a photo, with its signs and its IoU."""
     result = segmenter().saliency(sample.photo)
     found = wsseg.mask_from_saliency(result.image, result.saliency, segmenter().recipe)
-    signs = tuple(found.signs.get(name, 0.0) for name in WEIGHTS)
+    signs = {**found.signs, **signs_from_maps(result.maps, found.mask)} if found.signs else {}
+    values = tuple(signs.get(name, 0.0) for name in weights_of(segmenter().recipe).weights)
     iou = scores(found.mask, truth_of(sample))["iou"]
-    return Case(sample.collection, signs, result.probability, confidence_of(found.signs), iou)
+    return Case(sample.collection, values, result.probability, confidence_of(signs), iou)
+
+
+def weights_of(recipe: Recipe) -> Weights:
+    """Return the weights of the masks of a recipe."""
+    return WITH_OBJECTS if recipe.objectness else ALONE
 
 
 def left_out(signs: np.ndarray, ious: np.ndarray, collections: np.ndarray) -> np.ndarray:
@@ -115,6 +127,27 @@ def ranks(predicted: dict[str, np.ndarray], ious: np.ndarray, collections: np.nd
         ]
         table.add_row(way, *(f"{cell:.3f}" for cell in cells), f"{np.abs(values - ious).mean():.3f}")
     return table
+
+
+def promises(signs: np.ndarray, ious: np.ndarray, collections: np.ndarray) -> Table:
+    """Return the share of masks that are ok, and of bad ones among them, by a fit and a threshold from other sets."""
+    table = Table("by a fit and a threshold from the other sets", "threshold", "ok", "of these under .5")
+    for name in np.unique(collections):
+        own = collections == name
+        weights, offset = fitted(signs[~own], ious[~own], collections[~own])
+        threshold = threshold_of(signs[~own] @ weights + offset, ious[~own])
+        is_ok = signs[own] @ weights + offset >= threshold
+        bad = (ious[own][is_ok] < WORST).mean() if is_ok.any() else 0.0
+        table.add_row(name, f"{threshold:.2f}", f"{is_ok.mean():.0%}", f"{bad:.0%}")
+    return table
+
+
+def threshold_of(predicted: np.ndarray, ious: np.ndarray) -> float:
+    """Return the least confidence above which at most `PROMISED` of the masks are bad."""
+    order = np.argsort(-predicted, kind="stable")
+    bad = np.cumsum(ious[order] < WORST) / np.arange(1, len(order) + 1)
+    kept = np.flatnonzero(bad <= PROMISED)
+    return float(predicted[order[kept[-1]]]) if len(kept) else float("inf")
 
 
 def coverage(predicted: np.ndarray, ious: np.ndarray, collections: np.ndarray) -> Table:

@@ -53,6 +53,11 @@ def otsu(recipe: Recipe) -> Variant:
     return lambda looker: otsu_of(looker.saliency(recipe))
 
 
+def objects(recipe: Recipe) -> Variant:
+    """Return a variant that keeps the pixels that are objects rather than not by the self-taught network."""
+    return lambda looker: looker.saliency(replace(recipe, objectness=1.0)) > 0.5
+
+
 def otsu_of(saliency: Saliency) -> Mask:
     """Return the pixels above the threshold of Otsu's method (1979)."""
     levels = (saliency * 255).astype(np.uint8)
@@ -90,9 +95,11 @@ def grabcut(image: Image, labels: np.ndarray, rectangle: tuple[int, int, int, in
     return labels % 2 == 1
 
 
-def variants_of(recipe: Recipe, *, with_head: bool) -> Mapping[str, Variant]:
+def variants_of(recipe: Recipe) -> Mapping[str, Variant]:
     """Return the recipe, the recipe without each of its parts, the other recipes, and the peers."""
     parts: dict[str, dict[str, Any]] = {
+        "without the map of objects": {"objectness": 0.0},
+        "the map of objects alone": {"objectness": 1.0},
         "without propagation": {"spread_steps": 0},
         "without Grad-CAM: SmoothGrad spread": {"cam_share": 0.0, "cam_share_given": 0.0},
         "without both: SmoothGrad alone": {"method": "smoothgrad"},
@@ -104,11 +111,12 @@ def variants_of(recipe: Recipe, *, with_head: bool) -> Mapping[str, Variant]:
         "without the border's presumption": {"border": 0.0},
         "hard seeds": {"hard_seeds": True, "foreground_quantile": 0.95, "background_quantile": 0.3},
     }
-    others = {name: one for name, one in RECIPES.items() if one != recipe and (with_head or not one.objectness)}
+    others = {name: one for name, one in RECIPES.items() if one != recipe}
     grad_cam = replace(recipe, method="grad_cam", blended_classes=1, blur=0.0, objectness=0.0)
     return {
         "recipe": cut(recipe),
         "its map by Otsu": otsu(recipe),
+        "its map of objects at .5": objects(recipe),
         **{name: cut(replace(recipe, **changes)) for name, changes in parts.items()},
         **{f"recipe {name}": cut(other) for name, other in others.items()},
         "peer: Grad-CAM by Otsu": otsu(grad_cam),

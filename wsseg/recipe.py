@@ -123,7 +123,7 @@ class Recipe:
         "saliency", 0.5, "share of the self-taught network in the map; at 1 the method is not used", 0, 1
     )
     objectness_given: float = _number(
-        "saliency", 0.5, "share of the self-taught network in the map if a target is given", 0, 1
+        "saliency", 0.0, "share of the self-taught network in the map if a target is given", 0, 1
     )
     blur: float = _number("saliency", 0.025, "sigma of the map's blur, as a share of the photo's long side", 0, 1)
     random_state: int = _number("saliency", 0, "seed of all random numbers", 0, 2**32 - 1)
@@ -144,7 +144,7 @@ class Recipe:
         "mixtures", 144, "long side of the photo that the mixtures are learned from, in pixels", 16
     )
     color_limit: float = _number("energy", 12.0, "largest weight of a pixel's color, in nats")
-    prior: float = _number("energy", 2.0, "weight of the saliency's log-odds beside the colors")
+    prior: float = _number("energy", 3.0, "weight of the saliency's log-odds beside the colors")
     prior_given: float = _number("energy", 3.0, "weight of the saliency's log-odds if a target is given")
     balance: float = _number("energy", 0.55, "saliency treated as neutral", 0.03, 0.97)
     smoothness: float = _number(
@@ -257,12 +257,11 @@ def _check_number(name: str, value: object, kind: type, metadata: Mapping[str, A
 RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
     {
         "default": Recipe(),
-        "untrained": Recipe(objectness=0.0, objectness_given=0.0),
+        "untrained": Recipe(objectness=0.0, prior=2.0),
         "fast": Recipe(method="spread_cam", mirror=False, objectness=1.0),
         "simonyan2013": Recipe(
             method="gradient",
             objectness=0.0,
-            objectness_given=0.0,
             blended_classes=1,
             blur=0.0,
             foreground_quantile=0.95,

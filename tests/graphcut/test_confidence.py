@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from oracles import contrast, energy
 
-from wsseg.graphcut.confidence import LEAST, OFFSET, REACH, WEIGHTS, confidence_of, signs_of
+from wsseg.arrays import Maps
+from wsseg.graphcut.confidence import ALONE, LEAST, OK, REACH, WITH_OBJECTS, confidence_of, signs_from_maps, signs_of
 from wsseg.graphcut.energy import pairwise_from_contrast
 
 SIDE = 48
@@ -60,7 +61,7 @@ class TestSigns:
     def test_every_sign_falls_as_the_mask_gets_worse(self) -> None:
         masks = (disc(), disc(3), np.random.default_rng(0).random((SIDE, SIDE)) < 0.2)
         found = [signs(mask) for mask in masks]
-        for name in WEIGHTS:
+        for name in ALONE.weights:
             assert found[0][name] > found[1][name] > found[2][name], name
         trust = [confidence_of(one) for one in found]
         assert trust[0] > 0.95
@@ -80,7 +81,7 @@ class TestSigns:
             assert found == {}
             assert confidence_of(found) == 0
             return
-        assert found.keys() == WEIGHTS.keys()
+        assert found.keys() == ALONE.weights.keys()
         assert 0 <= found["support"] <= 1
         assert -1e-9 <= found["contrast"] < 1
         assert -1 <= found["drop"] <= 1
@@ -145,13 +146,14 @@ class TestConfidence:
         assert confidence_of({}) == 0
 
     def test_no_weight_is_negative(self) -> None:
-        assert min(WEIGHTS.values()) >= 0
+        assert min(*ALONE.weights.values(), *WITH_OBJECTS.weights.values()) >= 0
         with pytest.raises(TypeError):
-            WEIGHTS["support"] = -1.0  # type: ignore[index]  # This must fail.
+            ALONE.weights["support"] = -1.0  # type: ignore[index]  # This must fail.
 
     def test_it_is_the_weighted_sum(self) -> None:
         found = {"support": 0.9, "contrast": 0.5, "drop": 0.4}
-        expected = OFFSET + 0.9 * WEIGHTS["support"] + 0.5 * WEIGHTS["contrast"] + 0.4 * WEIGHTS["drop"]
+        weights, offset = ALONE
+        expected = offset + 0.9 * weights["support"] + 0.5 * weights["contrast"] + 0.4 * weights["drop"]
         assert 0 < expected < 1
         assert confidence_of(found) == pytest.approx(expected)
         assert confidence_of(dict(reversed(found.items()))) == pytest.approx(expected)
@@ -159,16 +161,39 @@ class TestConfidence:
     def test_it_ranges_from_0_to_1(self) -> None:
         assert confidence_of({"support": 1.0, "contrast": 1.0, "drop": 1.0}) == 1
         assert confidence_of({"support": 0.0, "contrast": 0.0, "drop": -1.0}) == 0
-        assert 0 < LEAST < 1
+        assert 0 < LEAST < OK < 1
 
-    @given(*[st.floats(0, 1)] * 3, st.sampled_from(list(WEIGHTS)), st.floats(0, 1))
+    @given(*[st.floats(0, 1)] * 3, st.sampled_from(list(ALONE.weights)), st.floats(0, 1))
     def test_a_higher_sign_never_lowers_confidence(
         self, support: float, contrast: float, drop: float, name: str, more: float
     ) -> None:
         found = {"support": support, "contrast": contrast, "drop": drop}
         assert confidence_of(found | {name: found[name] + more}) >= confidence_of(found)
 
-    @pytest.mark.parametrize("name", WEIGHTS)
+    @pytest.mark.parametrize("name", ALONE.weights)
     def test_every_sign_counts(self, name: str) -> None:
         found = {"support": 0.9, "contrast": 0.5, "drop": 0.3}
         assert confidence_of(found | {name: found[name] + 0.1}) > confidence_of(found)
+
+    def test_a_map_of_objects_has_weights_of_its_own(self) -> None:
+        found = dict.fromkeys(WITH_OBJECTS.weights, 0.6)
+        expected = WITH_OBJECTS.offset + 0.6 * sum(WITH_OBJECTS.weights.values())
+        assert confidence_of(found) == pytest.approx(np.clip(expected, 0, 1))
+
+
+class TestSignsFromMaps:
+    def test_without_a_map_of_objects_there_are_none(self) -> None:
+        assert signs_from_maps(Maps(np.ones((4, 4), np.float32), None), disc()) == {}
+
+    def test_a_map_like_the_mask_overlaps_fully(self) -> None:
+        found = signs_from_maps(Maps(disc().astype(np.float32) * 7, disc().astype(np.float32)), disc())
+        assert found == pytest.approx({"overlap": 1, "decision": 1})
+
+    def test_an_undecided_map_says_little(self) -> None:
+        found = signs_from_maps(Maps(None, np.full((SIDE, SIDE), 0.5, np.float32)), disc())
+        share = disc().mean()
+        assert found == pytest.approx({"overlap": share / 2 / (0.5 + share / 2), "decision": 0})
+
+    def test_maps_may_have_other_sizes(self) -> None:
+        found = signs_from_maps(Maps(np.eye(3, dtype=np.float32), np.eye(5, dtype=np.float32)), disc())
+        assert all(0 <= sign <= 1 for sign in found.values())

@@ -273,16 +273,23 @@ CHANGES: dict[str, tuple[str, Any]] = {
 
 
 def test_every_number_of_the_map_is_tested() -> None:
-    """The other numbers are tested with the segmenter, the fused map and a head."""
+    """The other numbers are tested with the segmenter, the fused map and the map of objects."""
     numbers = {item.name for item in fields(Recipe) if item.metadata["stage"] == "saliency"}
-    assert CHANGES.keys() == numbers - {"blended_classes", "spread_steps", "cam_share", "cam_share_given", "objectness"}
+    assert CHANGES.keys() == numbers - {
+        "blended_classes",
+        "spread_steps",
+        "cam_share",
+        "cam_share_given",
+        "objectness",
+        "objectness_given",
+    }
 
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_no_number_is_ignored(image: Image, name: str) -> None:
     classifier = classifier_of(small_net())
     method, value = CHANGES[name]
-    recipe = Recipe(method=method)
+    recipe = Recipe(method=method, objectness=0.0)
     before, after = (
         saliency_from_classifier(classifier, image, ONE, each) for each in (recipe, replace(recipe, **{name: value}))
     )
@@ -294,7 +301,7 @@ def test_no_number_is_ignored(image: Image, name: str) -> None:
 def test_the_map_has_the_photo_s_size_and_does_not_change_it(size: tuple[int, int], crops: bool) -> None:
     photo = np.random.default_rng(4).integers(0, 256, (*size, 3), np.uint8)
     photo.setflags(write=False)
-    saliency = saliency_from_classifier(classifier_of(small_net()), photo, ONE, Recipe(crops=crops))
+    saliency = saliency_from_classifier(classifier_of(small_net()), photo, ONE, Recipe(crops=crops, objectness=0.0))
     assert saliency.shape == size
     assert saliency.dtype == np.float32
     assert 0 <= saliency.min() <= saliency.max() <= 1

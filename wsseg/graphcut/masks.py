@@ -92,8 +92,8 @@ def _ladder(recipe: Recipe) -> dict[str, Recipe]:
         foreground_quantile=0.5,
         background_quantile=0.25,
         hard_seeds=False,
-        prior=max(recipe.prior, RECIPES["default"].prior),
-        prior_given=max(recipe.prior_given, RECIPES["default"].prior),
+        prior=max(recipe.prior, RECIPES["untrained"].prior),
+        prior_given=max(recipe.prior_given, RECIPES["untrained"].prior),
     )
     return {
         "": recipe,

@@ -14,7 +14,7 @@ from wsseg.classifier.classifier import Classifier
 from wsseg.classifier.load import load_classifier
 from wsseg.classifier.weights import EMBEDDED
 from wsseg.files.photos import Photo, PhotoSource, read_photo
-from wsseg.graphcut.confidence import confidence_of
+from wsseg.graphcut.confidence import confidence_of, signs_from_maps
 from wsseg.graphcut.hints import Hints
 from wsseg.graphcut.labels import MOST, labels_from_saliencies
 from wsseg.recipe import MAX_PIXELS, Recipe, recipe_named
@@ -274,7 +274,11 @@ class Segmenter:
         given = all(result.scored.given for result in results)
         found = labels_from_saliencies(image, saliencies, recipe, given=given)
         present = np.bincount(found.labels.ravel(), minlength=MOST + 1)[1:].astype(np.bool_).tolist()
-        each = zip(results, found.signs, found.doubts, present[: len(results)], strict=True)
+        signs = (
+            {**one, **signs_from_maps(result.maps, found.labels == label)} if one else one
+            for label, (result, one) in enumerate(zip(results, found.signs, strict=True), 1)
+        )
+        each = zip(results, signs, found.doubts, present[: len(results)], strict=True)
         return LabelMap(
             image, found.labels, tuple(self._target_result(*one) for one in each), found.energy, found.exact
         )

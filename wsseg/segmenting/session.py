@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from wsseg.arrays import Box
 from wsseg.classifier.classifier import Classifier
-from wsseg.graphcut.confidence import confidence_of
+from wsseg.graphcut.confidence import confidence_of, signs_from_maps
 from wsseg.graphcut.energy import log_odds, odds_from_saliency
 from wsseg.graphcut.evidence import Evidence, evidence_from_hints, evidence_in_window
 from wsseg.graphcut.hints import Hints, box_grown
@@ -170,7 +170,9 @@ class Session:
         return self._objectness.map(self.result.image, mirror=self._recipe.mirror)
 
     def _segmentation(self, found: MaskResult, notes: tuple[str, ...] = ()) -> Segmentation:
-        result, confidence, is_found = self.result, confidence_of(found.signs), bool(found.mask.any())
+        result, is_found = self.result, bool(found.mask.any())
+        signs = {**found.signs, **signs_from_maps(result.maps, found.mask)} if found.signs else {}
+        confidence = confidence_of(signs)
         doubts = (*found.doubts, *doubts_of(result, confidence if is_found else None))
         notes = (*notes, *notes_of(result, len(self._classifier.categories)))
         return Segmentation(

@@ -117,7 +117,7 @@ class Objectness:
         (64, 96)
         """
         size = input_size(check_image(image).shape, SIDE) if self.any_size else self.network.preprocessing.size
-        pixels = torch.tensor(image).permute(2, 0, 1)[None]
+        pixels = torch.tensor(image, device="cpu").permute(2, 0, 1)[None]
         with reproducible(), torch.inference_mode():
             photo = squeezed(pixels, size, self.network.preprocessing.interpolation).float() / 255
             views = views_of(photo.to(self.device), mirror=mirror).contiguous(memory_format=torch.channels_last)
