@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image as pillow
 
-QUICK = ("--samples", "1", "--no-mirror", "--exact-side", "64")
+QUICK = ("--objectness", "0", "--samples", "1", "--no-mirror", "--exact-side", "64")
 """Options that make a mask quickly."""
 
 RUN_FILES = ("run.json", "run.jsonl")

@@ -37,6 +37,9 @@ REFERENCE_SIDE: Final = 500
 FOLDS: Final = 5
 """Parts that photos are split into for tuning; each is left out once."""
 
+ROUNDS: Final = 4
+"""Rounds of labeling photos and learning from the labels."""
+
 TRIALS: Final = 60
 """Recipes that tuning compares with the one it starts from."""
 
@@ -282,6 +285,8 @@ def recipe_named(name: str | PathLike[str]) -> Recipe:
     """Return the recipe of that name, or of that .toml file; ValueError if there is none."""
     if str(name).lower().endswith(".toml"):
         return read_recipe(name)
+    if name == "adapted":
+        raise ValueError("recipe must be one that exists, got 'adapted'; use default, which now has what it learned")
     if name not in RECIPES:
         raise ValueError(
             f"recipe must be {_KNOWN} or a .toml file, got {str(name)!r}; choose one of these or pass a wsseg.Recipe"

@@ -15,7 +15,7 @@ from wsseg.classifier.load import load_classifier
 
 
 def test_a_classifier_s_repr_is_one_short_line(embedded):
-    assert repr(embedded) == ("Classifier(efficientnet_lite0, 1000 categories, input 224 x 224, on cpu, with a head)")
+    assert repr(embedded) == ("Classifier(efficientnet_lite0, 1000 categories, input 224 x 224, on cpu)")
     assert repr(own()) == "Classifier(Tiny, 4 categories, input 10 x 8, on cpu)"
 
 

@@ -10,7 +10,7 @@ from PIL import Image as pillow
 
 
 class TestTogether:
-    QUICK = ("--samples", "1", "--no-mirror", "--exact-side", "64", "--refit-side", "64")
+    QUICK = ("--objectness", "0", "--samples", "1", "--no-mirror", "--exact-side", "64", "--refit-side", "64")
     BOTH = ("--target", "Egyptian cat", "--target", "espresso")
 
     def test_each_photo_gets_a_map_and_its_values_are_explained(self, run: Run, photos: Path, tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ class TestHelp:
     def test_the_recipe_s_numbers_are_on_a_page_of_their_own(self, run: Run, command: str) -> None:
         page, numbers = run(command, "--help").out, run(command, "--help-recipe").out
         stages = {"saliency"} if command == "saliency" else {item.metadata["stage"] for item in fields(Recipe)}
-        stages -= {"hints"} if command in ("tune", "adapt") else set()
+        stages -= {"hints"} if command == "tune" else set()
         for item in fields(Recipe):
             flag = f"--{item.name.replace('_', '-')} "
             assert flag not in page
@@ -120,7 +120,8 @@ class TestOptions:
             "out": Path("out"),
             "classifier": EMBEDDED,
             "recipe": RECIPES["default"],
-            "head": None,
+            "objectness": None,
+            "min_confidence": None,
             "targets": None,
             "top": None,
             "together": False,
@@ -143,7 +144,7 @@ class TestOptions:
             ("--top 3", "top", 3),
             ("--box 1,2,30,40", "box", (1, 2, 30, 40)),
             ("--hints drawn", "hints", Path("drawn")),
-            ("--adapt head.json", "head", Path("head.json")),
+            ("--adapt mine.safetensors", "objectness", Path("mine.safetensors")),
             ("--write mask --write overlay", "pictures", ["mask", "overlay"]),
             ("--write mask,cutout --write overlay,mask", "pictures", ["mask", "cutout", "overlay"]),
             ("--workers 3", "workers", 3),
@@ -156,7 +157,7 @@ class TestOptions:
             ("--force", "force", True),
             ("--feather .5 --crop --background blur", "style", wsseg.Style(feather=0.5, crop=True, background="blur")),
             ("--no-mirror --prior 1", "recipe", Recipe(mirror=False, prior=1.0)),
-            ("--recipe fast --mirror", "recipe", Recipe(method="spread_cam", mirror=True)),
+            ("--recipe fast --mirror", "recipe", Recipe(method="spread_cam", objectness=1.0, mirror=True)),
         ],
     )
     def test_given_options_reach_the_function(

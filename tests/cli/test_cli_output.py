@@ -32,7 +32,7 @@ from wsseg.runs.record import Finding, Record
 from wsseg.runs.result import PhotoDone
 
 class Made:
-    done, photos, kept, failed, folders = 9, 9, 0, 0, ("out/masks",)
+    done, photos, kept, failed, folders, review, out = 9, 9, 0, 0, ("out/masks",), None, "out"
 
 def segment_folder(*_, progress, **__):
     for number in range(9):
@@ -284,7 +284,7 @@ class TestInterrupt:
     @pytest.mark.parametrize(
         ("words", "end"),
         [
-            ("adapt photos -o head.json", "nothing was written"),
+            ("adapt photos -o mine.safetensors", "the same command goes on"),
             ("tune photos truths -o mine.toml", "nothing was written"),
             ("evaluate masks truths --json scores.json", "nothing was written"),
             ("compare masks masks --truth truths", "nothing was written"),

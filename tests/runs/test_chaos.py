@@ -37,7 +37,19 @@ pytestmark = [
 ]
 
 PROGRAM = (sys.executable, "-c", "from wsseg.cli.app import main; main()")
-QUICK = ("--samples", "1", "--no-mirror", "--exact-side", "64", "--write", "mask,saliency", "--progress", "none")
+QUICK = (
+    "--objectness",
+    "0",
+    "--samples",
+    "1",
+    "--no-mirror",
+    "--exact-side",
+    "64",
+    "--write",
+    "mask,saliency",
+    "--progress",
+    "none",
+)
 PATIENCE = 240
 """Seconds that nothing takes, however busy the machine is."""
 

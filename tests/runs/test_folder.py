@@ -19,7 +19,7 @@ from wsseg.files.masks import read_labels, read_mask
 from wsseg.files.photos import read_image
 from wsseg.runs.record import digest_of
 
-QUICK = Recipe(method="spread_cam", mirror=False, exact_side=64)
+QUICK = Recipe(method="spread_cam", mirror=False, objectness=0.0, exact_side=64)
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +72,8 @@ MISTAKES: tuple[tuple[dict[str, Any], str], ...] = (
     ({"targets": "cat"}, "TypeError: targets must be a list, got 'cat'; "),
     ({"targets": []}, "ValueError: targets must name one or more, got none; "),
     ({"shard": (3, 2)}, "ValueError: shard must be I/N with I from 1 to N, got 3/2; "),
-    ({"recipe": "best"}, "ValueError: recipe must be one of default, fast"),
-    ({"head": "missing"}, "FileNotFoundError: "),
+    ({"recipe": "best"}, "ValueError: recipe must be one of default, untrained, fast"),
+    ({"objectness": "missing"}, "FileNotFoundError: "),
     ({"engine": "spark"}, "ValueError: engine must be local or ray, got 'spark'; "),
     ({"engine": "ray", "device": "cuda"}, "ValueError: engine ray (--engine ray) does not support device cuda; "),
     ({"engine": "ray", "watch": True}, "ValueError: engine ray (--engine ray) does not support watch"),
@@ -100,7 +100,7 @@ MISTAKES: tuple[tuple[dict[str, Any], str], ...] = (
     ({"notice": 3}, "TypeError: notice must be a function, got 3; "),
     ({"workers": "2"}, "ValueError: workers must be a number from 1, or None (auto), got '2'; "),
     ({"recipe": 3}, "TypeError: recipe must be a wsseg.Recipe, a name or a file, got 3; "),
-    ({"head": 3}, "TypeError: head must be a wsseg.Head or its file, got 3; "),
+    ({"objectness": 3}, "TypeError: objectness must be a wsseg.Objectness or its file, got 3; "),
     ({"max_pixels": 0}, "ValueError: max_pixels must be at least 1, got 0; "),
 )
 
@@ -270,7 +270,7 @@ class TestSegmentFolder:
             "targets": [],
             "top": None,
             "classifier": {"name": "efficientnet_lite0", "sha256": classifier.digest},
-            "head": None,
+            "objectness": None,
             "recipe": QUICK.as_dict(),
             "what": "masks",
             "instances": False,
@@ -279,7 +279,7 @@ class TestSegmentFolder:
         }
         assert made_by["settings"] == digest_of(settings)
         assert {name: made_by[name] for name in settings} == settings
-        assert list(made_by) == [*settings, "hints", "settings", "versions", "state", "counts"]
+        assert list(made_by) == [*settings, "hints", "min_confidence", "settings", "versions", "state", "counts"]
 
     def test_a_progress_callback_may_stop_the_run(
         self, photos: Path, tmp_path: Path, classifier: wsseg.Classifier

@@ -16,7 +16,7 @@ from quick import CREW, QUICK, photo_bytes
 
 from wsseg.classifier.classifier import Classifier
 from wsseg.files.levels import ReadError
-from wsseg.graphcut.confidence import LEAST
+from wsseg.graphcut.confidence import LEAST, OK
 from wsseg.recipe import RECIPES
 from wsseg.segmenting.results import LabelMap, Segmentation
 from wsseg.segmenting.segmenter import Segmenter, check_apart, segment
@@ -47,10 +47,8 @@ class TestPhotos:
             *("Egyptian cat", 0.77),
             *("espresso", 0.90),
         )
-        # The fur has the colors of the wood behind it: little of the outline has contrast.
-        assert (cat.status, cat.reasons) == ("weak", (f"low confidence: {cat.confidence:.2f}",))
-        assert cat.confidence < LEAST < 0.8 < cup.confidence
-        assert (cup.status, cup.reasons) == ("ok", ())
+        assert (cat.status, cat.reasons) == (cup.status, cup.reasons) == ("unsure", ())
+        assert LEAST < min(cat.confidence, cup.confidence) < max(cat.confidence, cup.confidence) < OK
         # The face between the eyes; the cup, but not the table left of its saucer.
         assert cat.mask[120:200, 150:280].mean() > 0.95
         assert cup.mask[100:200, 240:340].mean() > 0.95

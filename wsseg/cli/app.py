@@ -56,7 +56,7 @@ PRINTABLE = ("--csv", "--json")
 PRINTED = ("models", "doctor")
 """The commands whose `--json` takes no file."""
 
-WITH_RECIPE = ("segment", "saliency", "tune", "adapt")
+WITH_RECIPE = ("segment", "saliency", "tune")
 """The commands with a flag for each of the recipe's numbers."""
 
 

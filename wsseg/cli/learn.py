@@ -27,8 +27,7 @@ from wsseg.cli.options import (
 )
 from wsseg.cli.output import SOME_FAILED, answer, complain, say, tracking
 from wsseg.files.text import counted
-from wsseg.learning.adapt import ROUNDS
-from wsseg.recipe import EMBEDDED, FOLDS, MAX_PIXELS, TRIALS
+from wsseg.recipe import EMBEDDED, FOLDS, MAX_PIXELS, ROUNDS, TRIALS
 
 
 @Parameter("*")

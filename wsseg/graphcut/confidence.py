@@ -40,8 +40,8 @@ OK: Final = 0.7
 whose masks 4 % have an IoU under .5; with weights and threshold from the other five sets, 59 % and 10 %."""
 
 LEAST: Final = 0.5
-"""Masks with less confidence are `weak`, those from here to `OK` `unsure`. On the six sets one mask in eight is weak, and
-six in ten of these have an IoU under .5."""
+"""Masks with less confidence are `weak`, those from here to `OK` `unsure`. On the six sets one mask in eight is weak,
+and six in ten of these have an IoU under .5."""
 
 
 def confidence_of(signs: Mapping[str, float]) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,16 +14,12 @@ from wsseg import __version__
 from wsseg.engines.stream import check_workers, workers_for
 from wsseg.files.find import find_photos
 from wsseg.files.store import paths_of
-from wsseg.learning.checkpoint import Checkpoint
-from wsseg.recipe import EMBEDDED, MAX_PIXELS
+from wsseg.recipe import EMBEDDED, MAX_PIXELS, ROUNDS
 from wsseg.runs.notices import warnings_at_caller
 
 if TYPE_CHECKING:
     from wsseg.classifier.classifier import Classifier
     from wsseg.saliency.objectness.objectness import Objectness, Provenance
-
-ROUNDS: Final = 4
-"""Rounds of labeling and learning."""
 
 
 def adapt(
@@ -77,12 +73,13 @@ def adapt(
     RecipeError
         If no layer of the classifier lies on a grid over the photo.
     """
-    notice = notice or warnings_at_caller()
+    notice = _once(notice or warnings_at_caller())
     _check_counts(rounds, workers)
     paths = [source.path for source in find_photos(paths_of(photos, "photos"))]
     kept = Path(checkpoint) if checkpoint is not None else None
 
     from wsseg.classifier.load import load_classifier
+    from wsseg.learning.checkpoint import Checkpoint
     from wsseg.learning.rounds import Setting, learned, parts_of
     from wsseg.saliency.objectness.objectness import load_objectness, new_objectness
 
@@ -101,6 +98,18 @@ def adapt(
     found, count = learned(start, parts_of(paths, rounds=rounds, new=new), setting, new=new)
     setting.checkpoint.remove()
     return replace(found, provenance=msgspec.structs.replace(made, photos=count))
+
+
+def _once(notice: Callable[[str], None]) -> Callable[[str], None]:
+    """Return a function that gives each sentence to `notice` once, since several rounds may have the same photos."""
+    said: set[str] = set()
+
+    def say(sentence: str) -> None:
+        if sentence not in said:
+            said.add(sentence)
+            notice(sentence)
+
+    return say
 
 
 def _check_counts(rounds: int, workers: int | None) -> None:

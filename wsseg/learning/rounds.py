@@ -16,7 +16,7 @@ from wsseg.classifier.classifier import Classifier
 from wsseg.learning.checkpoint import Checkpoint, restored, stored
 from wsseg.learning.labels import FIRST, LATER, examples_of
 from wsseg.saliency.objectness.augment import Example
-from wsseg.saliency.objectness.fit import SIDE, Fit, Plan
+from wsseg.saliency.objectness.fit import BATCH, SIDE, Fit, Plan
 from wsseg.saliency.objectness.network import ObjectnessNetwork
 from wsseg.saliency.objectness.objectness import Objectness
 from wsseg.segmenting.segmenter import Segmenter
@@ -39,7 +39,7 @@ KEPT_EVERY: Final = 50
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What stays the same in all rounds."""
+    """The parts of a learning that stay the same in all rounds."""
 
     classifier: Classifier
     """Classifier whose maps, with those of the network, give the labels."""
@@ -58,9 +58,9 @@ class Setting:
 def parts_of(paths: Sequence[Path], *, rounds: int, new: bool) -> list[list[Path]]:
     """Return the photos of each round, shuffled; the first round of a `new` network has at most `FIRST_PHOTOS`.
 
-    If there are fewer photos than rounds, each round has all of them.
+    If there are fewer than `BATCH` photos for each round, each round has all of them.
     """
-    if len(paths) < rounds:
+    if len(paths) < rounds * BATCH:
         return [list(paths)] * rounds
     shuffled = [paths[index] for index in np.random.default_rng(0).permutation(len(paths))]
     if not new:
@@ -81,7 +81,7 @@ def learned(
     parts : sequence of sequence of Path
         Photos of each round.
     setting : Setting
-        What stays the same in all rounds.
+        The rest, which stays the same in all rounds.
     new : bool
         True if the network is untrained, so that the classifier labels the first part.
 
@@ -97,34 +97,36 @@ def learned(
     ValueError
         If no photo of a part shows an object, or the checkpoint is of another learning.
     """
-    state = setting.checkpoint.read() or {"round": 0, "network": objectness.network.state_dict(), "photos": 0}
+    state = setting.checkpoint.read() or {"round": 0, "network": objectness.network.state_dict(), "photos": []}
     for number in range(state["round"], len(parts)):
         labels_alone = new and number == 0
         objectness.network.load_state_dict(state["network"])
         if "examples" not in state:
             recipe, network = (FIRST, None) if labels_alone else (LATER, objectness)
             segmenter = Segmenter(setting.classifier, recipe, network)
-            state |= {"examples": stored(_examples(parts[number], segmenter, setting)), "fit": None}
+            labeled = _labeled(parts[number], segmenter, setting)
+            photos = sorted({*state["photos"], *labeled})
+            state |= {"photos": photos, "examples": stored(list(labeled.values())), "fit": None}
         examples = restored(state["examples"])
         plan = DECODER if labels_alone else LAYERS if new else TUNING
         fitted = _fitted(objectness, examples, replace(plan, seed=number), state, setting)
         objectness = replace(objectness, network=fitted)
-        state = {"round": number + 1, "network": fitted.state_dict(), "photos": state["photos"] + len(examples)}
+        state = {"round": number + 1, "network": fitted.state_dict(), "photos": state["photos"]}
         setting.checkpoint.write(state)
     objectness.network.load_state_dict(state["network"])
-    return objectness, state["photos"]
+    return objectness, len(state["photos"])
 
 
-def _examples(paths: Sequence[Path], segmenter: Segmenter, setting: Setting) -> list[Example]:
+def _labeled(paths: Sequence[Path], segmenter: Segmenter, setting: Setting) -> dict[str, Example]:
     """Label the photos of a round, and report those that fail; ValueError if no label can teach anything."""
     found = examples_of(paths, segmenter, workers=setting.workers, max_pixels=setting.max_pixels)
-    examples = []
+    examples = {}
     for path, (example, error) in zip(setting.track([str(path) for path in paths]), found, strict=True):
         if example is None:
             setting.notice(f"{path}: {error}")
         else:
-            examples.append(example)
-    if not any(example.weight for example in examples):
+            examples[path] = example
+    if not any(example.weight for example in examples.values()):
         raise ValueError("at least one photo of a round must give a mask, got none; add photos that show objects")
     return examples
 

@@ -236,4 +236,6 @@ def _checked_recipe(recipe: Recipe | str | Path, objectness: "Objectness | str |
             f"objectness must be a file that wsseg adapt made, got '{objectness}', which is no file; "
             "check its spelling or make one with wsseg adapt"
         )
+    if objectness is not None and not isinstance(objectness, str | PathLike) and not hasattr(objectness, "map"):
+        raise TypeError(f"objectness must be a wsseg.Objectness or its file, got {objectness!r}; learn one with adapt")
     return recipe if isinstance(recipe, Recipe) else recipe_named(recipe)

@@ -67,7 +67,7 @@ def task_of(request: Request, segmenter: "Segmenter", targets: Sequence[Target] 
     """
     name_of_target = target_names_of(segmenter.classifier.categories)
     if request.kind == "labels":
-        from wsseg.segmenting.segmenter import check_apart
+        from wsseg.segmenting.targets import check_apart
 
         check_apart(targets)
     else:

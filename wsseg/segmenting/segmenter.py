@@ -12,17 +12,17 @@ from wsseg.arrays import Saliency
 from wsseg.classifier.categories import Target
 from wsseg.classifier.classifier import Classifier
 from wsseg.classifier.load import load_classifier
-from wsseg.classifier.weights import EMBEDDED
 from wsseg.files.photos import Photo, PhotoSource, read_photo
 from wsseg.graphcut.confidence import confidence_of, signs_from_maps
 from wsseg.graphcut.hints import Hints
 from wsseg.graphcut.labels import MOST, labels_from_saliencies
-from wsseg.recipe import MAX_PIXELS, Recipe, recipe_named
+from wsseg.recipe import EMBEDDED, MAX_PIXELS, Recipe, recipe_named
 from wsseg.saliency import maps_of, saliency_from_maps
-from wsseg.saliency.objectness.objectness import Objectness, load_objectness, read_objectness
+from wsseg.saliency.objectness.objectness import Objectness, objectness_for
 from wsseg.segmenting.results import LabelMap, SaliencyResult, Segmentation, TargetResult
 from wsseg.segmenting.session import Session
 from wsseg.segmenting.status import doubts_of, is_seen, notes_of, status_of
+from wsseg.segmenting.targets import check_apart, likeliest
 
 
 class Segmenter:
@@ -55,7 +55,7 @@ class Segmenter:
     ) -> None:
         self.classifier = classifier if isinstance(classifier, Classifier) else load_classifier(classifier)
         self.recipe = recipe if isinstance(recipe, Recipe) else recipe_named(recipe)
-        self.objectness = _objectness(objectness, self.recipe, self.classifier)
+        self.objectness = objectness_for(self.recipe, self.classifier, objectness)
 
     def saliency(
         self, source: PhotoSource, target: int | str | Target | None = None, *, max_pixels: int = MAX_PIXELS
@@ -121,23 +121,18 @@ class Segmenter:
         return tuple(self._seen(photo, objects, *one, probabilities) for one in found)
 
     def _seen(
-        self,
-        photo: Photo,
-        objects: Saliency | None,
-        target: Target,
-        scored: Target,
-        probabilities: NDArray[np.float32],
+        self, photo: Photo, objects: Saliency | None, target: Target, scored: Target, found: NDArray[np.float32]
     ) -> SaliencyResult:
-        """Return where a target is, or the classes that are `scored` for it, given the photo's map of objects."""
+        """Return where a target is, given the photo's map of objects and what probabilities were `found`."""
         maps = maps_of(self.classifier, photo.image, scored, self.recipe, objects)
         return SaliencyResult(
             image=photo.image,
             target=target,
-            probability=self.classifier.probability_of(target, probabilities),
+            probability=self.classifier.probability_of(target, found),
             saliency=saliency_from_maps(maps, photo.image.shape[:2], self.recipe, given=scored.given),
-            reasons=(*self.classifier.categories.notes_on(target, probabilities), *photo.notes),
+            reasons=(*self.classifier.categories.notes_on(target, found), *photo.notes),
             scored=scored,
-            seen=is_seen(target, probabilities, presence=self.recipe.presence),
+            seen=is_seen(target, found, presence=self.recipe.presence),
             maps=maps,
         )
 
@@ -346,7 +341,7 @@ class Segmenter:
     ) -> list[tuple[Target, Target]]:
         """Return the target of each result, and the classes that its map explains."""
         if top is not None:
-            targets = [self.classifier.categories.resolve(index) for index in _likeliest(probabilities, top)]
+            targets = [self.classifier.categories.resolve(index) for index in likeliest(probabilities, top)]
         if targets is not None:
             return [(target, target) for target in targets]
         first = self.classifier.target(probabilities)
@@ -354,38 +349,8 @@ class Segmenter:
 
     def _blend(self, probabilities: NDArray[np.float32], first: Target) -> Target:
         """Return the recipe's `blended_classes`, each weighted by its probability, under the name of the first."""
-        indices = sorted(_likeliest(probabilities, self.recipe.blended_classes))
+        indices = sorted(likeliest(probabilities, self.recipe.blended_classes))
         return Target(tuple(indices), first.category, tuple(probabilities[indices].tolist()))
-
-
-def _objectness(
-    source: Objectness | str | PathLike[str] | None, recipe: Recipe, classifier: Classifier
-) -> Objectness | None:
-    """Return the network on the classifier's device; None if none is given and the recipe needs none."""
-    if source is None and not max(recipe.objectness, recipe.objectness_given):
-        return None
-    if source is not None and not isinstance(source, Objectness | str | PathLike):
-        raise TypeError(
-            f"objectness must be a wsseg.Objectness or its file, got {source!r}; learn one with wsseg.adapt"
-        )
-    if source is not None and not max(recipe.objectness, recipe.objectness_given):
-        raise ValueError("recipe must give objectness a share, got 0; set it (--objectness), or use default")
-    found = load_objectness() if source is None else source
-    return (found if isinstance(found, Objectness) else read_objectness(found, classifier)).to(classifier.device)
-
-
-def check_apart(targets: Sequence[Target] | None) -> Sequence[Target]:
-    """Return the targets; ValueError if one label map cannot hold them all."""
-    if not targets or len(targets) > MOST:
-        raise ValueError(f"targets must be 1 to {MOST}, got {len(targets or ())}; list only those that the photo shows")
-    owners: dict[int, Target] = {}
-    for target in targets:
-        for index in target.indices:
-            if (owner := owners.setdefault(index, target)) is not target:
-                raise ValueError(
-                    f"targets must have no class in common, got {owner.category!r} and {target.category!r}; drop one"
-                )
-    return targets
 
 
 def segment(
@@ -430,9 +395,3 @@ def segment(
     Segmentation('espresso', probability=0.90, status='ok', confidence=0..., 600 x 400 pixels)
     """
     return Segmenter(classifier, recipe, objectness).segment(photo, target, hints=hints)
-
-
-def _likeliest(probabilities: NDArray[np.float32], count: int) -> list[int]:
-    """Return the indices of the likeliest classes, the likeliest first."""
-    indices: list[int] = np.argsort(-probabilities, kind="stable")[:count].tolist()
-    return indices

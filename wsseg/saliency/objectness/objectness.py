@@ -20,6 +20,7 @@ from wsseg.classifier.architectures import bare_model
 from wsseg.classifier.classifier import Classifier, Preprocessing, squeezed
 from wsseg.classifier.modes import reproducible
 from wsseg.files.store import check_new_file, replacing
+from wsseg.recipe import Recipe
 from wsseg.saliency.features import takes_any_size
 from wsseg.saliency.objectness.network import ObjectnessNetwork, Tap, in_channels_last, network_on
 from wsseg.saliency.views import input_size, mean_map, views_of
@@ -129,7 +130,18 @@ class Objectness:
         return self.network.get_buffer("mean").device
 
     def to(self, device: torch.device) -> "Objectness":
-        """Return the same on a device."""
+        """Return the same on another device.
+
+        Parameters
+        ----------
+        device : torch.device
+            The device.
+
+        Returns
+        -------
+        Objectness
+            The same object if the network is on that device already.
+        """
         return self if device == self.device else replace(self, network=copy.deepcopy(self.network).to(device))
 
     def copied(self) -> "Objectness":
@@ -215,6 +227,28 @@ def load_objectness() -> Objectness:
     """
     with resources.as_file(resources.files(__package__) / SHIPPED) as path:
         return read_objectness(path)
+
+
+def objectness_for(
+    recipe: Recipe, classifier: Classifier, source: Objectness | str | PathLike[str] | None = None
+) -> Objectness | None:
+    """Return the network, by default the shipped one, on the classifier's device; None if the recipe needs none.
+
+    Raises
+    ------
+    ValueError
+        If a network is given and the recipe needs none, or as `read_objectness`.
+    """
+    if source is None and not max(recipe.objectness, recipe.objectness_given):
+        return None
+    if source is not None and not isinstance(source, Objectness | str | PathLike):
+        raise TypeError(
+            f"objectness must be a wsseg.Objectness or its file, got {source!r}; learn one with wsseg.adapt"
+        )
+    if source is not None and not max(recipe.objectness, recipe.objectness_given):
+        raise ValueError("recipe must give objectness a share, got 0; set it (--objectness), or use default")
+    found = load_objectness() if source is None else source
+    return (found if isinstance(found, Objectness) else read_objectness(found, classifier)).to(classifier.device)
 
 
 def read_objectness(path: str | PathLike[str], classifier: Classifier | None = None) -> Objectness:
