@@ -12,7 +12,7 @@ else:
     # Without arguments, take two photos, and use the masks of another recipe as truths.
     photos, truths = Path("few/photos"), Path("few/truths")
     photos.mkdir(parents=True, exist_ok=True)
-    careful = wsseg.Segmenter(recipe="adapted")
+    careful = wsseg.Segmenter()
     for name in ("chelsea", "coffee"):
         image = wsseg.read_image((resources.files("skimage") / "data" / f"{name}.png").read_bytes())
         wsseg.write_picture(photos / f"{name}.png", image)

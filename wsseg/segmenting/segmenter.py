@@ -116,8 +116,10 @@ class Segmenter:
         chosen = self.resolve(targets, top=top)
         photo = read_photo(source, max_pixels=max_pixels)
         probabilities = self.classifier.probabilities(photo.image)
-        objects = self.objectness.map(photo.image, mirror=self.recipe.mirror) if self.objectness else None
         found = self._targets(probabilities, chosen, top)
+        is_needed = any(self.recipe.objectness_of(given=scored.given) for _, scored in found)
+        network = self.objectness if is_needed else None
+        objects = network.map(photo.image, mirror=self.recipe.mirror) if network else None
         return tuple(self._seen(photo, objects, *one, probabilities) for one in found)
 
     def _seen(
