@@ -280,6 +280,9 @@ RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
 
 _KNOWN: Final = f"one of {', '.join(RECIPES)}"
 
+_REPLACED: Final[Mapping[str, str]] = MappingProxyType({"adapted": "use default, which has what adapted had"})
+"""Names of recipes of earlier versions, and what to do instead."""
+
 
 def recipe_named(name: str | PathLike[str]) -> Recipe:
     """Return the recipe of that name, or of that .toml file; ValueError if there is none."""
@@ -288,9 +291,8 @@ def recipe_named(name: str | PathLike[str]) -> Recipe:
     if name == "adapted":
         raise ValueError("recipe must be one that exists, got 'adapted'; use default, which now has what it learned")
     if name not in RECIPES:
-        raise ValueError(
-            f"recipe must be {_KNOWN} or a .toml file, got {str(name)!r}; choose one of these or pass a wsseg.Recipe"
-        )
+        remedy = _REPLACED.get(str(name), "choose one of these or pass a wsseg.Recipe")
+        raise ValueError(f"recipe must be {_KNOWN} or a .toml file, got {str(name)!r}; {remedy}")
     return RECIPES[str(name)]
 
 
@@ -322,7 +324,8 @@ def read_recipe(path: str | PathLike[str]) -> Recipe:
     numbers = _read_toml(Path(path))
     base, known = numbers.pop("base", "default"), [item.name for item in fields(Recipe)]
     if not isinstance(base, str) or base not in RECIPES:
-        raise ValueError(f"'{path}': base must be {_KNOWN}, got {reprlib.repr(base)}; choose one of these")
+        remedy = _REPLACED.get(str(base), "choose one of these")
+        raise ValueError(f"'{path}': base must be {_KNOWN}, got {reprlib.repr(base)}; {remedy}")
     if strange := [name for name in numbers if name not in known]:
         nearest = " or ".join(difflib.get_close_matches(strange[0], known))
         raise ValueError(

@@ -173,10 +173,9 @@ def _layers_to_learn(network: ObjectnessNetwork, plan: Plan) -> list[nn.Paramete
     network.requires_grad_(False).decoder.requires_grad_(True)
     if not plan.layer_rate:
         return []
-    finest, *coarser = (network.layers_up_to(tap) for tap in network.taps)
-    kept = set(finest) if coarser else set()
-    learning = (module for modules in (finest, *coarser) for module in modules if module not in kept)
-    parameters = dict.fromkeys(one for module in learning for one in module.parameters(recurse=False))
+    learning = network.parameters_up_to(network.taps)
+    kept = network.parameters_up_to(network.taps[:1]) if len(network.taps) > 1 else {}
+    parameters = dict.fromkeys(one for name, one in learning.items() if name not in kept)
     for parameter in parameters:
         parameter.requires_grad_(True)
     return list(parameters)

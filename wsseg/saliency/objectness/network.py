@@ -9,7 +9,7 @@ added to it, so that each cell knows what else the photo shows.
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 import torch
@@ -35,16 +35,21 @@ FINEST: Final = 4
 LEVELS: Final = 4
 """Levels of the pyramid, at most; the coarsest ones are used."""
 
+MOST_CHANNELS: Final = 100_000
+"""Channels of a level, at most."""
 
-class Tap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+
+class Tap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A layer whose output is one level of the pyramid."""
 
     name: str
     """Name of the layer in the classifier's network."""
-    channels: int
+    channels: Annotated[int, msgspec.Meta(ge=1, le=MOST_CHANNELS)]
     """Channels of its output."""
-    stride: float
+    stride: Annotated[float, msgspec.Meta(gt=0)]
     """Pixels of the input per cell of its output."""
+    channels_last: bool = False
+    """Whether its output is (n, h, w, channels)."""
 
 
 class ObjectnessNetwork(nn.Module):
@@ -89,33 +94,38 @@ class ObjectnessNetwork(nn.Module):
         self.layers.eval()
         return self
 
-    def layers_up_to(self, tap: Tap) -> list[nn.Module]:
-        """Return the modules that begin before the output of a tap is complete, tried on a black photo."""
-        black = torch.zeros(1, 3, *self.preprocessing.size, device=self.get_buffer("mean").device)
-        begun: dict[nn.Module, None] = {}
-
-        def note(module: nn.Module, _inputs: object) -> None:
-            begun.setdefault(module)
-
-        noting = [module.register_forward_pre_hook(note) for module in self.layers.modules()]
+    def parameters_up_to(self, taps: Sequence[Tap]) -> dict[str, nn.Parameter]:
+        """Return the layers' parameters that the outputs of these taps depend on, by name, tried on a black photo."""
+        named = dict(self.layers.named_parameters(remove_duplicate=False))
+        parameters = {name: one for name, one in named.items() if one.is_floating_point()}
+        learning = {name: one.requires_grad for name, one in parameters.items()}
         try:
-            with torch.no_grad():
-                self._outputs(black, [tap])
+            with torch.inference_mode(False), torch.enable_grad():
+                black = torch.zeros(1, 3, *self.preprocessing.size, device=self.get_buffer("mean").device)
+                for parameter in parameters.values():
+                    parameter.requires_grad_(True)
+                outputs = [one for one in self._outputs(black, taps).values() if one.requires_grad]
+                seeds, inputs = list(map(torch.ones_like, outputs)), list(parameters.values())
+                slopes = torch.autograd.grad(outputs, inputs, seeds, allow_unused=True) if outputs else ()
         finally:
-            for hook in noting:
-                hook.remove()
-        return list(begun)
+            for name, parameter in parameters.items():
+                parameter.requires_grad_(learning[name])
+        return {name: one for (name, one), slope in zip(parameters.items(), slopes, strict=False) if slope is not None}
 
     def used_tensors(self) -> dict[str, torch.Tensor]:
-        """Return the tensors that the map depends on, by their names in the state dict."""
-        used = set().union(*(self.layers_up_to(tap) for tap in self.taps))
-        owners = {f"layers.{name}" if name else "layers": module for name, module in self.layers.named_modules()}
-        return {
-            name: tensor
-            for name, tensor in self.state_dict().items()
-            if tensor.is_floating_point()
-            and (name.startswith("decoder.") or owners.get(name.rpartition(".")[0]) in used)
-        }
+        """Return the tensors that the map depends on, by their names in the state dict.
+
+        Buffers count if their module has a parameter that counts, or has none at all.
+        """
+        used = self.parameters_up_to(self.taps)
+        parameters = dict(self.layers.named_parameters(remove_duplicate=False))
+        others = {_owner(name) for name in parameters} - {_owner(name) for name in used}
+
+        def counts(name: str) -> bool:
+            inner = name.removeprefix("layers.")
+            return inner == name or (inner in used if inner in parameters else _owner(inner) not in others)
+
+        return {name: one for name, one in self.state_dict().items() if one.is_floating_point() and counts(name)}
 
     def _levels(self, inputs: torch.Tensor) -> list[torch.Tensor]:
         """The outputs of the taps, (n, channels, h, w) each."""
@@ -185,7 +195,7 @@ def network_on(classifier: Classifier) -> ObjectnessNetwork:
         If no layer of the classifier lies on a grid over the photo.
     """
     network = ObjectnessNetwork(copy.deepcopy(classifier.model), taps_of(classifier), classifier.preprocessing)
-    return in_channels_last(network.float().cpu())
+    return in_channels_last(network.float().cpu().eval())
 
 
 def in_channels_last(network: ObjectnessNetwork) -> ObjectnessNetwork:
@@ -211,7 +221,17 @@ def taps_of(classifier: Classifier) -> list[Tap]:
     sizes = sorted({grid.size for grid in grids}, reverse=True)
     coarse = [size for size in sizes if height >= FINEST * size[0]] or sizes[-1:]
     best = [min((grid for grid in reversed(grids) if grid.size == size), key=rank) for size in coarse[-LEVELS:]]
-    return [Tap(grid.name, grid.activations.shape[1], height / grid.size[0]) for grid in best]
+    return [_tap_of(grid, height) for grid in best]
+
+
+def _tap_of(grid: Grid, height: int) -> Tap:
+    channels_last = grid.output.ndim == 4 and grid.output.shape[2:] != grid.size
+    return Tap(grid.name, grid.activations.shape[1], height / grid.size[0], channels_last)
+
+
+def _owner(name: str) -> str:
+    """The name of the module that has the tensor of this name."""
+    return name.rpartition(".")[0]
 
 
 class _AllTapped(Exception):
@@ -231,7 +251,8 @@ def _tapped(layers: nn.Module, names: Sequence[str]) -> Iterator[dict[str, torch
 
         return keep
 
-    hooks = [layers.get_submodule(name).register_forward_hook(keeper(name)) for name in names]
+    modules = [layers.get_submodule(name) for name in names]
+    hooks = [module.register_forward_hook(keeper(name)) for module, name in zip(modules, names, strict=True)]
     try:
         yield outputs
     finally:
@@ -244,4 +265,4 @@ def _planes(output: torch.Tensor, tap: Tap, inputs: torch.Size) -> torch.Tensor:
     if output.ndim == 3:
         height, width = (max(1, round(side / tap.stride)) for side in inputs[2:])
         return output[:, -height * width :].transpose(1, 2).reshape(len(output), -1, height, width)
-    return output if output.shape[1] == tap.channels else output.permute(0, 3, 1, 2)
+    return output.permute(0, 3, 1, 2) if tap.channels_last else output

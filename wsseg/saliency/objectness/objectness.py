@@ -2,14 +2,16 @@
 
 import copy
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib import resources
 from os import PathLike
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
+import numpy as np
 import safetensors
 import safetensors.torch
 import torch
@@ -17,12 +19,12 @@ import torch
 from wsseg import __version__
 from wsseg.arrays import Image, Saliency, check_image
 from wsseg.classifier.architectures import bare_model
-from wsseg.classifier.classifier import Classifier, Preprocessing, squeezed
+from wsseg.classifier.classifier import Classifier, Interpolation, Preprocessing, squeezed
 from wsseg.classifier.modes import reproducible
 from wsseg.files.store import check_new_file, replacing
 from wsseg.recipe import Recipe
 from wsseg.saliency.features import takes_any_size
-from wsseg.saliency.objectness.network import ObjectnessNetwork, Tap, in_channels_last, network_on
+from wsseg.saliency.objectness.network import LEVELS, ObjectnessNetwork, Tap, in_channels_last, network_on
 from wsseg.saliency.views import input_size, mean_map, views_of
 
 SIDE: Final = 320
@@ -34,8 +36,16 @@ SHIPPED: Final = "efficientnet_lite2.safetensors"
 LARGEST: Final = 2_000_000_000
 """Maximum size of a network's file, in bytes."""
 
+LONGEST: Final = 4096
+"""Side of an input, in pixels, at most."""
+
 _KEY: Final = "wsseg"
 """Key of the description in the file's metadata."""
+
+_MISFITS: Final = (AttributeError, KeyError, RuntimeError, ValueError)
+"""The ways in which a description does not fit its network or its weights."""
+
+_Side: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=LONGEST)]
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,15 +69,22 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """SHA-256 of the file of the network that the learning started from; None if it started from the classifier."""
 
 
-class _Description(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _Description(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The metadata of a network's file."""
 
     provenance: Provenance
-    taps: list[Tap]
+    taps: Annotated[list[Tap], msgspec.Meta(min_length=1, max_length=LEVELS)]
     any_size: bool
-    size: tuple[int, int]
+    size: tuple[_Side, _Side]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    interpolation: Interpolation = "bicubic"
+
+
+class _Header(msgspec.Struct):
+    """The header of a safetensors file, of which only the metadata matters here."""
+
+    metadata: dict[str, str] = msgspec.field(name="__metadata__")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -118,7 +135,7 @@ class Objectness:
         (64, 96)
         """
         size = input_size(check_image(image).shape, SIDE) if self.any_size else self.network.preprocessing.size
-        pixels = torch.tensor(image, device="cpu").permute(2, 0, 1)[None]
+        pixels = torch.tensor(np.ascontiguousarray(image), device="cpu").permute(2, 0, 1)[None]
         with reproducible(), torch.inference_mode():
             photo = squeezed(pixels, size, self.network.preprocessing.interpolation).float() / 255
             views = views_of(photo.to(self.device), mirror=mirror).contiguous(memory_format=torch.channels_last)
@@ -168,6 +185,7 @@ class Objectness:
             size=kept.size,
             mean=kept.mean,
             std=kept.std,
+            interpolation=kept.interpolation,
         )
         return safetensors.torch.save(tensors, {_KEY: msgspec.json.encode(description).decode()})
 
@@ -196,7 +214,7 @@ class Objectness:
 def new_objectness(classifier: Classifier) -> Objectness:
     """Return a network on a classifier's layers that has learned nothing yet; RecipeError as in `network_on`."""
     any_size = takes_any_size(classifier)
-    with torch.random.fork_rng(devices=[]):
+    with reproducible(), torch.inference_mode(False), torch.device("cpu"), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = network_on(classifier)
     made = Provenance(
@@ -287,7 +305,7 @@ def read_objectness(path: str | PathLike[str], classifier: Classifier | None = N
         )
     try:
         return _objectness_in(Path(path), classifier)
-    except (safetensors.SafetensorError, msgspec.MsgspecError, RuntimeError, KeyError, ValueError) as error:
+    except (safetensors.SafetensorError, msgspec.MsgspecError, *_MISFITS) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(
             f"objectness must be a file that wsseg adapt made, got '{path}' ({reason}); make it again with wsseg adapt"
@@ -297,15 +315,21 @@ def read_objectness(path: str | PathLike[str], classifier: Classifier | None = N
 def _objectness_in(path: Path, classifier: Classifier | None) -> Objectness:
     with path.open("rb") as file:
         content = file.read(LARGEST)
-    description = _description_in(content)
-    tensors = {name: tensor.float() for name, tensor in safetensors.torch.load(content).items()}
+    with reproducible(), torch.inference_mode(False), torch.device("cpu"), torch.random.fork_rng(devices=[]):
+        return _objectness_of(_description_in(content), safetensors.torch.load(content), classifier)
+
+
+def _objectness_of(
+    description: _Description, content: Mapping[str, torch.Tensor], classifier: Classifier | None
+) -> Objectness:
+    tensors = {name: tensor.float() for name, tensor in content.items()}
     made = description.provenance
     layers = bare_model(made.classifier)
     if layers is None:
         if classifier is None or (classifier.name, classifier.digest) != (made.classifier, made.sha256):
             raise ValueError(f"it needs the classifier {made.classifier}; use it together with that classifier")
         layers = copy.deepcopy(classifier.model).float().cpu()
-    kept = Preprocessing(description.size, description.mean, description.std, "bicubic")
+    kept = Preprocessing(description.size, description.mean, description.std, description.interpolation)
     network = ObjectnessNetwork(layers, description.taps, kept)
     network.requires_grad_(False).eval()
     if tensors.keys() != network.used_tensors().keys():
@@ -319,4 +343,4 @@ def _objectness_in(path: Path, classifier: Classifier | None) -> Objectness:
 def _description_in(content: bytes) -> _Description:
     """The description in the header of a safetensors file: its length in 8 bytes, then JSON."""
     header = content[8 : 8 + int.from_bytes(content[:8], "little")]
-    return msgspec.json.decode(msgspec.json.decode(header)["__metadata__"][_KEY], type=_Description)
+    return msgspec.json.decode(msgspec.json.decode(header, type=_Header).metadata[_KEY], type=_Description)
