@@ -122,7 +122,7 @@ class TestInABrowser:
         page.select_option("#status", "weak")
         assert names_in(page) == ["p28", "p29"]  # Rows without a score come last.
         page.select_option("#status", label="to review (3)")
-        assert names_in(page) == ["p27", "p28", "p29"]
+        assert names_in(page) == ["p28", "p27", "p29"]
         page.select_option("#status", "")
         page.get_by_role("button", name="dog").first.click()
         assert names_in(page) == ["p10"]
