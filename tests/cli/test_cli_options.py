@@ -32,6 +32,7 @@ AT_ONCE = [
     ("segment photos -o out --components 0", "components must lie in [1, 64], got 0"),
     ("segment photos -o out --feather 1e9", "feather must lie in [0, 1000] pixels"),
     ("segment photos -o out --hints none", "hints must be a folder"),
+    ("segment photos -o out --min-confidence 2", "min_confidence must be from 0 to 1, got 2.0"),
     ("saliency none -o out", "'none' must be an existing photo, folder, pattern or list"),
     ("photos", "--out is required; see wsseg segment --help"),
     ("segmnt", "did you mean segment?"),
@@ -46,7 +47,7 @@ AT_ONCE = [
     ("export out --to yolo --polygons -o y", "yolo always has polygons; leave out polygons (--polygons)"),
     ("visualize lemon -o lemon.txt", "out must end in .png"),
     ("tune photos photos -o mine.json", "out must end in .toml, got 'mine.json'"),
-    ("adapt none -o head.json", "'none' must be an existing photo, folder, pattern or list"),
+    ("adapt none -o mine.safetensors", "'none' must be an existing photo, folder, pattern or list"),
     ("adapt photos -o photos/cat.jpg", "out must be a new file, got 'photos/cat.jpg'"),
 ]
 
@@ -147,6 +148,7 @@ class TestOptions:
             ("--adapt mine.safetensors", "objectness", Path("mine.safetensors")),
             ("--write mask --write overlay", "pictures", ["mask", "overlay"]),
             ("--write mask,cutout --write overlay,mask", "pictures", ["mask", "cutout", "overlay"]),
+            ("--min-confidence .8", "min_confidence", 0.8),
             ("--workers 3", "workers", 3),
             ("--workers auto", "workers", None),
             ("--shard 2/16", "shard", (2, 16)),

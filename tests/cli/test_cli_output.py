@@ -284,7 +284,7 @@ class TestInterrupt:
     @pytest.mark.parametrize(
         ("words", "end"),
         [
-            ("adapt photos -o mine.safetensors", "the same command goes on"),
+            ("adapt photos -o mine.safetensors", "rerun the command to resume"),
             ("tune photos truths -o mine.toml", "nothing was written"),
             ("evaluate masks truths --json scores.json", "nothing was written"),
             ("compare masks masks --truth truths", "nothing was written"),

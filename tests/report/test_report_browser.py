@@ -60,11 +60,12 @@ def opened(browser: Browser) -> Iterator[Opened]:
 
 @pytest.fixture
 def thirty(made: Made) -> Made:
-    """Thirty photos with falling confidence; number 10 has another category, and the last has no truth."""
+    """Thirty photos with falling confidence, the last three to review; 10 has another category, 29 no truth."""
     for number in range(30):
         name = f"p{number}"
         given = {"category": "dog" if number == 10 else "cat", "status": "weak" if number > 27 else "ok"}
-        made.add(name, made.found(name, 0.5, confidence=1 - number / 30, reasons=(f"reason {number}",), **given))
+        found = made.found(name, 0.5, confidence=1 - number / 30, reasons=(f"reason {number}",), **given)
+        made.add(name, found, review=number > 26)
         if number < 29:
             made.truth(name, (number + 1) / 40)
     made.written(truths=made.truths)
@@ -120,6 +121,8 @@ class TestInABrowser:
         assert page.locator("#count").inner_text() == "30 of 30 shown"
         page.select_option("#status", "weak")
         assert names_in(page) == ["p28", "p29"]  # Rows without a score come last.
+        page.select_option("#status", label="to review (3)")
+        assert names_in(page) == ["p28", "p27", "p29"]
         page.select_option("#status", "")
         page.get_by_role("button", name="dog").first.click()
         assert names_in(page) == ["p10"]

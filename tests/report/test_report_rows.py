@@ -65,6 +65,12 @@ def test_a_failed_photo_is_a_row_with_its_error(made: Made) -> None:
     assert set(row["made"]) == {"photo"}
 
 
+def test_every_row_of_a_photo_to_review_is_marked(made: Made) -> None:
+    made.add("a", made.found("a.cat"), made.found("a.dog"), review=True)
+    made.add("b", made.found("b"))
+    assert [row.get("review", False) for row in made.written()["rows"]] == [True, True, False]
+
+
 def test_several_targets_have_a_row_each_and_share_the_photo(made: Made) -> None:
     made.add("a", made.found("a.cat", 0.25), made.found("a.dog", 0.5, category="dog"))
     made.truth("a.cat", 0.25)

@@ -12,15 +12,17 @@ def test_the_page_has_a_summary(three: Made) -> None:
     three.made_by |= {"classifier": {"name": "net"}, "recipe": RECIPES["fast"].as_dict()}
     three.add("broken", error="it is no photo")
     three.add("d", three.found("d", status="weak", reasons=("because",)))
+    three.add("e", three.found("e", status="unsure"))
     three.written(truths=three.truths)
     text = " ".join(re.sub(r"<[^>]*>", " ", three.page.read_text().partition("<script")[0]).split())
     for part in (
-        "photos 5",
-        "done 4",
+        "photos 6",
+        "done 5",
         "failed 1",
+        "unsure 1",
         "weak 1",
         "no object 0",
-        "mean IoU 0.583 over 3 masks, 2 not scored",
+        "mean IoU 0.583 over 3 masks, 3 not scored",
     ):
         assert part in text
     assert "recipe fast · classifier net" in text

@@ -25,7 +25,7 @@ from wsseg.cli.options import (
     Workers,
     option,
 )
-from wsseg.cli.output import SOME_FAILED, answer, complain, say, tracking
+from wsseg.cli.output import RESUME, SOME_FAILED, answer, complain, say, tracking
 from wsseg.files.text import counted
 from wsseg.recipe import EMBEDDED, FOLDS, MAX_PIXELS, ROUNDS, TRIALS
 
@@ -98,7 +98,7 @@ def adapt(paths: Paths, /, *, options: AdaptOptions) -> int:
         complain(sentence)
 
     partial = options.out.with_name(f"{options.out.name}.partial")
-    with tracking("learning", after="the same command goes on") as track:
+    with tracking("learning", after=RESUME) as track:
         found = wsseg.adapt(
             paths,
             classifier=options.classifier,

@@ -27,6 +27,8 @@ from wsseg.runs.progress import progress
 SOME_FAILED, CANNOT_RUN, INTERRUPTED = 1, 2, 130
 """Exit codes, besides 0."""
 
+RESUME = "rerun the command to resume"
+
 Item = TypeVar("Item")
 
 

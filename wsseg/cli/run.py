@@ -11,7 +11,7 @@ from cyclopts import Parameter
 import wsseg
 from wsseg.cli import convert
 from wsseg.cli.options import FILES, OBJECT, FolderOptions, HintedRecipe, Paths, SaliencyRecipe, StyleOptions, option
-from wsseg.cli.output import CANNOT_RUN, SOME_FAILED, answer, complain, messages, say, tracking, warn
+from wsseg.cli.output import CANNOT_RUN, RESUME, SOME_FAILED, answer, complain, messages, say, tracking, warn
 from wsseg.files.text import counted
 from wsseg.runs.progress import Advance, Kind, progress
 from wsseg.runs.review import REVIEW
@@ -19,8 +19,6 @@ from wsseg.runs.review import REVIEW
 if TYPE_CHECKING:
     from wsseg.runs.record import Record
     from wsseg.runs.result import FolderRun, PhotoDone
-
-RESUME = "rerun the command to resume"
 
 STYLES = {"": "", "ok": "", "unsure": "", "weak": "yellow", "no object": "yellow"}
 """The look of a line about a photo, by the status of its mask."""
