@@ -249,8 +249,3 @@ def test_the_smoothness_is_in_proportion_to_the_side(side: int, share: float) ->
 
 def test_no_photo_is_too_large_for_the_smoothness() -> None:
     assert Recipe(smoothness=1e6).smoothness_at(20_000) == 1e6 * 20_000 / REFERENCE_SIDE
-
-
-def test_the_recipe_that_is_gone_has_a_successor() -> None:
-    with pytest.raises(ValueError, match="got 'adapted'; use default, which now has what it learned"):
-        recipe_named("adapted")

@@ -288,8 +288,6 @@ def recipe_named(name: str | PathLike[str]) -> Recipe:
     """Return the recipe of that name, or of that .toml file; ValueError if there is none."""
     if str(name).lower().endswith(".toml"):
         return read_recipe(name)
-    if name == "adapted":
-        raise ValueError("recipe must be one that exists, got 'adapted'; use default, which now has what it learned")
     if name not in RECIPES:
         remedy = _REPLACED.get(str(name), "choose one of these or pass a wsseg.Recipe")
         raise ValueError(f"recipe must be {_KNOWN} or a .toml file, got {str(name)!r}; {remedy}")
