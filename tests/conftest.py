@@ -1,5 +1,6 @@
 """Shared by several test files: photos, the command line, and the settings of hypothesis."""
 
+import os
 import sys
 from importlib import resources
 
@@ -9,9 +10,10 @@ from commands import Ended, Run
 from hypothesis import Phase, settings
 
 from wsseg.arrays import Image
-from wsseg.cli.app import main
+from wsseg.cli.app import THREADS, main
 from wsseg.cli.output import answers
 
+os.environ.update(THREADS)  # Before torch is loaded, because several tests learn at once.
 settings.register_profile("wsseg", deadline=None, max_examples=50)  # A busy machine is not a failure.
 settings.register_profile(
     "unshrunk", settings.get_profile("wsseg"), phases=(Phase.explicit, Phase.generate)

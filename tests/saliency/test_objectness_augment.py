@@ -59,7 +59,7 @@ def test_the_label_may_have_another_size_than_the_photo(scale: float) -> None:
         photo, label = changed(seed, other)
         same, expected = changed(seed, one)
         np.testing.assert_array_equal(photo, same)
-        assert np.abs(label - expected).mean() < 0.02
+        assert np.abs(label - expected).mean() < 0.03
 
 
 @pytest.mark.usefixtures("plain")

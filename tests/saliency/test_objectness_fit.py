@@ -101,7 +101,7 @@ class TestFit:
     def test_the_loss_falls(self, squares: list[Example]) -> None:
         one = fitted(squares, DECODER)
         before, after = mean_loss(network(), squares), mean_loss(one.averaged, squares)
-        assert after < 0.5 * before
+        assert after < 0.6 * before
 
     def test_the_decoder_alone_learns_without_a_rate_for_the_layers(self, squares: list[Example]) -> None:
         one = fitted(squares, DECODER)

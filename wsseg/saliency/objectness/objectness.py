@@ -135,8 +135,8 @@ class Objectness:
         (64, 96)
         """
         size = input_size(check_image(image).shape, SIDE) if self.any_size else self.network.preprocessing.size
-        pixels = torch.tensor(np.ascontiguousarray(image), device="cpu").permute(2, 0, 1)[None]
         with reproducible(), torch.inference_mode():
+            pixels = torch.tensor(np.ascontiguousarray(image), device="cpu").permute(2, 0, 1)[None]
             photo = squeezed(pixels, size, self.network.preprocessing.interpolation).float() / 255
             views = views_of(photo.to(self.device), mirror=mirror).contiguous(memory_format=torch.channels_last)
             return mean_map(self.network(views).sigmoid(), mirror=mirror).numpy()
