@@ -26,7 +26,8 @@ from workers import Workers, each, segmenter
 import wsseg
 from wsseg.arrays import FOREGROUND, Box, Seeds
 from wsseg.cli.options import HintedRecipe
-from wsseg.graphcut.hints import Hints, box_grown
+from wsseg.graphcut.hints import Hints
+from wsseg.graphcut.windows import box_grown
 from wsseg.metrics import scores
 
 NO_HINT_FLAGS = HintedRecipe()
@@ -62,7 +63,7 @@ def scored(sample: Sample) -> Scores:
     image, found = wsseg.read_image(sample.photo), {}
     with segmenter().open(image) as session:
         for margin in MARGINS:
-            box = box_grown(box_of(truth), truth.shape, box_margin=margin)
+            box = box_grown(box_of(truth), truth.shape, margin=margin)
             for name, way in (
                 ("wsseg", lambda box=box: session.segment(Hints(box=box)).mask),
                 ("cv2.grabCut", partial(grabcut, image, enclosed(truth, box))),

@@ -7,7 +7,7 @@ negative weight, fitted to the IoU by least squares with a small penalty on the 
 same weight. The last line is the fit to all sets, for wsseg/graphcut/confidence.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, NamedTuple
 
 import cyclopts
@@ -22,16 +22,17 @@ from scipy.optimize import nnls
 from scipy.stats import spearmanr
 from workers import Workers, each, segmenter
 
-import wsseg
 from wsseg.cli.options import MaskRecipe
-from wsseg.graphcut.confidence import ALONE, WITH_OBJECTS, Weights, confidence_of, signs_from_maps
+from wsseg.graphcut.confidence import LEAST, OK, confidence_of
 from wsseg.metrics import scores
-from wsseg.recipe import Recipe
+from wsseg.segmenting.looks import mask_from_looks
 
 COVERAGES = (0.25, 0.5, 0.75, 1.0)
 
-WORST, PROMISED = 0.5, 0.05
-"""IoU under which a mask is bad, and the largest share of bad masks among those that are ok."""
+WORST = 0.5
+"""IoU under which a mask is bad."""
+
+THRESHOLDS = (LEAST, 0.65, 0.7, OK, 0.8)
 
 PENALTY = 1.0
 """Measured on these sets: with .02 and 10, the correlations within a set differ by at most .02."""
@@ -41,7 +42,7 @@ class Case(NamedTuple):
     """One mask, with its signs and its IoU."""
 
     collection: str
-    signs: tuple[float, ...]
+    signs: Mapping[str, float]
     probability: float
     confidence: float
     iou: float
@@ -56,20 +57,23 @@ def main(
 ) -> None:
     """Print rank correlations, the mean IoU of the most confident masks, and the fit."""
     recipe = options.changed_recipe
-    names = list(weights_of(recipe).weights)
     samples = list(samples_of(data, limit))
     cases = each(samples, case_of, recipe, workers)
     print(provenance())
     collections, ious = np.array([case.collection for case in cases]), np.array([case.iou for case in cases])
-    signs = np.array([case.signs for case in cases])
-    predicted = {
+    names = list(max((case.signs for case in cases), key=len))
+    signs = np.array([[case.signs.get(name, 0.0) for name in names] for case in cases])
+    confidences = {
         "fitted on the other sets": left_out(signs, ious, collections),
         "as it ships": np.array([case.confidence for case in cases]),
+    }
+    predicted = {
+        **confidences,
         **dict(zip(names, signs.T, strict=True)),
         "class probability": np.array([case.probability for case in cases]),
     }
     console = Console(width=120)
-    console.print(promises(signs, ious, collections))
+    console.print(promises(confidences, ious, collections))
     console.print(ranks(predicted, ious, collections))
     console.print(coverage(predicted["fitted on the other sets"], ious, collections))
     weights, offset = fitted(signs, ious, collections)
@@ -79,16 +83,9 @@ def main(
 def case_of(sample: Sample) -> Case:
     """Return the mask of a photo, with its signs and its IoU."""
     result = segmenter().saliency(sample.photo)
-    found = wsseg.mask_from_saliency(result.image, result.saliency, segmenter().recipe)
-    signs = {**found.signs, **signs_from_maps(result.maps, found.mask)} if found.signs else {}
-    values = tuple(signs.get(name, 0.0) for name in weights_of(segmenter().recipe).weights)
+    found = mask_from_looks(result, segmenter().recipe, segmenter().objectness)
     iou = scores(found.mask, truth_of(sample))["iou"]
-    return Case(sample.collection, values, result.probability, confidence_of(signs), iou)
-
-
-def weights_of(recipe: Recipe) -> Weights:
-    """Return the weights of the masks of a recipe."""
-    return WITH_OBJECTS if recipe.objectness else ALONE
+    return Case(sample.collection, found.signs, result.probability, confidence_of(found.signs), iou)
 
 
 def left_out(signs: np.ndarray, ious: np.ndarray, collections: np.ndarray) -> np.ndarray:
@@ -129,25 +126,21 @@ def ranks(predicted: dict[str, np.ndarray], ious: np.ndarray, collections: np.nd
     return table
 
 
-def promises(signs: np.ndarray, ious: np.ndarray, collections: np.ndarray) -> Table:
-    """Return the share of masks that are ok, and of bad ones among them, by a fit and a threshold from other sets."""
-    table = Table("by a fit and a threshold from the other sets", "threshold", "ok", "of these under .5")
-    for name in np.unique(collections):
-        own = collections == name
-        weights, offset = fitted(signs[~own], ious[~own], collections[~own])
-        threshold = threshold_of(signs[~own] @ weights + offset, ious[~own])
-        is_ok = signs[own] @ weights + offset >= threshold
-        bad = (ious[own][is_ok] < WORST).mean() if is_ok.any() else 0.0
-        table.add_row(name, f"{threshold:.2f}", f"{is_ok.mean():.0%}", f"{bad:.0%}")
+def promises(predicted: dict[str, np.ndarray], ious: np.ndarray, collections: np.ndarray) -> Table:
+    """Return the share of masks from each threshold on, and that of bad ones among them."""
+    table = Table("masks / of these under .5", *(f"from {threshold:.2f}" for threshold in THRESHOLDS))
+    for way, values in predicted.items():
+        for name in ("all", *np.unique(collections)):
+            own = np.isin(collections, [name]) | (name == "all")
+            cells = [share_and_bad(values[own] >= threshold, ious[own]) for threshold in THRESHOLDS]
+            table.add_row(f"{way}: {name}", *cells)
     return table
 
 
-def threshold_of(predicted: np.ndarray, ious: np.ndarray) -> float:
-    """Return the least confidence above which at most `PROMISED` of the masks are bad."""
-    order = np.argsort(-predicted, kind="stable")
-    bad = np.cumsum(ious[order] < WORST) / np.arange(1, len(order) + 1)
-    kept = np.flatnonzero(bad <= PROMISED)
-    return float(predicted[order[kept[-1]]]) if len(kept) else float("inf")
+def share_and_bad(chosen: np.ndarray, ious: np.ndarray) -> str:
+    """Return the share of the chosen masks, and that of the bad ones among them."""
+    bad = (ious[chosen] < WORST).mean() if chosen.any() else 0.0
+    return f"{chosen.mean():.1%} / {bad:.1%}"
 
 
 def coverage(predicted: np.ndarray, ious: np.ndarray, collections: np.ndarray) -> Table:

@@ -9,8 +9,10 @@ import numpy as np
 
 from wsseg.arrays import Image, Mask, Saliency
 from wsseg.classifier.classifier import Classifier
-from wsseg.graphcut.masks import mask_from_saliency
 from wsseg.recipe import RECIPES, Recipe
+from wsseg.saliency.objectness.objectness import load_objectness
+from wsseg.segmenting.looks import mask_from_looks
+from wsseg.segmenting.results import SaliencyResult
 from wsseg.segmenting.segmenter import Segmenter
 
 INSET: Final = 0.05
@@ -25,27 +27,27 @@ Variant = Callable[["Looker"], Mask]
 
 
 class Looker:
-    """A photo and its saliency maps; each map is made once, for all variants that need it."""
+    """A photo and what a classifier sees in it; each map is made once, for all variants that need it."""
 
     def __init__(self, classifier: Classifier, image: Image, target: str | None) -> None:
         self.classifier, self.image, self.target = classifier, image, target
-        self._maps: dict[tuple[Any, ...], Saliency] = {}
+        self._results: dict[tuple[Any, ...], SaliencyResult] = {}
+
+    def result(self, recipe: Recipe) -> SaliencyResult:
+        """Return the recipe's saliency, and the maps behind it."""
+        numbers = tuple(getattr(recipe, item.name) for item in fields(recipe) if item.metadata["stage"] == "saliency")
+        if numbers not in self._results:
+            self._results[numbers] = Segmenter(self.classifier, recipe).saliency(self.image, self.target)
+        return self._results[numbers]
 
     def saliency(self, recipe: Recipe) -> Saliency:
         """Return the recipe's saliency."""
-        numbers = tuple(getattr(recipe, item.name) for item in fields(recipe) if item.metadata["stage"] == "saliency")
-        if numbers not in self._maps:
-            self._maps[numbers] = Segmenter(self.classifier, recipe).saliency(self.image, self.target).saliency
-        return self._maps[numbers]
+        return self.result(recipe).saliency
 
 
 def cut(recipe: Recipe) -> Variant:
     """Return a variant that gives the recipe's mask."""
-
-    def variant(looker: Looker) -> Mask:
-        return mask_from_saliency(looker.image, looker.saliency(recipe), recipe, given=looker.target is not None).mask
-
-    return variant
+    return lambda looker: mask_from_looks(looker.result(recipe), recipe, load_objectness()).mask
 
 
 def otsu(recipe: Recipe) -> Variant:
@@ -55,7 +57,12 @@ def otsu(recipe: Recipe) -> Variant:
 
 def objects(recipe: Recipe) -> Variant:
     """Return a variant that keeps the pixels that are objects rather than not by the self-taught network."""
-    return lambda looker: looker.saliency(replace(recipe, objectness=1.0)) > 0.5
+
+    def variant(looker: Looker) -> Mask:
+        found = looker.result(replace(recipe, objectness=1.0, objectness_given=1.0)).maps.objects
+        return cv2.resize(found, looker.image.shape[1::-1], interpolation=cv2.INTER_LINEAR) > 0.5
+
+    return variant
 
 
 def otsu_of(saliency: Saliency) -> Mask:
@@ -106,6 +113,7 @@ def variants_of(recipe: Recipe) -> Mapping[str, Variant]:
         "without SmoothGrad: Grad-CAM spread": {"method": "spread_cam"},
         "without mirror": {"mirror": False},
         "the likeliest class for the blend": {"blended_classes": 1},
+        "without the second look": {"looks": 1},
         "without prior": {"prior": 0.0, "prior_given": 0.0},
         "without refits": {"refits": 0},
         "without the border's presumption": {"border": 0.0},

@@ -159,6 +159,12 @@ class Recipe:
         "mask", 360, "long side up to which a photo is cut as a whole, in pixels; larger ones are refined in a band", 16
     )
     band: int = _number("mask", 4, "half width of the band along the outline, in pixels, at each doubling", 1, 100)
+    looks: int = _number(
+        "mask", 2, "times that a photo is looked at: the whole of it, then a window around the mask so far", 1, 10
+    )
+    look_margin: float = _number(
+        "mask", 0.2, "width of the area around the mask in that window, as a share of the mask's sides", 0, 10
+    )
     largest: bool = _switch("mask", True, "keep only the largest component of the mask")
     presence: float = _number(
         "mask", 0.015, "least probability of a given target, as a share of that of the photo's likeliest class", 0, 1
@@ -274,6 +280,7 @@ RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
             prior=0.0,
             prior_given=0.0,
             border=0.0,
+            looks=1,
         ),
     }
 )

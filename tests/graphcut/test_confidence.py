@@ -11,7 +11,19 @@ from hypothesis.extra import numpy as hnp
 from oracles import contrast, energy
 
 from wsseg.arrays import Maps
-from wsseg.graphcut.confidence import ALONE, LEAST, OK, REACH, WITH_OBJECTS, confidence_of, signs_from_maps, signs_of
+from wsseg.graphcut.confidence import (
+    BOTH_MAPS,
+    LEAST,
+    OBJECTS,
+    OK,
+    OWN_MAP,
+    REACH,
+    Weights,
+    confidence_of,
+    mean_signs,
+    signs_from_maps,
+    signs_of,
+)
 from wsseg.graphcut.energy import pairwise_from_contrast
 
 SIDE = 48
@@ -61,7 +73,7 @@ class TestSigns:
     def test_every_sign_falls_as_the_mask_gets_worse(self) -> None:
         masks = (disc(), disc(3), np.random.default_rng(0).random((SIDE, SIDE)) < 0.2)
         found = [signs(mask) for mask in masks]
-        for name in ALONE.weights:
+        for name in OWN_MAP.weights:
             assert found[0][name] > found[1][name] > found[2][name], name
         trust = [confidence_of(one) for one in found]
         assert trust[0] > 0.95
@@ -81,7 +93,7 @@ class TestSigns:
             assert found == {}
             assert confidence_of(found) == 0
             return
-        assert found.keys() == ALONE.weights.keys()
+        assert found.keys() == OWN_MAP.weights.keys()
         assert 0 <= found["support"] <= 1
         assert -1e-9 <= found["contrast"] < 1
         assert -1 <= found["drop"] <= 1
@@ -146,13 +158,13 @@ class TestConfidence:
         assert confidence_of({}) == 0
 
     def test_no_weight_is_negative(self) -> None:
-        assert min(*ALONE.weights.values(), *WITH_OBJECTS.weights.values()) >= 0
+        assert min(min(one.weights.values()) for one in (OWN_MAP, OBJECTS, BOTH_MAPS)) >= 0
         with pytest.raises(TypeError):
-            ALONE.weights["support"] = -1.0  # type: ignore[index]  # This must fail.
+            OWN_MAP.weights["support"] = -1.0  # type: ignore[index]  # This must fail.
 
     def test_it_is_the_weighted_sum(self) -> None:
         found = {"support": 0.9, "contrast": 0.5, "drop": 0.4}
-        weights, offset = ALONE
+        weights, offset = OWN_MAP
         expected = offset + 0.9 * weights["support"] + 0.5 * weights["contrast"] + 0.4 * weights["drop"]
         assert 0 < expected < 1
         assert confidence_of(found) == pytest.approx(expected)
@@ -163,22 +175,32 @@ class TestConfidence:
         assert confidence_of({"support": 0.0, "contrast": 0.0, "drop": -1.0}) == 0
         assert 0 < LEAST < OK < 1
 
-    @given(*[st.floats(0, 1)] * 3, st.sampled_from(list(ALONE.weights)), st.floats(0, 1))
+    @given(*[st.floats(0, 1)] * 3, st.sampled_from(list(OWN_MAP.weights)), st.floats(0, 1))
     def test_a_higher_sign_never_lowers_confidence(
         self, support: float, contrast: float, drop: float, name: str, more: float
     ) -> None:
         found = {"support": support, "contrast": contrast, "drop": drop}
         assert confidence_of(found | {name: found[name] + more}) >= confidence_of(found)
 
-    @pytest.mark.parametrize("name", ALONE.weights)
+    @pytest.mark.parametrize("name", OWN_MAP.weights)
     def test_every_sign_counts(self, name: str) -> None:
         found = {"support": 0.9, "contrast": 0.5, "drop": 0.3}
         assert confidence_of(found | {name: found[name] + 0.1}) > confidence_of(found)
 
-    def test_a_map_of_objects_has_weights_of_its_own(self) -> None:
-        found = dict.fromkeys(WITH_OBJECTS.weights, 0.6)
-        expected = WITH_OBJECTS.offset + 0.6 * sum(WITH_OBJECTS.weights.values())
-        assert confidence_of(found) == pytest.approx(np.clip(expected, 0, 1))
+    @pytest.mark.parametrize("weights", [OWN_MAP, OBJECTS, BOTH_MAPS], ids=["own map", "objects", "both"])
+    def test_each_set_of_signs_has_weights_of_its_own(self, weights: Weights) -> None:
+        found = dict.fromkeys(weights.weights, 0.78)
+        expected = weights.offset + 0.78 * sum(weights.weights.values())
+        assert 0 < expected < 1
+        assert confidence_of(found) == pytest.approx(expected)
+
+    def test_several_looks_count_alike(self) -> None:
+        assert mean_signs([{"support": 1.0, "drop": 0.0}, {"support": 0.5, "drop": 1.0}]) == {
+            "support": 0.75,
+            "drop": 0.5,
+        }
+        assert mean_signs([{"support": 1.0}, {}]) == {"support": 1.0}
+        assert mean_signs([{}, {}]) == {}
 
 
 class TestSignsFromMaps:
@@ -187,7 +209,12 @@ class TestSignsFromMaps:
 
     def test_a_map_like_the_mask_overlaps_fully(self) -> None:
         found = signs_from_maps(Maps(disc().astype(np.float32) * 7, disc().astype(np.float32)), disc())
-        assert found == pytest.approx({"overlap": 1, "decision": 1})
+        assert found == pytest.approx({"overlap": 1, "decision": 1, "consent": 1})
+
+    def test_maps_of_different_things_do_not_consent(self) -> None:
+        found = signs_from_maps(Maps(1 - disc().astype(np.float32), disc().astype(np.float32)), disc())
+        assert found == pytest.approx({"overlap": 1, "decision": 1, "consent": 0})
+        assert signs_from_maps(Maps(np.zeros((3, 3), np.float32), disc().astype(np.float32)), disc())["consent"] == 0
 
     def test_an_undecided_map_says_little(self) -> None:
         found = signs_from_maps(Maps(None, np.full((SIDE, SIDE), 0.5, np.float32)), disc())

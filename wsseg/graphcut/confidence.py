@@ -1,10 +1,11 @@
 """The confidence of a mask: its expected IoU with the truth, estimated without the truth.
 
 It is a weighted sum of signs. Three of them are differences between the two sides of the mask. Two more come from the
-map of objects, where there is one, so there are two sets of weights. They are the same for all recipes and photos.
+map of objects, and one from comparing it with the classifier's own map. Weights are fitted to each of these sets of
+signs, and are the same for all recipes and photos.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -27,20 +28,28 @@ class Weights(NamedTuple):
     """Confidence where all signs are 0, before it is clipped."""
 
 
-ALONE: Final = Weights(MappingProxyType({"support": 2.765, "contrast": 0.532, "drop": 1.294}), -2.786)
-"""For masks without a map of objects."""
+OWN_MAP: Final = Weights(MappingProxyType({"support": 3.029, "contrast": 0.469, "drop": 1.309}), -2.958)
+"""For masks from the classifier's own map alone, fitted to those of `untrained`."""
 
-WITH_OBJECTS: Final = Weights(
-    MappingProxyType({"support": 2.869, "contrast": 0.218, "drop": 0.204, "overlap": 0.399, "decision": 0.415}), -3.097
+OBJECTS: Final = Weights(
+    MappingProxyType({"support": 2.563, "contrast": 0.247, "drop": 0.611, "overlap": 0.551, "decision": 0.631}), -3.5
 )
-"""For masks with a map of objects."""
+"""For masks from the map of objects alone, fitted to those of `fast`."""
 
-OK: Final = 0.7
-"""Masks with this confidence or more are `ok`, if nothing else speaks against them: 58 % of 515 photos of six sets, of
-whose masks 4 % have an IoU under .5; with weights and threshold from the other five sets, 59 % and 10 %."""
+BOTH_MAPS: Final = Weights(
+    MappingProxyType(
+        {"support": 3.972, "contrast": 0.207, "drop": 0.319, "overlap": 0.294, "decision": 0.549, "consent": 0.405}
+    ),
+    -4.429,
+)
+"""For masks from both maps, fitted to those of `default`."""
+
+OK: Final = 0.75
+"""Masks with this confidence or more are `ok`, if nothing else speaks against them: 55 % of 515 photos of six sets, of
+whose masks 5 % have an IoU under .5, each set by weights that were fitted to the other five."""
 
 LEAST: Final = 0.5
-"""Masks with less confidence are `weak`, those from here to `OK` `unsure`. On the six sets one mask in eight is weak,
+"""Masks with less confidence are `weak`, those from here to `OK` `unsure`. On the six sets one mask in thirteen is weak,
 and six in ten of these have an IoU under .5."""
 
 
@@ -48,8 +57,19 @@ def confidence_of(signs: Mapping[str, float]) -> float:
     """Return the expected IoU, in [0, 1]; 0 without signs."""
     if not signs:
         return 0.0
-    weights, offset = WITH_OBJECTS if "overlap" in signs else ALONE
+    weights, offset = weights_for(signs)
     return float(np.clip(offset + sum(weight * signs[name] for name, weight in weights.items()), 0, 1))
+
+
+def weights_for(signs: Container[str]) -> Weights:
+    """Return the weights that use most of these signs."""
+    return BOTH_MAPS if "consent" in signs else OBJECTS if "overlap" in signs else OWN_MAP
+
+
+def mean_signs(each: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the means of the signs of several looks at a photo, leaving out looks without signs."""
+    known = [signs for signs in each if signs]
+    return {name: sum(signs[name] for signs in known) / len(known) for name in (known[0] if known else ())}
 
 
 def signs_of(
@@ -72,17 +92,19 @@ def signs_of(
 def signs_from_maps(maps: Maps, mask: Mask) -> dict[str, float]:
     """Return the signs that need a map of objects, by name; none if there is no such map.
 
-    They are the overlap of the mask with the map, and how decided the map is: the mean distance from .5, doubled.
+    They are the overlap of the mask with the map, how decided the map is (the mean distance from .5, doubled), and
+    the overlap of both maps, if there are two.
     """
-    objects = maps.objects
+    own, objects = maps
     if objects is None:
         return {}
     size = objects.shape[::-1]
     share = np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32)
-    return {
-        "overlap": _overlap(share, objects),
-        "decision": float(np.abs(2 * objects - 1).mean()),
-    }
+    signs = {"overlap": _overlap(share, objects), "decision": float(np.abs(2 * objects - 1).mean())}
+    if own is None:
+        return signs
+    scaled = np.asarray(cv2.resize(own, size, interpolation=cv2.INTER_LINEAR), np.float32)
+    return {**signs, "consent": _overlap(scaled / max(scaled.max(), np.finfo(np.float32).tiny), objects)}
 
 
 def _overlap(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from wsseg.arrays import BACKGROUND, UNKNOWN, Box, Mask, Saliency, Seeds
 from wsseg.graphcut.energy import odds_from_saliency
-from wsseg.graphcut.hints import Hints, odds_from_hints, odds_in_window, odds_raised, seeds_from_hints
+from wsseg.graphcut.hints import Hints, odds_from_hints, odds_raised, seeds_from_hints
 from wsseg.graphcut.pyramid import seeds_at, shrunk_size
+from wsseg.graphcut.windows import map_in
 from wsseg.recipe import Recipe
 
 
@@ -97,6 +98,6 @@ def evidence_in_window(evidence: Evidence, window: Box, recipe: Recipe) -> Evide
     """
     certain = evidence.certain[window.y0 : window.y1, window.x0 : window.x1]
     size = shrunk_size(certain.shape[0], certain.shape[1], recipe.refit_side)
-    odds = odds_in_window(evidence.odds, window, evidence.certain.shape, size)
+    odds = map_in(window, evidence.odds, evidence.certain.shape, size)
     raised = odds_raised(odds, seeds_at(certain, size) != BACKGROUND, box_filled=recipe.box_filled)
     return replace(evidence, certain=certain, odds=raised, enclosed=True)

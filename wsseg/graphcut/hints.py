@@ -184,26 +184,6 @@ def odds_from_hints(
     return odds
 
 
-def box_grown(box: Box, shape: tuple[int, ...], *, box_margin: float) -> Box:
-    """Return the box enlarged on each side by `box_margin` of its width or height, within the photo."""
-    across, down = round(box_margin * (box.x1 - box.x0)), round(box_margin * (box.y1 - box.y0))
-    return Box(
-        max(0, box.x0 - across), max(0, box.y0 - down), min(shape[1], box.x1 + across), min(shape[0], box.y1 + down)
-    )
-
-
-def odds_in_window(
-    odds: NDArray[np.float32], window: Box, shape: tuple[int, ...], size: tuple[int, int]
-) -> NDArray[np.float32]:
-    """Return the odds in a window of a photo of that shape, at (height, width) `size`; `odds` may have any size."""
-    (x0, y0, x1, y1), (height, width) = window, size
-    across, down = odds.shape[1] / shape[1], odds.shape[0] / shape[0]
-    x = (x0 + (np.arange(width) + 0.5) * (x1 - x0) / width) * across - 0.5
-    y = (y0 + (np.arange(height) + 0.5) * (y1 - y0) / height) * down - 0.5
-    columns, rows = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
-    return np.asarray(cv2.remap(odds, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
-
-
 def odds_raised(odds: NDArray[np.float32], inside: Mask, *, box_filled: float) -> NDArray[np.float32]:
     """Return the odds, raised by the least number that gives a mean probability of `box_filled` inside a box.
 

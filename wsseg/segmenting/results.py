@@ -114,7 +114,8 @@ class Segmentation(SaliencyResult):
     """Maximum flow of the last cut, in nats: no labeling has less energy. Both are equal up to rounding."""
     exact: bool
     """True if the last cut was of the whole photo; False if it was of a band along the outline that was found in the
-    photo at `exact_side`. If a box is hinted, energy, flow, exact and reasons are of the box and its margin."""
+    photo at `exact_side`, or of a window. Energy, flow and reasons are of the last window, if the photo was looked at
+    again or a box is hinted."""
     confidence: float
     """Expected IoU of the mask with the truth, in [0, 1]; see `graphcut/confidence.py`."""
     status: Status

@@ -394,6 +394,6 @@ def segment(
     --------
     >>> from skimage import data
     >>> wsseg.segment(data.coffee(), recipe="fast")
-    Segmentation('espresso', probability=0.90, status='ok', confidence=0..., 600 x 400 pixels)
+    Segmentation('espresso', probability=0.90, status='unsure', confidence=0..., 600 x 400 pixels)
     """
     return Segmenter(classifier, recipe, objectness).segment(photo, target, hints=hints)

@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 
 from wsseg.arrays import Box
 from wsseg.classifier.classifier import Classifier
-from wsseg.graphcut.confidence import confidence_of, signs_from_maps
 from wsseg.graphcut.energy import log_odds, odds_from_saliency
 from wsseg.graphcut.evidence import Evidence, evidence_from_hints, evidence_in_window
-from wsseg.graphcut.hints import Hints, box_grown
-from wsseg.graphcut.masks import mask_from_saliency
+from wsseg.graphcut.hints import Hints
 from wsseg.graphcut.pyramid import shrunk
 from wsseg.graphcut.seeds import seeds_from_saliency
 from wsseg.graphcut.solver import MaskResult, MaskSolver
+from wsseg.graphcut.windows import box_grown, image_in, mask_from_window, slices_of
 from wsseg.recipe import Recipe
 from wsseg.saliency import features_of
 from wsseg.saliency.objectness.objectness import Objectness
+from wsseg.segmenting.looks import mask_from_looks, with_signs_of
 from wsseg.segmenting.results import SaliencyResult, Segmentation
-from wsseg.segmenting.status import doubts_of, notes_of, status_of
+from wsseg.segmenting.status import segmentation_of
 
 NO_FEATURES: Final = "hints reach other pixels only by distance and color: the classifier has no grid of features"
 
@@ -97,16 +97,15 @@ class Session:
         else:
             found = self._solved_in_box(Box(*map(int, hints.box)), evidence, refit=refit)
         notes = () if self._features is not None else (NO_FEATURES,)
+        found = with_signs_of(self.result.maps, found)
         return self._segmentation(found._replace(seeds=self._seeds), notes)
 
     def _solved_in_box(self, box: Box, evidence: Evidence, *, refit: bool) -> MaskResult:
         """Return the mask in a box, cut as if the box and its margin were the whole photo."""
         shape = self.result.saliency.shape
-        window = box_grown(box, shape, box_margin=self._recipe.box_margin)
+        window = box_grown(box, shape, margin=self._recipe.box_margin)
         found = self._solver(window).solve(evidence_in_window(evidence, window, self._recipe), refit=refit)
-        mask = np.zeros(shape, np.bool_)
-        mask[_slices(window)] = found.mask
-        return found._replace(mask=mask)
+        return found._replace(mask=mask_from_window(window, found.mask, shape))
 
     def _solver(self, window: Box | None) -> MaskSolver:
         """Return the solver of the whole photo or of a window; only the last window's is kept, to save memory."""
@@ -121,15 +120,13 @@ class Session:
             return MaskSolver(
                 self.result.image, self.result.saliency, self._recipe, hinted=True, start=self._unhinted.mask
             )
-        image = np.ascontiguousarray(self.result.image[_slices(window)])
-        saliency = np.ascontiguousarray(self.result.saliency[_slices(window)])
-        return MaskSolver(image, saliency, self._recipe, hinted=True)
+        saliency = np.ascontiguousarray(self.result.saliency[slices_of(window)])
+        return MaskSolver(image_in(window, self.result.image), saliency, self._recipe, hinted=True)
 
     @cached_property
     def _unhinted(self) -> MaskResult:
         """The mask without hints."""
-        given = self.result.scored.given
-        return mask_from_saliency(self.result.image, self.result.saliency, self._recipe, given=given)
+        return mask_from_looks(self.result, self._recipe, self._objectness)
 
     @cached_property
     def _seeds(self) -> NDArray[np.uint8]:
@@ -170,29 +167,4 @@ class Session:
         return self._objectness.map(self.result.image, mirror=self._recipe.mirror)
 
     def _segmentation(self, found: MaskResult, notes: tuple[str, ...] = ()) -> Segmentation:
-        result, is_found = self.result, bool(found.mask.any())
-        signs = {**found.signs, **signs_from_maps(result.maps, found.mask)} if found.signs else {}
-        confidence = confidence_of(signs)
-        doubts = (*found.doubts, *doubts_of(result, confidence if is_found else None))
-        notes = (*notes, *notes_of(result, len(self._classifier.categories)))
-        return Segmentation(
-            image=result.image,
-            target=result.target,
-            probability=result.probability,
-            saliency=result.saliency,
-            reasons=(*doubts, *notes, *result.reasons),
-            scored=result.scored,
-            seen=result.seen,
-            maps=result.maps,
-            mask=found.mask,
-            seeds=found.seeds,
-            energy=found.energy,
-            flow=found.flow,
-            exact=found.exact,
-            confidence=confidence,
-            status=status_of(is_found, doubts, confidence),
-        )
-
-
-def _slices(box: Box) -> tuple[slice, slice]:
-    return slice(box.y0, box.y1), slice(box.x0, box.x1)
+        return segmentation_of(self.result, found, classes=len(self._classifier.categories), notes=notes)

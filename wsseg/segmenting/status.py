@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsseg.classifier.categories import Target
-from wsseg.graphcut.confidence import LEAST, OK
-from wsseg.segmenting.results import SaliencyResult, Status
+from wsseg.graphcut.confidence import LEAST, OK, confidence_of
+from wsseg.graphcut.solver import MaskResult
+from wsseg.segmenting.results import SaliencyResult, Segmentation, Status
 
 
 def is_seen(target: Target, probabilities: NDArray[np.float32], *, presence: float) -> bool:
@@ -50,3 +51,31 @@ def status_of(found: bool, doubts: Sequence[str], confidence: float) -> Status:
     if doubts:
         return "weak"
     return "ok" if confidence >= OK else "unsure"
+
+
+def segmentation_of(
+    result: SaliencyResult, found: MaskResult, *, classes: int, notes: tuple[str, ...] = ()
+) -> Segmentation:
+    """Return a photo's mask with its confidence, its status and the reasons for it.
+
+    `classes` is the number of the classifier's classes; `notes` are more to know.
+    """
+    is_found, confidence = bool(found.mask.any()), confidence_of(found.signs)
+    doubts = (*found.doubts, *doubts_of(result, confidence if is_found else None))
+    return Segmentation(
+        image=result.image,
+        target=result.target,
+        probability=result.probability,
+        saliency=result.saliency,
+        reasons=(*doubts, *notes, *notes_of(result, classes), *result.reasons),
+        scored=result.scored,
+        seen=result.seen,
+        maps=result.maps,
+        mask=found.mask,
+        seeds=found.seeds,
+        energy=found.energy,
+        flow=found.flow,
+        exact=found.exact,
+        confidence=confidence,
+        status=status_of(is_found, doubts, confidence),
+    )

@@ -1,0 +1,44 @@
+"""Windows: rectangles of a photo that are cut as if they were the whole photo."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from wsseg.arrays import Box, Image, Mask
+
+
+def box_grown(box: Box, shape: tuple[int, ...], *, margin: float) -> Box:
+    """Return the box enlarged on each side by `margin` of its width or height, within the photo."""
+    across, down = round(margin * (box.x1 - box.x0)), round(margin * (box.y1 - box.y0))
+    return Box(
+        max(0, box.x0 - across), max(0, box.y0 - down), min(shape[1], box.x1 + across), min(shape[0], box.y1 + down)
+    )
+
+
+def slices_of(window: Box) -> tuple[slice, slice]:
+    """Return the rows and the columns of a window."""
+    return slice(window.y0, window.y1), slice(window.x0, window.x1)
+
+
+def image_in(window: Box, image: Image) -> Image:
+    """Return a copy of the photo's pixels in a window."""
+    return np.ascontiguousarray(image[slices_of(window)])
+
+
+def map_in(
+    window: Box, plane: NDArray[np.float32], shape: tuple[int, ...], size: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Return a map in a window of a photo of that shape, at (height, width) `size`; the map may have any size."""
+    (x0, y0, x1, y1), (height, width) = window, size
+    across, down = plane.shape[1] / shape[1], plane.shape[0] / shape[0]
+    x = (x0 + (np.arange(width) + 0.5) * (x1 - x0) / width) * across - 0.5
+    y = (y0 + (np.arange(height) + 0.5) * (y1 - y0) / height) * down - 0.5
+    columns, rows = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
+    return np.asarray(cv2.remap(plane, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+
+
+def mask_from_window(window: Box, mask: Mask, shape: tuple[int, ...]) -> Mask:
+    """Return a window's mask as one of the whole photo of that shape, empty elsewhere."""
+    whole = np.zeros(shape[:2], np.bool_)
+    whole[slices_of(window)] = mask
+    return whole
