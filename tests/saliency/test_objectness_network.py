@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import pairwise
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from networks import classifier_of
 from torch import nn
 
 from wsseg.classifier.classifier import Classifier
+from wsseg.classifier.modes import reproducible
 from wsseg.recipe import RecipeError
 from wsseg.saliency.objectness.network import BLOCKS, WIDTH, ObjectnessNetwork, Tap, network_on, taps_of
 
@@ -258,6 +260,16 @@ class TestUsedTensors:
         with torch.inference_mode():
             network.used_tensors()
         assert [one.requires_grad for one in network.parameters()] == before
+
+    def test_asking_waits_for_a_pass_of_another_thread(self) -> None:
+        _, network = built(Pyramid())
+        asked = Thread(target=network.used_tensors)
+        with reproducible():
+            asked.start()
+            asked.join(0.2)
+            assert asked.is_alive()
+            assert not any(one._forward_hooks for one in network.layers.modules())
+        asked.join()
 
     def test_a_coarse_level_needs_what_the_finest_does_not(self) -> None:
         _, network = built(Pyramid())
