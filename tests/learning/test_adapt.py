@@ -18,7 +18,7 @@ from wsseg.arrays import Image
 from wsseg.classifier.classifier import Classifier, Preprocessing
 from wsseg.classifier.load import load_classifier
 from wsseg.files.encode import write_picture
-from wsseg.learning import rounds
+from wsseg.learning import labels, rounds
 from wsseg.learning.adapt import adapt
 from wsseg.learning.labels import AREAS, CUT_SIDE, FIRST, LATER, SIDE, example_of
 from wsseg.learning.rounds import parts_of
@@ -97,7 +97,18 @@ def test_a_label_is_the_cut_alone_or_with_the_network() -> None:
 
 def test_a_photo_without_an_object_has_no_weight() -> None:
     flat = np.full((60, 80, 3), 100, np.uint8)
-    assert example_of(flat, Segmenter(reds(), FIRST)).weight == 0 and AREAS[0] > 0
+    assert example_of(flat, Segmenter(reds(), FIRST)).weight == 0
+
+
+@pytest.mark.parametrize("areas", [(0.6, 0.9), (0.005, 0.01)])
+def test_a_mask_of_almost_nothing_or_all_has_no_weight(
+    monkeypatch: pytest.MonkeyPatch, areas: tuple[float, float]
+) -> None:
+    image, inside = disc(0)
+    segmenter = Segmenter(reds(), FIRST)
+    assert AREAS[0] < inside.mean() < AREAS[1] and example_of(image, segmenter).weight > 0
+    monkeypatch.setattr(labels, "AREAS", areas)
+    assert example_of(image, segmenter).weight == 0
 
 
 @pytest.mark.parametrize(

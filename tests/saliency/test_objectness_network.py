@@ -185,6 +185,12 @@ class TestNetwork:
         cells = output[:, 1:] if make is Tokens else output.flatten(1, 2)
         torch.testing.assert_close(level.flatten(2).transpose(1, 2), cells)
 
+    def test_all_parameters_of_the_decoder_count(self) -> None:
+        _, network = built(Pyramid())
+        network(photos(96)).square().sum().backward()
+        for name, parameter in network.decoder.named_parameters():
+            assert parameter.grad is not None and parameter.grad.any(), name
+
     def test_the_head_never_runs(self) -> None:
         _, network = built(Pyramid())
         network.layers.calls = 0
