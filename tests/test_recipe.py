@@ -144,10 +144,10 @@ def test_an_unknown_name_lists_the_known() -> None:
 
 
 def test_the_name_of_an_earlier_recipe_leads_to_what_replaced_it(file: Path) -> None:
-    with pytest.raises(ValueError, match="got 'adapted'; use default, which has what adapted had$"):
+    with pytest.raises(ValueError, match="got 'adapted'; use default, which took its place$"):
         recipe_named("adapted")
     file.write_text("base = 'adapted'")
-    with pytest.raises(ValueError, match="base must be .*, got 'adapted'; use default, which has what adapted had$"):
+    with pytest.raises(ValueError, match="base must be .*, got 'adapted'; use default, which took its place$"):
         read_recipe(file)
 
 

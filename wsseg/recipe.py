@@ -287,7 +287,7 @@ RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
 
 _KNOWN: Final = f"one of {', '.join(RECIPES)}"
 
-_REPLACED: Final[Mapping[str, str]] = MappingProxyType({"adapted": "use default, which has what adapted had"})
+_REPLACED: Final[Mapping[str, str]] = MappingProxyType({"adapted": "use default, which took its place"})
 """Names of recipes of earlier versions, and what to do instead."""
 
 

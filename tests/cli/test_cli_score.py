@@ -175,8 +175,8 @@ class TestCalibrate:
         promise, accepted, bound, following, assumption, *_ = ended.out.splitlines()
         assert promise.startswith("At most 10.0% of all photos are expected to be accepted with an IoU under 0.5")
         assert accepted == "29 of 30 photos with truths accepted, 2 of them bad"
-        assert bound.startswith("of the accepted, at most 20.")
-        assert following == f"next: wsseg segment PHOTOS -o '{folders[0]}' --min-confidence 0.41"
+        assert bound.startswith("at most 20.")
+        assert following == f"next: rerun the command that made '{folders[0]}' with --min-confidence 0.41"
         assert "drawn at random" in assumption
 
     def test_json_goes_to_a_file_or_is_printed(self, run: Run, folders: tuple[Path, Path], tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -17,7 +18,7 @@ from wsseg.arrays import Image
 from wsseg.classifier.classifier import Classifier, Preprocessing
 from wsseg.classifier.load import load_classifier
 from wsseg.files.encode import write_picture
-from wsseg.learning import rounds
+from wsseg.learning import labels, rounds
 from wsseg.learning.adapt import adapt
 from wsseg.learning.labels import AREAS, CUT_SIDE, FIRST, LATER, SIDE, example_of
 from wsseg.learning.rounds import parts_of
@@ -96,7 +97,18 @@ def test_a_label_is_the_cut_alone_or_with_the_network() -> None:
 
 def test_a_photo_without_an_object_has_no_weight() -> None:
     flat = np.full((60, 80, 3), 100, np.uint8)
-    assert example_of(flat, Segmenter(reds(), FIRST)).weight == 0 and AREAS[0] > 0
+    assert example_of(flat, Segmenter(reds(), FIRST)).weight == 0
+
+
+@pytest.mark.parametrize("areas", [(0.6, 0.9), (0.005, 0.01)])
+def test_a_mask_of_almost_nothing_or_all_has_no_weight(
+    monkeypatch: pytest.MonkeyPatch, areas: tuple[float, float]
+) -> None:
+    image, inside = disc(0)
+    segmenter = Segmenter(reds(), FIRST)
+    assert AREAS[0] < inside.mean() < AREAS[1] and example_of(image, segmenter).weight > 0
+    monkeypatch.setattr(labels, "AREAS", areas)
+    assert example_of(image, segmenter).weight == 0
 
 
 @pytest.mark.parametrize(
@@ -119,8 +131,8 @@ class TestAdapt:
         found = learned(photos_in(tmp_path, 6), notice=failures.append)
         image, inside = disc(99)
         objects = found.map(image, mirror=True)
-        small = np.asarray(inside[::4, ::4][: objects.shape[0], : objects.shape[1]])
-        assert objects.max() - objects.min() > 0.2 and small.any()
+        share = cv2.resize(inside.astype(np.float32), objects.shape[::-1], interpolation=cv2.INTER_AREA)
+        assert objects[share > 0.9].mean() > objects[share < 0.1].mean() + 0.2
         (failure,) = failures
         assert failure.startswith(f"{tmp_path / 'bad.jpg'}: ") and "must be a picture" in failure
         made = found.provenance
@@ -144,7 +156,9 @@ class TestAdapt:
         assert kept.exists()
         with pytest.raises(ValueError, match="must be of the same photos and settings"):
             learned(photos, checkpoint=kept, rounds=3)
-        assert learned(photos, checkpoint=kept).digest == expected
+        failures: list[str] = []
+        assert learned(photos, checkpoint=kept, notice=failures.append).digest == expected
+        assert len(failures) == 1 and "bad.jpg" in failures[0]  # It is not read again, but reported again.
         assert not kept.exists()
         kept.write_bytes(b"something else")
         with pytest.raises(ValueError, match="must be the state of wsseg adapt, got another file; remove it"):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import beta
 
 from wsseg.metrics.risk import accepting_confidence, fewest_photos, upper_bound
 
@@ -54,6 +55,17 @@ def test_the_bound_is_that_of_tables(events: int, trials: int, bound: float) -> 
     assert upper_bound(events, trials) == pytest.approx(bound, abs=1e-4)
 
 
-@pytest.mark.parametrize(("error", "photos"), [(0.1, 9), (0.05, 19), (0.5, 1), (0.9, 1), (0.03, 33)])
-def test_fewest_photos(error: float, photos: int) -> None:
-    assert fewest_photos(error) == photos
+@pytest.mark.parametrize(("events", "trials"), [(3, 40), (300, 3000), (4999, 5000)])
+def test_the_bound_is_a_quantile_of_the_beta_distribution(events: int, trials: int) -> None:
+    assert upper_bound(events, trials) == pytest.approx(beta.ppf(0.95, events + 1, trials - events), rel=1e-6)
+
+
+@pytest.mark.parametrize("error", [0.1, 0.05, 0.5, 0.9, 0.03, 1 / 3, 1 / 49, 1e-5])
+def test_one_photo_fewer_is_too_few(error: float) -> None:
+    least = fewest_photos(error)
+    assert accepting_confidence(np.full(least, 0.5), np.zeros(least, np.bool_), error) == 0.5
+    assert 1 / least > error
+
+
+def test_an_error_of_almost_nothing_needs_more_photos_than_there_are() -> None:
+    assert fewest_photos(5e-324) > 10**300

@@ -13,12 +13,65 @@ import torch
 from small_nets import ONE, SIDE, SMOOTH, Linear, classifier_of, small_net
 from torch import nn
 
-from wsseg.arrays import Image
+from wsseg.arrays import Image, Maps
 from wsseg.classifier.classifier import Classifier
 from wsseg.recipe import METHODS as NAMES
 from wsseg.recipe import Recipe
-from wsseg.saliency import METHODS, diffuseness, gradient, saliency_from_classifier, saliency_from_map, smoothgrad
+from wsseg.saliency import (
+    METHODS,
+    diffuseness,
+    gradient,
+    maps_of,
+    saliency_from_classifier,
+    saliency_from_map,
+    saliency_from_maps,
+    smoothgrad,
+)
 from wsseg.saliency.views import BATCH
+
+
+class TestTheProduct:
+    OWN, OBJECTS = np.array([[0.2, 0.8, 0.0]], np.float32), np.array([[0.5, 0.25, 0.5]], np.float32)
+
+    @pytest.mark.parametrize(("objectness", "given"), [(0.3, False), (0.3, True)])
+    def test_it_is_a_geometric_mean_whose_shares_depend_on_whether_a_target_is_given(
+        self, objectness: float, given: bool
+    ) -> None:
+        recipe = Recipe(objectness=objectness, objectness_given=0.6, blur=0.0)
+        share = 0.6 if given else objectness
+        expected = (self.OWN / 0.8) ** (1 - share) * (self.OBJECTS / 0.5) ** share
+        found = saliency_from_maps(Maps(self.OWN, self.OBJECTS), (1, 3), recipe, given=given)
+        np.testing.assert_allclose(found, expected / expected.max(), rtol=1e-5)
+        assert found[0, 2] == 0
+
+    @pytest.mark.parametrize("maps", [Maps(OWN, None), Maps(None, OWN)])
+    def test_a_single_map_is_the_saliency(self, maps: Maps) -> None:
+        found = saliency_from_maps(maps, (1, 3), Recipe(blur=0.0), given=False)
+        np.testing.assert_allclose(found, [[0.25, 1, 0]])
+
+    def test_only_the_classifier_s_map_is_blurred(self) -> None:
+        recipe, point = Recipe(objectness=0.5, blur=0.2), np.zeros((8, 8), np.float32)
+        point[4, 4] = 1
+        flat = np.ones((8, 8), np.float32)
+        assert np.count_nonzero(saliency_from_maps(Maps(flat, point), (8, 8), recipe, given=False)) == 1
+        assert np.count_nonzero(saliency_from_maps(Maps(point, flat), (8, 8), recipe, given=False)) > 9
+        assert np.count_nonzero(saliency_from_maps(Maps(None, point), (8, 8), recipe, given=False)) == 1
+
+    @pytest.mark.parametrize("turned", [False, True])
+    def test_the_map_with_more_cells_keeps_its_detail(self, turned: bool) -> None:
+        stripes, rough = np.tile(np.array([0.1, 1], np.float32), (4, 16)), np.ones((5, 5), np.float32)
+        maps, size = (Maps(rough.T, stripes.T), (32, 4)) if turned else (Maps(rough, stripes), (4, 32))
+        found = saliency_from_maps(maps, size, Recipe(objectness=0.5, blur=0.0), given=False)
+        np.testing.assert_allclose(found, (stripes.T if turned else stripes) ** 0.5, rtol=1e-5)
+
+    def test_a_map_is_made_only_if_it_has_a_share(self, image: Image, monkeypatch: pytest.MonkeyPatch) -> None:
+        classifier, flat = classifier_of(small_net(pooled=1)), np.ones((4, 4), np.float32)
+        recipe = Recipe(method="gradient", objectness=0.0)
+        assert maps_of(classifier, image, ONE, replace(recipe, objectness_given=0.0), flat).objects is None
+        alone = replace(recipe, objectness_given=1.0)
+        assert maps_of(classifier, image, ONE, alone, flat) == (None, flat)
+        with pytest.raises(ValueError, match="^objects must be a map where its share is 1.0, got None"):
+            maps_of(classifier, image, ONE, alone)
 
 
 class TestTheNetwork:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import pairwise
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from networks import classifier_of
 from torch import nn
 
 from wsseg.classifier.classifier import Classifier
+from wsseg.classifier.modes import reproducible
 from wsseg.recipe import RecipeError
 from wsseg.saliency.objectness.network import BLOCKS, WIDTH, ObjectnessNetwork, Tap, network_on, taps_of
 
@@ -183,6 +185,12 @@ class TestNetwork:
         cells = output[:, 1:] if make is Tokens else output.flatten(1, 2)
         torch.testing.assert_close(level.flatten(2).transpose(1, 2), cells)
 
+    def test_all_parameters_of_the_decoder_count(self) -> None:
+        _, network = built(Pyramid())
+        network(photos(96)).square().sum().backward()
+        for name, parameter in network.decoder.named_parameters():
+            assert parameter.grad is not None and parameter.grad.any(), name
+
     def test_the_head_never_runs(self) -> None:
         _, network = built(Pyramid())
         network.layers.calls = 0
@@ -258,6 +266,16 @@ class TestUsedTensors:
         with torch.inference_mode():
             network.used_tensors()
         assert [one.requires_grad for one in network.parameters()] == before
+
+    def test_asking_waits_for_a_pass_of_another_thread(self) -> None:
+        _, network = built(Pyramid())
+        asked = Thread(target=network.used_tensors)
+        with reproducible():
+            asked.start()
+            asked.join(0.2)
+            assert asked.is_alive()
+            assert not any(one._forward_hooks for one in network.layers.modules())
+        asked.join()
 
     def test_a_coarse_level_needs_what_the_finest_does_not(self) -> None:
         _, network = built(Pyramid())

@@ -63,8 +63,8 @@ WITH_RECIPE = ("segment", "saliency", "tune")
 THREADS = {"GOMP_SPINCOUNT": "1000"}
 """What torch reads when it is loaded: how often its threads look for work before they sleep.
 
-By torch's own number they keep their cores while they wait. A fit then takes 9 times as long if another program is
-busy, and with this one twice as long.
+By default they keep their cores busy while they wait. If another program is busy, a fit then takes 9 times as long;
+with this number it takes twice as long.
 """
 
 

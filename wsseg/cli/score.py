@@ -210,8 +210,10 @@ def calibrate(
     answer(found.guarantee)
     if found.min_confidence is not None:
         answer(f"{found.accepted} of {counted(found.photos, 'photo')} with truths accepted, {found.bad} of them bad")
-        answer(f"of the accepted, at most {found.bound:.1%} are bad (95 %, if the confidence had been fixed before)")
-        answer(f"next: wsseg segment PHOTOS -o '{run}' --min-confidence {found.min_confidence!r}")
+        answer(
+            f"at most {found.bound:.1%} of the accepted are bad (95 % bound, as if the confidence were fixed before)"
+        )
+        answer(f"next: rerun the command that made '{run}' with --min-confidence {found.min_confidence!r}")
     answer(ASSUMPTION)
     return 0
 

@@ -1,1 +1,1 @@
-"""Learning from photos: a head from photos without masks, and a recipe from photos with truths."""
+"""Learning from photos: a network from photos without masks, and a recipe from photos with truths."""

@@ -97,38 +97,47 @@ def learned(
     ValueError
         If no photo of a part shows an object, or the checkpoint is of another learning.
     """
-    state = setting.checkpoint.read() or {"round": 0, "network": objectness.network.state_dict(), "photos": []}
+    state: dict[str, Any] = {"round": 0, "network": objectness.network.state_dict(), "photos": [], "failures": []}
+    state |= setting.checkpoint.read()
+    for failure in state["failures"]:
+        setting.notice(failure)
     for number in range(state["round"], len(parts)):
         labels_alone = new and number == 0
         objectness.network.load_state_dict(state["network"])
         if "examples" not in state:
             recipe, network = (FIRST, None) if labels_alone else (LATER, objectness)
             segmenter = Segmenter(setting.classifier, recipe, network)
-            labeled = _labeled(parts[number], segmenter, setting)
-            photos = sorted({*state["photos"], *labeled})
-            state |= {"photos": photos, "examples": stored(list(labeled.values())), "fit": None}
+            labeled, failures = _labeled(parts[number], segmenter, setting)
+            state |= {
+                "photos": sorted({*state["photos"], *labeled}),
+                "failures": [*state["failures"], *failures],
+                "examples": stored(list(labeled.values())),
+                "fit": None,
+            }
         examples = restored(state["examples"])
         plan = DECODER if labels_alone else LAYERS if new else TUNING
         fitted = _fitted(objectness, examples, replace(plan, seed=number), state, setting)
         objectness = replace(objectness, network=fitted)
-        state = {"round": number + 1, "network": fitted.state_dict(), "photos": state["photos"]}
+        state = {**state, "round": number + 1, "network": fitted.state_dict()}
+        del state["examples"], state["fit"]
         setting.checkpoint.write(state)
     objectness.network.load_state_dict(state["network"])
     return objectness, len(state["photos"])
 
 
-def _labeled(paths: Sequence[Path], segmenter: Segmenter, setting: Setting) -> dict[str, Example]:
+def _labeled(paths: Sequence[Path], segmenter: Segmenter, setting: Setting) -> tuple[dict[str, Example], list[str]]:
     """Label the photos of a round, and report those that fail; ValueError if no label can teach anything."""
     found = examples_of(paths, segmenter, workers=setting.workers, max_pixels=setting.max_pixels)
-    examples = {}
+    examples, failures = {}, []
     for path, (example, error) in zip(setting.track([str(path) for path in paths]), found, strict=True):
         if example is None:
-            setting.notice(f"{path}: {error}")
+            failures.append(f"{path}: {error}")
+            setting.notice(failures[-1])
         else:
             examples[path] = example
     if not any(example.weight for example in examples.values()):
         raise ValueError("at least one photo of a round must give a mask, got none; add photos that show objects")
-    return examples
+    return examples, failures
 
 
 def _fitted(

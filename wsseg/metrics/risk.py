@@ -1,6 +1,7 @@
 """Masks to accept unseen, by conformal risk control (Angelopoulos, Bates, Fisch, Lei, Schuster 2022, section 2.1)."""
 
-from math import comb, isnan
+from fractions import Fraction
+from math import exp, lgamma, log, log1p
 from typing import Final
 
 import numpy as np
@@ -41,14 +42,15 @@ def upper_bound(events: int, trials: int, level: float = 0.95) -> float:
     low, high = 0.0, 1.0
     if events == trials:
         return high
+    ways = [lgamma(trials + 1) - lgamma(k + 1) - lgamma(trials - k + 1) for k in range(events + 1)]
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        chance = sum(comb(trials, k) * middle**k * (1 - middle) ** (trials - k) for k in range(events + 1))
+        chance = sum(exp(way + k * log(middle) + (trials - k) * log1p(-middle)) for k, way in enumerate(ways))
         low, high = (middle, high) if chance > 1 - level else (low, middle)
     return high
 
 
 def fewest_photos(error: float) -> int:
     """Return the number of photos that are needed before any mask can be accepted: 1 / (n + 1) <= error."""
-    least = max(0, int(1 / error) - 2) if not isnan(error) else 0
-    return next(count for count in range(least, least + 4) if 1 / (count + 1) <= error)
+    most = int(1 / Fraction(error))
+    return most - 1 if 1 / most <= error else most

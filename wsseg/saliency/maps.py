@@ -1,5 +1,6 @@
 """The saliency of one photo: the map of a recipe's method, the map of objects, and their product."""
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
@@ -136,7 +137,7 @@ def saliency_from_maps(maps: Maps, size: tuple[int, ...], recipe: Recipe, *, giv
     if maps.objects is None or maps.own is None:
         (only,) = (one for one in maps if one is not None)
         return saliency_from_map(only, size, blur=recipe.blur if maps.objects is None else 0)
-    shape = max(maps.own.shape, maps.objects.shape)
+    shape = max(maps.own.shape, maps.objects.shape, key=math.prod)
     own = saliency_from_map(maps.own, shape, blur=recipe.blur)
     share = recipe.objectness_of(given=given)
     return saliency_from_map(own ** (1 - share) * saliency_from_map(maps.objects, shape, blur=0) ** share, size, blur=0)

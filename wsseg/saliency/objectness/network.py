@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from wsseg.classifier.classifier import Classifier, Preprocessing
+from wsseg.classifier.modes import reproducible
 from wsseg.saliency.layers import Grid, forward, grids_of
 from wsseg.saliency.views import differentiable
 
@@ -94,6 +95,7 @@ class ObjectnessNetwork(nn.Module):
         self.layers.eval()
         return self
 
+    @reproducible()  # Another thread's pass would call the hooks of this one.
     def parameters_up_to(self, taps: Sequence[Tap]) -> dict[str, nn.Parameter]:
         """Return the layers' parameters that the outputs of these taps depend on, by name, tried on a black photo."""
         named = dict(self.layers.named_parameters(remove_duplicate=False))
