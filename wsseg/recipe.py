@@ -128,7 +128,9 @@ class Recipe:
     objectness_given: float = _number(
         "saliency", 0.0, "share of the self-taught network in the map if a target is given", 0, 1
     )
-    blur: float = _number("saliency", 0.025, "sigma of the map's blur, as a share of the photo's long side", 0, 1)
+    blur: float = _number(
+        "saliency", 0.025, "sigma of the blur of the classifier's map, as a share of the photo's long side", 0, 1
+    )
     random_state: int = _number("saliency", 0, "seed of all random numbers", 0, 2**32 - 1)
     foreground_quantile: float = _number(
         "seeds", 0.85, "pixels above this quantile of the saliency are object seeds", 0, 1

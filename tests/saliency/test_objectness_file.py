@@ -219,6 +219,8 @@ class TestHostileFiles:
             {"size": [32]},
             {"std": [0, 1, 1]},
             {"mean": [1e999, 0, 0]},
+            {"mean": [1e308, 0, 0]},
+            {"taps": [{"name": "stage", "channels": 4, "stride": 4.0, "channels_last": True}]},
             {"interpolation": "best"},
             {"any_size": "yes"},
             {"more": 3},
@@ -245,6 +247,11 @@ class TestHostileFiles:
     def test_weights_that_are_not_finite_are_refused(self, file: Path, value: float) -> None:
         rewrite(file, {"decoder.context.bias": torch.full((48,), value)})
         self.refused(file, "its weights are not finite")
+
+    @pytest.mark.parametrize("kind", [torch.complex64, torch.int8], ids=str)
+    def test_weights_that_are_no_real_numbers_are_refused(self, file: Path, kind: torch.dtype) -> None:
+        rewrite(file, {"decoder.context.bias": torch.zeros(48, dtype=kind)})
+        self.refused(file, "its weights are not real numbers")
 
     def test_one_s_own_module_needs_its_classifier(self, file: Path) -> None:
         for classifier in (None, own(OneSize)):

@@ -49,8 +49,8 @@ OK: Final = 0.75
 whose masks 5 % have an IoU under .5, each set by weights that were fitted to the other five."""
 
 LEAST: Final = 0.5
-"""Masks with less confidence are `weak`, those from here to `OK` `unsure`. On the six sets one mask in thirteen is weak,
-and six in ten of these have an IoU under .5."""
+"""Masks with less confidence are `weak`, those from here to `OK` `unsure`. On the six sets one mask in thirteen is
+weak, and six in ten of these have an IoU under .5."""
 
 
 def confidence_of(signs: Mapping[str, float]) -> float:

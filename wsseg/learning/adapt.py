@@ -38,6 +38,9 @@ def adapt(
     The method's own cuts are the labels, see `wsseg/learning/rounds.py`. The network does not depend on the number of
     workers, nor on whether the learning was interrupted.
 
+    The fit has two threads. If other programs need the cores, set the environment variable `GOMP_SPINCOUNT` to 1000
+    before torch is imported, as `wsseg adapt` does: threads that wait then leave their core to others.
+
     Parameters
     ----------
     photos : str, path, or iterable of them
@@ -48,8 +51,8 @@ def adapt(
     rounds : int
         How often photos are labeled and the network is fitted to them. Each round has a part of the photos.
     checkpoint : path, optional
-        A file that keeps the state. If the learning is interrupted, the same call goes on from there. At the end the
-        file is removed.
+        A file that keeps the state. If the learning is interrupted, the same call goes on from there; only the
+        labels of the round that was being labeled are made again. At the end the file is removed.
     workers : int or None
         Processes that label photos; None means as many as are worth it.
     max_pixels : int
@@ -86,10 +89,12 @@ def adapt(
     new, source = classifier is not None, EMBEDDED if classifier is None else classifier
     teacher = load_classifier(source) if isinstance(source, str | Path) else source
     start = new_objectness(teacher) if new else load_objectness().copied()
-    made = _provenance(teacher, paths, rounds, start=None if new else start)
+    sums = list(map(_sum_of, paths))
+    made = _provenance(teacher, sums, rounds, start=None if new else start)
+    settings = {"start": start.digest, "order": sums, "max_pixels": max_pixels, **msgspec.structs.asdict(made)}
     setting = Setting(
         classifier=teacher,
-        checkpoint=Checkpoint(kept, {"start": start.digest, **msgspec.structs.asdict(made)}),
+        checkpoint=Checkpoint(kept, settings),
         workers=workers_for(len(paths)) if workers is None else workers,
         max_pixels=max_pixels,
         track=track,
@@ -120,9 +125,7 @@ def _check_counts(rounds: int, workers: int | None) -> None:
     check_workers(workers)
 
 
-def _provenance(
-    teacher: "Classifier", paths: Sequence[Path], rounds: int, *, start: "Objectness | None"
-) -> "Provenance":
+def _provenance(teacher: "Classifier", sums: Sequence[str], rounds: int, *, start: "Objectness | None") -> "Provenance":
     """How the network will have been learned; the number of photos is not known yet."""
     from wsseg.learning.labels import LATER
     from wsseg.saliency.objectness.objectness import Provenance
@@ -132,7 +135,7 @@ def _provenance(
         classifier=layers.classifier if layers else teacher.name,
         sha256=layers.sha256 if layers else teacher.digest,
         photos=0,
-        photos_sha256=hashlib.sha256("".join(sorted(map(_sum_of, paths))).encode()).hexdigest(),
+        photos_sha256=hashlib.sha256("".join(sorted(sums)).encode()).hexdigest(),
         rounds=rounds,
         recipe=json.dumps(LATER.as_dict()),
         wsseg=__version__,

@@ -36,13 +36,16 @@ SHIPPED: Final = "efficientnet_lite2.safetensors"
 LARGEST: Final = 2_000_000_000
 """Maximum size of a network's file, in bytes."""
 
-LONGEST: Final = 4096
+LONGEST: Final = 1024
 """Side of an input, in pixels, at most."""
 
 _KEY: Final = "wsseg"
 """Key of the description in the file's metadata."""
 
-_MISFITS: Final = (AttributeError, KeyError, RuntimeError, ValueError)
+OBLONG: Final = (128, 192)
+"""A size of input that a network must take if it takes any."""
+
+_MISFITS: Final = (AttributeError, KeyError, OverflowError, RuntimeError, TypeError, ValueError)
 """The ways in which a description does not fit its network or its weights."""
 
 _Side: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=LONGEST)]
@@ -322,6 +325,8 @@ def _objectness_in(path: Path, classifier: Classifier | None) -> Objectness:
 def _objectness_of(
     description: _Description, content: Mapping[str, torch.Tensor], classifier: Classifier | None
 ) -> Objectness:
+    if not all(tensor.is_floating_point() for tensor in content.values()):
+        raise ValueError("its weights are not real numbers")
     tensors = {name: tensor.float() for name, tensor in content.items()}
     made = description.provenance
     layers = bare_model(made.classifier)
@@ -337,7 +342,17 @@ def _objectness_of(
     if not all(tensor.isfinite().all() for tensor in tensors.values()):
         raise ValueError("its weights are not finite")
     network.load_state_dict(tensors, strict=False)
+    for size in (kept.size, OBLONG) if description.any_size else (kept.size,):
+        _check_map_of(network, size)
     return Objectness(in_channels_last(network), made, description.any_size)
+
+
+def _check_map_of(network: ObjectnessNetwork, size: tuple[int, int]) -> None:
+    """Raise a ValueError unless the network makes a finite map of a black photo."""
+    with torch.inference_mode():
+        found = network(torch.zeros(1, 3, *size))
+    if found.ndim != 3 or not found.isfinite().all():
+        raise ValueError("its network gives no map")
 
 
 def _description_in(content: bytes) -> _Description:
