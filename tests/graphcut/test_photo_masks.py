@@ -156,12 +156,14 @@ CHANGES = {
 
 
 def test_every_number_of_the_cut_is_tested() -> None:
-    """The numbers of the map and of hints are not."""
+    """The numbers of the map, of hints and of further looks are not."""
     others = {item.name for item in fields(Recipe) if item.metadata["stage"] in ("saliency", "hints")}
     assert CHANGES.keys() == {item.name for item in fields(Recipe)} - others - {
         "largest",
         "prior_given",
         "presence",
+        "looks",
+        "look_margin",
     } | {"random_state"}
 
 

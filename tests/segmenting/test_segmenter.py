@@ -251,8 +251,8 @@ class TestTogether:
         quick.segment_categories(photo_bytes("coffee"), ["espresso", "wooden spoon"])
         assert len(passes) == 1
 
-    def test_one_target_gives_the_mask(self, quick: Segmenter) -> None:
-        photo = photo_bytes("coffee")
+    def test_one_target_gives_the_mask_of_one_look(self, quick: Segmenter) -> None:
+        photo, quick = photo_bytes("coffee"), Segmenter(quick.classifier, replace(quick.recipe, looks=1))
         found, (alone,) = quick.segment_categories(photo, ["espresso"]), quick.segment_each(photo, ["espresso"])
         np.testing.assert_array_equal(found.mask(1), alone.mask)
         assert (found.energy, found.exact) == (alone.energy, alone.exact)

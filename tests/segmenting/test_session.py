@@ -240,6 +240,6 @@ class TestWithoutFeatures:
         assert NO_FEATURES in boxed.reasons
 
     def test_missing_features_alone_are_not_a_flag(self, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(sessions, "confidence_of", lambda signs: 1.0)
+        monkeypatch.setattr("wsseg.segmenting.status.confidence_of", lambda signs: 1.0)
         found = session.segment(Hints(box=Box(68, 12, 92, 36)))
         assert (found.status, found.reasons) == ("ok", (NO_FEATURES,))

@@ -13,7 +13,6 @@ from wsseg.arrays import Box
 from wsseg.classifier.categories import Target
 from wsseg.graphcut.confidence import LEAST, OK
 from wsseg.recipe import RECIPES
-from wsseg.segmenting import session as sessions
 from wsseg.segmenting.segmenter import Segmenter, segment
 from wsseg.segmenting.status import is_seen
 
@@ -85,7 +84,7 @@ class TestStatus:
     def test_the_confidence_decides_the_status_where_nothing_else_speaks_against_the_mask(
         self, segmenter: Segmenter, square: Any, confidence: float, status: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(sessions, "confidence_of", lambda signs: confidence)
+        monkeypatch.setattr("wsseg.segmenting.status.confidence_of", lambda signs: confidence)
         found = segmenter.segment(square)
         assert (found.status, found.confidence) == (status, confidence)
         reason = f"low confidence: {confidence:.2f}"
