@@ -22,7 +22,6 @@ from wsseg.learning import labels, rounds
 from wsseg.learning.adapt import adapt
 from wsseg.learning.labels import AREAS, CUT_SIDE, FIRST, LATER, SIDE, example_of
 from wsseg.learning.rounds import parts_of
-from wsseg.saliency.objectness.fit import Plan
 from wsseg.saliency.objectness.objectness import Objectness, load_objectness, read_objectness
 from wsseg.segmenting.segmenter import Segmenter
 
@@ -67,16 +66,6 @@ def photos_in(folder: Path, count: int) -> Path:
         write_picture(folder / f"{seed}.png", disc(seed)[0])
     (folder / "bad.jpg").write_bytes(b"no photo")
     return folder
-
-
-@pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fits of a few steps on small samples."""
-    monkeypatch.setattr(rounds, "DECODER", Plan(steps=40, decoder_rate=1e-2))
-    monkeypatch.setattr(rounds, "LAYERS", Plan(steps=8, decoder_rate=1e-3, layer_rate=1e-4))
-    monkeypatch.setattr(rounds, "TUNING", Plan(steps=2, decoder_rate=1e-4, layer_rate=1e-5))
-    monkeypatch.setattr(rounds, "KEPT_EVERY", 4)
-    monkeypatch.setattr(rounds, "SIDE", 64)
 
 
 def learned(photos: Path, **options: Any) -> Objectness:
@@ -212,6 +201,7 @@ def test_adapt_refuses_mistakes_before_loading_a_network(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("short")
 def test_the_command_learns_a_network_for_other_commands(run: Run, tmp_path: Path) -> None:
     photos, file = photos_in(tmp_path / "photos", 2), tmp_path / "mine.safetensors"
     learn = run("adapt", photos, "-o", file, "--rounds", "1")
