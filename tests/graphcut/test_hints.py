@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scenes import locked
 
 from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Box
 from wsseg.graphcut.hints import Hints, odds_from_hints, odds_raised, seeds_from_hints
@@ -25,12 +26,6 @@ SEEDS = hnp.arrays(
 
 def seeds_of(hints: Hints, click_radius: float = 0.0, shape: tuple[int, int] = SHAPE) -> Any:
     return seeds_from_hints(hints, shape, click_radius=click_radius)
-
-
-def locked(array: Any) -> Any:
-    """Return the array read-only, so that a change in place raises an error."""
-    array.setflags(write=False)
-    return array
 
 
 def scribble(*pixels: tuple[int, int], shape: tuple[int, int] = SHAPE) -> Any:

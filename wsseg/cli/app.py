@@ -61,7 +61,7 @@ WITH_RECIPE = ("segment", "saliency", "tune")
 """The commands with a flag for each of the recipe's numbers."""
 
 THREADS = {"GOMP_SPINCOUNT": "1000"}
-"""What torch reads when it is loaded: how often its threads look for work before they sleep.
+"""Environment variables that torch reads when it is loaded: how long a thread that waits keeps its core.
 
 By default they keep their cores busy while they wait. If another program is busy, a fit then takes 9 times as long;
 with this number it takes twice as long.

@@ -13,7 +13,7 @@ from wsseg.arrays import BACKGROUND, UNKNOWN, Box, Mask, Saliency, Seeds
 from wsseg.graphcut.energy import odds_from_saliency
 from wsseg.graphcut.hints import Hints, odds_from_hints, odds_raised, seeds_from_hints
 from wsseg.graphcut.pyramid import seeds_at, shrunk_size
-from wsseg.graphcut.windows import map_in
+from wsseg.graphcut.windows import map_in, slices_of
 from wsseg.recipe import Recipe
 
 
@@ -96,7 +96,7 @@ def evidence_in_window(evidence: Evidence, window: Box, recipe: Recipe) -> Evide
 
     The odds are raised until the object fills a part of the box, see `odds_raised`.
     """
-    certain = evidence.certain[window.y0 : window.y1, window.x0 : window.x1]
+    certain = evidence.certain[slices_of(window)]
     size = shrunk_size(certain.shape[0], certain.shape[1], recipe.refit_side)
     odds = map_in(window, evidence.odds, evidence.certain.shape, size)
     raised = odds_raised(odds, seeds_at(certain, size) != BACKGROUND, box_filled=recipe.box_filled)
