@@ -26,6 +26,8 @@ class Row:
     confidence: float | None = None
     review: bool = False
     """Whether the run marked the photo for review."""
+    decision: str = ""
+    """The verdict of a person."""
     reasons: Sequence[str] = ()
     color: str = ""
     """The color of its label in a map of several labels."""
@@ -49,7 +51,7 @@ def rows_of(record: Record, scored: ScoredRun | None, pictures: PictureMaker) ->
         seconds=sum(_finite(spent) or 0 for spent in record.seconds.values()),
         shown=pictures.of_photo(record),
         status="failed" if record.error else "",
-        review=record.review,
+        review=record.review and not record.is_reviewed,
     )
     rows = [_finding_row(photo, record, number, scored, pictures) for number in range(len(record.findings))]
     return rows or [photo]
@@ -65,6 +67,7 @@ def _finding_row(photo: Row, record: Record, number: int, scored: ScoredRun | No
         probability=_finite(finding.probability),
         confidence=_finite(finding.confidence),
         status=escape_unprintable(finding.status or ""),
+        decision=finding.decision.verdict if finding.decision else "",
         reasons=[escape_unprintable(str(reason)) for reason in finding.reasons],
         color=_label_color(number + 1) if record.outputs else "",
         scores={score: value for score, each in scores.items() if (value := _finite(each)) is not None},

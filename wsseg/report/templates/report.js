@@ -244,6 +244,7 @@
     if (row.probability !== undefined) add("probability", shown(row.probability));
     if (row.confidence !== undefined) add("confidence", shown(row.confidence));
     add("status", row.status);
+    add("review", row.decision);
     for (const reason of row.reasons || []) add("reason", reason);
     for (const [name, value] of Object.entries(row.scores || {})) add(name === "iou" ? "IoU" : name, shown(value, 4));
     if (row.seconds) add("seconds", shown(row.seconds));

@@ -1,0 +1,77 @@
+"""The command that serves a page to review a run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+import wsseg
+from wsseg.cli import convert
+from wsseg.cli.options import FILES, RECIPE, RUNNING, ObjectnessFile, option
+from wsseg.cli.output import answer, say, warn
+from wsseg.recipe import RECIPES
+
+
+@Parameter("*")
+@dataclass(frozen=True, kw_only=True)
+class ReviewOptions:
+    """The options of `wsseg review`."""
+
+    out: Annotated[
+        Path | None,
+        option(
+            "Run to segment photos into; they are reviewed as they are done.", "--out", "-o", group=FILES, metavar="RUN"
+        ),
+    ] = None
+    port: Annotated[
+        int | None, option("Port of the page (default: 8642).", group=RUNNING, metavar="N", converter=convert.whole(0))
+    ] = None
+    no_open: Annotated[bool, option("Do not open a browser.", "--no-open", group=RUNNING)] = False
+    host: Annotated[
+        str, option("Address of the page (default: 127.0.0.1); another needs --token.", group=RUNNING, metavar="NAME")
+    ] = "127.0.0.1"
+    token: Annotated[
+        str | None, option("What the page must know (default: made anew).", group=RUNNING, metavar="WORD")
+    ] = None
+    classifier: Annotated[
+        str | None,
+        option("Classifier for hints (default: that of the run).", "--classifier", group=RECIPE, metavar="NAME"),
+    ] = None
+    recipe: Annotated[
+        str | None,
+        option(f"{', '.join(RECIPES)} or a .toml file (default: that of the run).", group=RECIPE, metavar="NAME"),
+    ] = None
+    adapt: ObjectnessFile = None
+
+
+def review(
+    paths: Annotated[
+        list[Path],
+        option("Folder of a run; with --out, photos or folders.", "PATH", group=FILES, converter=convert.paths),
+    ],
+    /,
+    *,
+    options: ReviewOptions = ReviewOptions(),
+) -> int:
+    """Open a page to correct, accept and reject the masks of a run."""
+    if options.out is None and len(paths) > 1:
+        raise ValueError(
+            f"run must be one folder, got {len(paths)}; review one at a time, or name a run for them (--out)"
+        )
+    run = options.out or paths[0]
+    wsseg.serve_review(
+        run,
+        photos=paths if options.out else None,
+        classifier=options.classifier,
+        recipe=options.recipe,
+        objectness=options.adapt,
+        host=options.host,
+        port=options.port,
+        token=options.token,
+        browser=not options.no_open,
+        announce=answer,
+        notice=warn,
+    )
+    say(f"review ended; export what was accepted: wsseg export '{run}' --accepted --to coco --out masks.json")
+    return 0
