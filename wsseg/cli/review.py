@@ -29,7 +29,7 @@ class ReviewOptions:
     ] = None
     no_open: Annotated[bool, option("Do not open a browser.", "--no-open", group=RUNNING)] = False
     host: Annotated[
-        str, option("Address of the page (default: 127.0.0.1); another needs --token.", group=RUNNING, metavar="NAME")
+        str, option("Address of the page (default: 127.0.0.1); others need a token.", group=RUNNING, metavar="NAME")
     ] = "127.0.0.1"
     token: Annotated[
         str | None, option("What the page must know (default: made anew).", group=RUNNING, metavar="WORD")

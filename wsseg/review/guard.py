@@ -1,4 +1,4 @@
-"""What a request must be before the page's server looks at it.
+"""The guard of the page's server, which refuses whatever is not the page's own request.
 
 A page of another site may make a browser send requests to this machine. A request for data must therefore name this
 server as its host (DNS rebinding), come from no other origin, and carry a token that is made anew for each start.

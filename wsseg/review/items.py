@@ -6,6 +6,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from wsseg.arrays import PhotoError
 from wsseg.runs.record import DIRTY, LINES, REVIEWS, RUN, Finding, Record, read_run
 from wsseg.runs.reviews import stamp_of
 
@@ -20,7 +21,7 @@ class Item:
 
     @property
     def finding(self) -> Finding:
-        """What the run found, or what a person made of it."""
+        """The finding of the run, or what a person made of it."""
         return self.record.findings[self.number]
 
     def as_json(self, number: int) -> dict[str, Any]:
@@ -47,6 +48,7 @@ class Items:
         self._lock = Lock()
         self._found: list[Item] = []
         self._numbers: dict[tuple[str, int], int] = {}
+        self._replaced: set[str] = set()
         self.made_by: Mapping[str, Any] = {}
         """The content of `run.json`; empty while the run is at work."""
 
@@ -66,12 +68,18 @@ class Items:
             raise KeyError(number)
         return found[number]
 
+    def check_still(self, item: Item) -> None:
+        """Raise PhotoError if a run at work is replacing the mask."""
+        if item.record.name in self._replaced:
+            raise PhotoError(f"'{item.record.name}' is being segmented again; decide on it when that is done")
+
     def _read(self) -> None:
         """Add new masks, and replace those that changed."""
         run = read_run(self.out)
+        self._replaced = {record.name for record in run.records if record.settings == DIRTY}
         self.made_by = run.made_by
         for record in run.records:
-            if record.error or record.settings == DIRTY:  # A run at work may be replacing its masks.
+            if record.error or record.settings == DIRTY:
                 continue
             for place, finding in enumerate(record.findings):
                 if "mask" in finding.outputs:

@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from importlib import resources
 from threading import Lock
-from typing import Any, Final, Literal, TypeVar
+from typing import Final, Literal
 
 import msgspec
+import numpy as np
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -14,8 +15,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from wsseg.arrays import PhotoError
-from wsseg.review.desk import Desk, Work, jpeg, mask_png
+from wsseg.review.desk import Desk, jpeg, quick_png
 from wsseg.review.guard import Guard
+from wsseg.review.opened import Work
 from wsseg.review.strokes import Stroke
 from wsseg.review.summary import summary_of
 from wsseg.runs.record import Verdict
@@ -23,6 +25,7 @@ from wsseg.runs.record import Verdict
 PAGE: Final[Mapping[str, str]] = {
     "index.html": "text/html; charset=utf-8",
     "review.css": "text/css; charset=utf-8",
+    "icon.svg": "image/svg+xml",
     "main.js": "text/javascript; charset=utf-8",
     "api.js": "text/javascript; charset=utf-8",
     "strokes.js": "text/javascript; charset=utf-8",
@@ -36,8 +39,6 @@ SECRET: Final = "/api/"
 """Start of the paths that need the token."""
 
 MOST_SECONDS: Final = 86_400.0
-
-Given = TypeVar("Given")
 
 
 class Cut(msgspec.Struct, forbid_unknown_fields=True):
@@ -157,7 +158,7 @@ def _refusal(status: int, reason: str) -> Response:
 
 
 class _Answers:
-    """What the server answers, each from a number and a body."""
+    """The answers of the server, each from a number and a body."""
 
     def __init__(self, desk: Desk, *, error: float, iou: float) -> None:
         self._desk, self._tabs = desk, Tabs()
@@ -201,13 +202,12 @@ class _Answers:
 
     def mask(self, number: int, body: bytes) -> Response:
         """Answer with the mask as it is in the run."""
-        return Response(mask_png(self._desk.mask(number)), media_type="image/png")
+        return Response(quick_png(self._desk.mask(number) * np.uint8(255)), media_type="image/png")
 
     def hints(self, number: int, body: bytes) -> Response:
         """Answer with the hints of an earlier review: 0 background, 1 object, 255 unknown; empty if there are none."""
-        photo = self._desk.photo(number)
-        seeds = self._desk.saved_hints(self._desk.items.get(number), photo.view.image.shape[:2])
-        return Response(b"" if seeds is None else seeds_png(seeds), media_type="image/png")
+        seeds = self._desk.hints(number)
+        return Response(b"" if seeds is None else quick_png(seeds), media_type="image/png")
 
     def cut(self, number: int, body: bytes) -> Response:
         """Answer with the mask under hints."""
@@ -215,7 +215,7 @@ class _Answers:
         self._tabs.check(asked.tab)
         found = self._desk.cut(number, asked.work)
         about = {"x-confidence": f"{found.confidence:.4f}", "x-status": found.status}
-        return Response(mask_png(found.mask), media_type="image/png", headers=about)
+        return Response(quick_png(found.mask * np.uint8(255)), media_type="image/png", headers=about)
 
     def classes(self, number: int, body: bytes) -> Response:
         """Answer with the photo's likeliest classes, and make the photo ready for hints."""
@@ -239,11 +239,3 @@ class _Answers:
                 "summary": summary_of(items, error=self._error, iou=self._iou),
             }
         )
-
-
-def seeds_png(seeds: Any) -> bytes:
-    """Return seeds as PNG, quickly."""
-    import cv2
-
-    _, data = cv2.imencode(".png", seeds, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    return data.tobytes()

@@ -2,11 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from wsseg.evaluation.calibrate import calibration_of_reviews
 from wsseg.metrics.risk import fewest_photos
 from wsseg.review.items import Item
+
+FEWEST: Final = 30
+"""Decisions on photos drawn at random, before the page says anything about the rest."""
 
 
 def summary_of(items: Sequence[Item], *, error: float, iou: float) -> dict[str, Any]:
@@ -37,7 +40,10 @@ def _unseen(items: Sequence[Item], error: float, iou: float) -> tuple[str, list[
     if any(len(item.record.findings) != 1 for item in items):
         return "", []
     drawn = sum(bool(item.finding.decision and item.finding.decision.at_random) for item in items)
-    if (needed := max(30, fewest_photos(error)) - drawn) > 0:
+    left = sum(item.finding.decision is None for item in items)
+    if (needed := max(FEWEST, fewest_photos(error)) - drawn) >= left:
+        return "", []
+    if needed > 0:
         return f"Review {needed} more in the order 'at random' to learn how many need no look.", []
     records = {item.record.name: item.record for item in items}
     found = calibration_of_reviews(records.values(), error=error, iou=iou)

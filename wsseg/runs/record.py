@@ -48,7 +48,7 @@ ACCEPTED: Final[frozenset[Verdict]] = frozenset({"accepted", "corrected", "no ob
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """What a person said of a mask."""
+    """The judgment of a person about a mask."""
 
     verdict: Verdict
     """`accepted`, `corrected`, `rejected` or `no object`."""

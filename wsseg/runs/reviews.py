@@ -1,4 +1,4 @@
-"""What people decided about the masks of a run, while they do: the files that a review adds to the run's folder.
+"""The files that a review adds to a run's folder: the decisions of a person, and what belongs to them.
 
 A decision is a line in `reviews.jsonl`, the photo's whole record, which replaces its line in `run.jsonl`. The next run
 into the folder moves these lines there. One review at a time may be at work in a folder; a run may be at work beside

@@ -128,6 +128,7 @@ const open = async (number) => {
     at("classes").replaceChildren(...classes.map(({ category, probability }) =>
       Object.assign(document.createElement("option"), { value: category, label: `${category} ${probability.toFixed(2)}` })));
     at("stage").dataset.ready = number;
+    at("busy").hidden = true;
     const next = queue.after();
     if (next >= 0 && next !== number) { await prepared(next); await api.classes(next); }
   } catch (error) { if (mine === visit) failed(error); } finally { if (mine === visit) at("busy").hidden = true; }
@@ -201,7 +202,7 @@ const decide = async (verdict) => {
     count(found.summary);
     at("saved").textContent = `saved: ${item.name}, ${found.item.verdict}`;
     at("saved").dataset.number = number;
-    say(`${item.name} ${found.item.verdict}. ${found.summary.counts.left} left.`);
+    say(`${item.name} ${found.item.verdict}. ${found.summary.counts.left} left. ${queue.item ? `Now ${queue.item.name}.` : ""}`);
   } catch (error) {
     at("saved").textContent = `not saved: ${item.name}`;
     failed(error);
@@ -335,4 +336,5 @@ setInterval(async () => {
 refresh();
 await take().catch(failed);
 poll();
+window.wssegView = view; // For those who measure the page.
 performance.mark("wsseg-ready");
