@@ -2,8 +2,8 @@
 
     python benchmarks/review.py --data DIR/grabcut --limit 10
 
-DIR is as in accuracy.py. The annotator is that of clicks.py. Each click is made with the mouse on the page, and the mask
-that the page then shows is scored; the clicks are compared with those of a session in Python. The seconds are from
+DIR is as in accuracy.py. The annotator is that of clicks.py. Each click is made with the mouse on the page, and the
+mask that the page then shows is scored; the clicks are compared with those of a session in Python. The seconds are from
 the click to the mask drawn. `--photos N` instead goes through N photos and prints the memory of the server.
 """
 
@@ -37,10 +37,11 @@ from wsseg.metrics import scores
 
 SCREEN = {"width": 1400, "height": 900}
 
-MASK = """async () => {
-  const view = window.wssegView, {mask} = view, data = mask.getContext('2d').getImageData(0, 0, mask.width, mask.height).data;
-  return Array.from({length: mask.height}, (_, y) =>
-    Array.from({length: mask.width}, (_, x) => (data[4 * (y * mask.width + x) + 3] > 127 ? '1' : '0')).join(''));
+MASK = """() => {
+  const { mask } = window.wssegView, { width, height } = mask;
+  const pixels = mask.getContext('2d').getImageData(0, 0, width, height).data;
+  const row = (y) => Array.from({length: width}, (_, x) => (pixels[4 * (y * width + x) + 3] > 127 ? '1' : '0'));
+  return Array.from({length: height}, (_, y) => row(y).join(''));
 }"""
 
 
