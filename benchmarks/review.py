@@ -107,7 +107,7 @@ def annotate(page: Page, out: Path, truths: list[Seeds]) -> Table:
         seconds += spent[1:]  # The first mask after a click also learns the mixtures, as in clicks.py.
         page.locator("#stage").focus()
         page.keyboard.press("Enter")
-        page.locator(f"#saved[data-number='{number}']").wait_for()
+        page.locator(f"#saved[data-number='{number}']").wait_for(state="attached")
         saved = scores(wsseg.read_mask(out / f"run/masks/{name}.png"), truth)["iou"]
         photo = next((out / "photos").glob(f"{name}.*"))
         with segmenter.open(photo) as session:
@@ -153,7 +153,7 @@ def walk(page: Page, photos: int, server: int) -> None:
         page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         page.locator(f"#stage[data-cuts='{before + 1}']").wait_for()
         page.keyboard.press("Enter")
-        page.locator(f"#saved[data-number='{number}']").wait_for()
+        page.locator(f"#saved[data-number='{number}']").wait_for(state="attached")
         if number % 30 == 29:
             lines = Path(f"/proc/{server}/status").read_text().splitlines()
             memory = next(line for line in lines if line.startswith("VmRSS"))

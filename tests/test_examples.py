@@ -44,10 +44,10 @@ def blocks(language: str, *pages: Path) -> list[str]:
 def commands(page: Path) -> list[str]:
     """Return the commands of a page that can run here.
 
-    `--watch` and `wsseg review` never end, and scale.md needs clusters and stores.
+    `--watch`, `wsseg review` and `wsseg serve` never end, and scale.md needs clusters and stores.
     """
     lines = [line for block in blocks("sh", page) for line in block.splitlines() if page.stem != "scale"]
-    endless = ("--watch", "wsseg review")
+    endless = ("--watch", "wsseg review", "wsseg serve")
     return [line for line in lines if line.startswith("wsseg ") and not any(word in line for word in endless)]
 
 

@@ -16,7 +16,7 @@ from commands import PROGRAM, Run
 from served import TOKEN
 
 import wsseg
-from wsseg.review import serve
+from wsseg.review import running, serve
 from wsseg.runs.record import read_run
 
 
@@ -112,15 +112,14 @@ def test_a_folder_without_masks_is_refused(tmp_path: Path, run: Run) -> None:
     assert ended.code == 2 and "run must be one folder" in ended.err
 
 
-def test_a_port_that_is_taken_is_named_or_replaced(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_is_taken_is_named_or_replaced(run_folder: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         assert "port must be free" in serving_fails(run_folder, port=port)
-        monkeypatch.setattr(serve, "PORT", port)
         notices = list[str]()
-        with serve._bound("127.0.0.1", None, notices.append) as door:
+        with running.bound("127.0.0.1", None, port, notices.append) as door:
             assert door.getsockname()[1] != port
         assert "is taken" in notices[0]
 
@@ -139,5 +138,23 @@ def test_a_recipe_of_another_version_is_named() -> None:
 
 def test_the_help_answers_without_the_libraries(run: Run, monkeypatch: pytest.MonkeyPatch, run_folder: Path) -> None:
     assert run("review", "--help").code == 0
-    monkeypatch.setattr(serve, "find_spec", lambda name: None)
+    monkeypatch.setattr(running, "find_spec", lambda name: None)
     assert "pip install 'wsseg[review]'" in serving_fails(run_folder)
+
+
+def test_the_backend_refuses_what_it_cannot_serve(run: Run, tmp_path: Path) -> None:
+    ended = run("serve", tmp_path / "none", "--label-studio")
+    assert ended.code == 2 and "photos must be a folder" in ended.err
+    assert run("serve", tmp_path).code == 2
+    with pytest.raises(ValueError, match="tunnel"):
+        wsseg.serve_label_studio(tmp_path, host="192.168.1.2")
+
+
+@pytest.mark.slow
+def test_the_backend_is_served_by_its_command(made: Path) -> None:
+    command = [*PROGRAM, "serve", str(made / "photos"), "--label-studio", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        host = process.stdout.readline().strip().removeprefix("http://")
+        assert asked(host, "", "/health")["status"] == "UP"
+        process.kill()

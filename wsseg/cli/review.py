@@ -1,4 +1,4 @@
-"""The command that serves a page to review a run."""
+"""The commands that serve: a page to review a run, and masks to a labeling tool."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +8,9 @@ from cyclopts import Parameter
 
 import wsseg
 from wsseg.cli import convert
-from wsseg.cli.options import FILES, RECIPE, RUNNING, ObjectnessFile, option
+from wsseg.cli.options import FILES, RECIPE, RUNNING, ClassifierName, ObjectnessFile, option
 from wsseg.cli.output import answer, say, warn
-from wsseg.recipe import RECIPES
+from wsseg.recipe import EMBEDDED, RECIPES
 
 
 @Parameter("*")
@@ -43,6 +43,25 @@ class ReviewOptions:
         option(f"{', '.join(RECIPES)} or a .toml file (default: that of the run).", group=RECIPE, metavar="NAME"),
     ] = None
     adapt: ObjectnessFile = None
+
+
+def serve(
+    photos: Annotated[Path, option("Folder of photos: the document root of the local storage.", "PHOTOS", group=FILES)],
+    /,
+    *,
+    label_studio: Annotated[bool, option("Speak Label Studio's ML backend protocol.", "--label-studio", group=FILES)],
+    port: Annotated[
+        int | None, option("Port (default: 9090).", group=RUNNING, metavar="N", converter=convert.whole(0))
+    ] = None,
+    classifier: ClassifierName = EMBEDDED,
+    recipe: Annotated[str, option(f"{', '.join(RECIPES)} or a .toml file.", group=RECIPE, metavar="NAME")] = "default",
+    adapt: ObjectnessFile = None,
+) -> int:
+    """Serve masks to a labeling tool, also under the hints that are given there."""
+    wsseg.serve_label_studio(
+        photos, classifier=classifier, recipe=recipe, objectness=adapt, port=port, announce=answer, notice=warn
+    )
+    return 0
 
 
 def review(

@@ -4,14 +4,10 @@ import secrets
 import socket
 import subprocess
 import sys
-import webbrowser
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager, suppress
-from importlib.util import find_spec
+from contextlib import ExitStack, contextmanager
 from os import PathLike
 from pathlib import Path
-from threading import Thread
 from time import sleep
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,24 +15,21 @@ from wsseg.files.store import is_local, path_of, paths_of
 from wsseg.recipe import EMBEDDED, Recipe, recipe_named
 from wsseg.review.desk import Desk
 from wsseg.review.items import Items
+from wsseg.review.running import LOOPBACK, POLL, authority, begun, bound, check_installed, hosts_of, run_server
 from wsseg.runs.notices import Notice, warnings_at_caller
 from wsseg.runs.record import is_run, read_run
 from wsseg.runs.reviews import reviewing
 
 if TYPE_CHECKING:
-    import uvicorn
-
     from wsseg.segmenting.segmenter import Segmenter
 
 PORT: Final = 8642
 """The port of the page, if it is free: what a tab keeps for later belongs to the page's address."""
 
-LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
-
-POLL: Final = 0.2
-"""Seconds between two looks at whether something has begun."""
-
 SHORTEST_TOKEN: Final = 16
+
+ERROR, IOU = 0.1, 0.5
+"""Share of photos that may be accepted and bad, and the IoU below which a mask is: the defaults of `calibrate`."""
 
 
 def serve_review(
@@ -90,7 +83,7 @@ def serve_review(
     notice = warnings_at_caller() if notice is None else notice
     out = path_of(run, "run")
     _check(out, host, port, token)
-    _check_installed()
+    check_installed()
     with ExitStack() as stack:
         if photos is not None:
             stack.enter_context(_made_ahead(out, photos, classifier, recipe, objectness))
@@ -98,8 +91,8 @@ def serve_review(
         _check_masks(items, wait=photos is not None)
         load = _loader(items.made_by, classifier, recipe, objectness)
         reviews = stack.enter_context(reviewing(out))
-        door = stack.enter_context(_bound(host, port, notice))
-        _serve(Desk(items, reviews, _begun(load)), door, host, token, browser=browser, announce=announce, notice=notice)
+        door = stack.enter_context(bound(host, port, PORT, notice))
+        _serve(Desk(items, reviews, begun(load)), door, host, token, browser=browser, announce=announce, notice=notice)
 
 
 def _check(out: Path, host: str, port: int | None, token: str | None) -> None:
@@ -119,11 +112,6 @@ def _check(out: Path, host: str, port: int | None, token: str | None) -> None:
         raise ValueError(
             f"host must be the address that browsers open, got {host!r}; give this machine's name or address"
         )
-
-
-def _check_installed() -> None:
-    if missing := [name for name in ("starlette", "uvicorn") if find_spec(name) is None]:
-        raise ValueError(f"a review needs {' and '.join(missing)}, got no such library; pip install 'wsseg[review]'")
 
 
 def _check_masks(items: Items, *, wait: bool) -> None:
@@ -199,38 +187,6 @@ def _recipe_of(made_by: Mapping[str, Any]) -> Recipe:
         raise ValueError(f"run must have a recipe of this version, got '{error}'; name one (--recipe)") from error
 
 
-def _begun(load: Callable[[], "Segmenter"]) -> "Future[Segmenter]":
-    """Return a future of what a thread loads, so that the page is there before the network."""
-    future: Future[Segmenter] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(load())
-        except Exception as error:  # Whoever asks for the result gets it.
-            future.set_exception(error)
-
-    Thread(target=run, daemon=True).start()
-    return future
-
-
-@contextmanager
-def _bound(host: str, port: int | None, notice: Notice) -> Iterator[socket.socket]:
-    """Yield a socket that listens at the port, or at a free one if none was asked for and the usual one is taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as door:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            door.bind((host, PORT if port is None else port))
-        except OSError as error:
-            if port is not None:
-                raise OSError(
-                    f"port must be free, got {port}, for which '{error.strerror}'; choose another, or leave it out"
-                ) from error
-            door.bind((host, 0))
-            notice(f"port {PORT} is taken, so the page has another")
-        yield door
-
-
 def _serve(
     desk: Desk,
     door: socket.socket,
@@ -241,36 +197,15 @@ def _serve(
     announce: Callable[[str], None],
     notice: Notice,
 ) -> None:
-    import uvicorn
-
     from wsseg.review.server import application
 
     port = door.getsockname()[1]
     secret = token or secrets.token_hex(SHORTEST_TOKEN)
-    names = LOOPBACK if host in LOOPBACK else (host,)
-    shown = {name: f"[{name}]" if ":" in name else name for name in (*names, host)}
-    app = application(
-        desk, hosts=frozenset(f"{shown[name]}:{port}".lower() for name in names), token=secret, error=0.1, iou=0.5
-    )
-    address = f"http://{shown[host]}:{port}/#{secret}"
+    app = application(desk, hosts=hosts_of(host, port), token=secret, error=ERROR, iou=IOU)
+    address = f"http://{authority(host, port)}/#{secret}"
     if host not in LOOPBACK:
         notice(
             f"whoever reaches {host}:{port} and knows the token can see the photos and change the masks; nothing "
             "on the way is encrypted"
         )
-    config = uvicorn.Config(
-        app, log_level="error", access_log=False, server_header=False, timeout_graceful_shutdown=2, backlog=256
-    )
-    server = uvicorn.Server(config)
-    Thread(target=_announced, args=(server, address, announce, browser), daemon=True).start()
-    with suppress(KeyboardInterrupt):
-        server.run(sockets=[door])
-
-
-def _announced(server: "uvicorn.Server", address: str, announce: Callable[[str], None], browser: bool) -> None:
-    """Say where the page is, once it is there."""
-    while not server.started:
-        sleep(POLL / 10)
-    announce(address)
-    if browser:
-        webbrowser.open(address)
+    run_server(app, door, address, announce=announce, browser=browser)

@@ -1,6 +1,8 @@
 """The server of the page: pictures, masks under hints, and decisions, all by number."""
 
+from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib import resources
 from threading import Lock
@@ -9,7 +11,6 @@ from typing import Final, Literal
 import msgspec
 import numpy as np
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -37,6 +38,10 @@ PAGE: Final[Mapping[str, str]] = {
 
 SECRET: Final = "/api/"
 """Start of the paths that need the token."""
+
+WORKERS: Final = 3
+"""Threads that answer: one cuts the photo on the page, one opens the next, one makes thumbnails. Memory grows with
+their number."""
 
 MOST_SECONDS: Final = 86_400.0
 
@@ -111,17 +116,17 @@ def application(desk: Desk, *, hosts: frozenset[str], token: str, error: float, 
     answers = _Answers(desk, error=error, iou=iou)
     routes = [
         *(Route(f"/{'' if name == 'index.html' else name}", partial(_file, name), methods=["GET"]) for name in PAGE),
-        Route("/api/queue", answering(answers.queue), methods=["GET"]),
-        Route("/api/sizes", answering(answers.sizes), methods=["GET"]),
-        Route("/api/tab", answering(answers.tab), methods=["POST"]),
-        Route("/api/items/{number:int}/photo", answering(answers.photo), methods=["GET"]),
-        Route("/api/items/{number:int}/full", answering(answers.full), methods=["GET"]),
-        Route("/api/items/{number:int}/thumbnail", answering(answers.thumbnail), methods=["GET"]),
-        Route("/api/items/{number:int}/mask", answering(answers.mask), methods=["GET"]),
-        Route("/api/items/{number:int}/hints", answering(answers.hints), methods=["GET"]),
-        Route("/api/items/{number:int}/cut", answering(answers.cut), methods=["POST"]),
-        Route("/api/items/{number:int}/classes", answering(answers.classes), methods=["GET"]),
-        Route("/api/items/{number:int}/decision", answering(answers.decision), methods=["POST"]),
+        Route("/api/queue", answers.to(answers.queue), methods=["GET"]),
+        Route("/api/sizes", answers.to(answers.sizes), methods=["GET"]),
+        Route("/api/tab", answers.to(answers.tab), methods=["POST"]),
+        Route("/api/items/{number:int}/photo", answers.to(answers.photo), methods=["GET"]),
+        Route("/api/items/{number:int}/full", answers.to(answers.full), methods=["GET"]),
+        Route("/api/items/{number:int}/thumbnail", answers.to(answers.thumbnail), methods=["GET"]),
+        Route("/api/items/{number:int}/mask", answers.to(answers.mask), methods=["GET"]),
+        Route("/api/items/{number:int}/hints", answers.to(answers.hints), methods=["GET"]),
+        Route("/api/items/{number:int}/cut", answers.to(answers.cut), methods=["POST"]),
+        Route("/api/items/{number:int}/classes", answers.to(answers.classes), methods=["GET"]),
+        Route("/api/items/{number:int}/decision", answers.to(answers.decision), methods=["POST"]),
     ]
     return Guard(Starlette(routes=routes), hosts=hosts, token=token, secret=SECRET)
 
@@ -129,15 +134,6 @@ def application(desk: Desk, *, hosts: frozenset[str], token: str, error: float, 
 async def _file(name: str, request: Request) -> Response:
     data = (resources.files("wsseg.review") / "page" / name).read_bytes()
     return Response(data, headers={"content-type": PAGE[name]})
-
-
-def answering(answer: Callable[[int, bytes], Response]) -> Callable[[Request], Awaitable[Response]]:
-    """Return an endpoint that answers with what a function makes of a number and a body, or with its error."""
-
-    async def endpoint(request: Request) -> Response:
-        return await run_in_threadpool(_answered, answer, request.path_params.get("number", 0), await request.body())
-
-    return endpoint
 
 
 def _answered(answer: Callable[[int, bytes], Response], number: int, body: bytes) -> Response:
@@ -163,6 +159,16 @@ class _Answers:
     def __init__(self, desk: Desk, *, error: float, iou: float) -> None:
         self._desk, self._tabs = desk, Tabs()
         self._error, self._iou = error, iou
+        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="wsseg-review")
+
+    def to(self, answer: Callable[[int, bytes], Response]) -> Callable[[Request], Awaitable[Response]]:
+        """Return an endpoint that answers with what a function makes of a number and a body, or with its error."""
+
+        async def endpoint(request: Request) -> Response:
+            number, body = request.path_params.get("number", 0), await request.body()
+            return await get_running_loop().run_in_executor(self._workers, _answered, answer, number, body)
+
+        return endpoint
 
     def queue(self, number: int, body: bytes) -> Response:
         """Answer with all masks, and what the decisions so far say about the rest."""
