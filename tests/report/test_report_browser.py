@@ -164,14 +164,25 @@ class TestInABrowser:
             page.keyboard.press("ArrowRight")
         assert page.locator("#slide").input_value() == "10"
         assert page.locator("#detail-name").inner_text() == "p0"  # The slider has the arrows to itself.
-        assert page.locator(".over").evaluate("over => getComputedStyle(over).clipPath") == "inset(0px 0px 0px 10%)"
         box = page.locator("#stage").bounding_box()
         assert box
+        width = min(box["width"], box["height"] * SIZE[1] / SIZE[0])  # Of the picture, in the middle of the stage.
+        left = (box["width"] - width) / 2
+        clip = page.locator(".over").evaluate("over => getComputedStyle(over).clipPath")
+        cut = float(clip.removesuffix("%)").rpartition(" ")[2]) / 100
+        assert abs(cut * box["width"] - (left + width / 10)) < 1
         page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 50)
         page.mouse.down()
-        page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 50)
+        page.mouse.move(box["x"] + left + width / 4, box["y"] + 50)
         page.mouse.up()
         assert page.locator("#slide").input_value() == "25"
+        slide = page.locator("#slide").bounding_box()
+        assert slide and abs(slide["x"] - box["x"] - left) < 2 and abs(slide["width"] - width) < 2
+        page.keyboard.press("Escape")
+        page.locator(".card").first.click()
+        page.keyboard.press("z")
+        page.mouse.move(box["x"] + 10, box["y"] + 10)
+        assert "matrix(2" in page.locator(".over").evaluate("over => getComputedStyle(over).transform")
         page.locator("#reel [data-kind=errors]").click()
         assert page.locator("#over").inner_text() == "Errors"
         assert page.locator(".over img").count() == 2

@@ -251,9 +251,25 @@
   const detail = at("detail"), stage = at("stage"), slide = at("slide");
   let current = 0, over = "";
 
+  // Left and right edge of the picture, as shares of the stage.
+  const edges = () => {
+    const image = stage.querySelector("img"), { width, height } = stage.getBoundingClientRect();
+    if (!image || !image.naturalWidth) return [0, 1];
+    const share = Math.min(1, (height * image.naturalWidth) / image.naturalHeight / width);
+    return [(1 - share) / 2, (1 + share) / 2];
+  };
   const divide = (percent) => {
+    const [from, to] = edges();
     slide.value = percent;
-    stage.style.setProperty("--cut", `${slide.value}%`);
+    slide.style.marginLeft = `${100 * from}%`;
+    slide.style.width = `${100 * (to - from)}%`;
+    stage.style.setProperty("--cut", `${100 * (from + ((to - from) * slide.value) / 100)}%`);
+  };
+  const ZOOMS = [1, 2, 4, 8];
+  const zoom = (factor) => {
+    stage.dataset.zoom = factor;
+    stage.style.setProperty("--zoom", factor);
+    at("zoom").textContent = `Zoom ${factor}×`;
   };
   const showOver = (kind) => {
     const row = rows[current];
@@ -261,6 +277,7 @@
     over = kind;
     shot.classList.add("over");
     stage.replaceChildren(picture(row, "photo"), shot, make("span", "edge"));
+    for (const image of stage.querySelectorAll("img")) image.addEventListener("load", () => divide(slide.value));
     at("over").textContent = names[kind];
     if (at("errors-over")) at("errors-over").hidden = kind !== "errors";
     for (const button of at("reel").children) button.setAttribute("aria-pressed", button.dataset.kind === kind);
@@ -311,8 +328,9 @@
     current = index;
     if (seen !== ALL && seen !== "photo") over = seen;
     showDetail();
-    divide(0);
+    zoom(1);
     detail.showModal();
+    divide(0);
     at("detail-name").focus();
   };
   const move = (step) => {
@@ -328,11 +346,13 @@
     if (event.key === "ArrowLeft") move(-1);
     else if (event.key === "ArrowRight") move(1);
     else if (event.key === "m") mark(rows[current]);
+    else if (event.key === "z") at("zoom").click();
     else return;
     event.preventDefault();
   });
   detail.addEventListener("close", () => { layOut(); focusOn(current); });
   detail.addEventListener("click", (event) => { if (event.target === detail) detail.close(); });
+  at("zoom").addEventListener("click", () => zoom(ZOOMS[(ZOOMS.indexOf(Number(stage.dataset.zoom)) + 1) % ZOOMS.length]));
   at("mark").addEventListener("click", () => mark(rows[current]));
   at("copy-marked").addEventListener("click", () => copy([...marks].join("\n"), at("copy-marked")));
   at("copy-review").addEventListener("click", () => copy(at("review-command").textContent, at("copy-review")));
@@ -341,8 +361,12 @@
   at("next").addEventListener("click", () => move(1));
   slide.addEventListener("input", () => divide(slide.value));
   const drag = (event) => {
-    const box = stage.getBoundingClientRect();
-    if (event.buttons) divide((100 * (event.clientX - box.left)) / box.width);
+    const box = stage.getBoundingClientRect(), [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+    if (stage.dataset.zoom > 1) stage.style.setProperty("--at", `${100 * x}% ${100 * y}%`);
+    else if (event.buttons) {
+      const [from, to] = edges();
+      divide((100 * (x - from)) / (to - from));
+    }
   };
   stage.addEventListener("pointerdown", (event) => { stage.setPointerCapture(event.pointerId); drag(event); });
   stage.addEventListener("pointermove", drag);
