@@ -88,7 +88,9 @@ const prepared = (number) => {
   }
   return ready.get(number);
 };
-const describe = (status, confidence) => {
+let seen = [];
+const describe = (...now) => {
+  const [status, confidence] = (seen = now);
   const { item } = queue, place = queue.list.indexOf(queue.current) + 1;
   at("name").textContent = item.name;
   const facts = [place ? `${place} of ${queue.list.length}` : "", item.verdict, status ?? item.status,
@@ -199,6 +201,7 @@ const decide = async (verdict) => {
     own.forget();
     ready.delete(number);
     queue.change(found.item);
+    if (queue.item && strokes) describe(...seen);
     count(found.summary);
     at("saved").textContent = `saved: ${item.name}, ${found.item.verdict}`;
     at("saved").dataset.number = number;

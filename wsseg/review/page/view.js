@@ -96,7 +96,7 @@ export class View {
     if (this.layers[key]) return this.layers[key];
     const made = canvasOf(mask.width, mask.height), context = made.getContext("2d");
     if (kind === "outline") {
-      const reach = Math.max(1, Math.round(Math.max(mask.width, mask.height) / 400));
+      const reach = Math.max(1, Math.round(Math.max(mask.width, mask.height) / 250));
       for (const [x, y] of [[reach, 0], [-reach, 0], [0, reach], [0, -reach]]) context.drawImage(mask, x, y);
       context.globalCompositeOperation = "destination-out";
       context.drawImage(mask, 0, 0);
