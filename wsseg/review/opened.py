@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wsseg.segmenting.segmenter import Segmenter
     from wsseg.segmenting.session import Session
 
-VIEW_SIDE: Final = 1280
+VIEW_SIDE: Final = 1024
 """Long side of a photo while a person works on it, in pixels: a cut of the whole photo would take seconds if that has
 ten megapixels."""
 
