@@ -10,6 +10,7 @@ from typing import Final
 from wsseg.export.annotations import Entries, File, Loss, PhotoName, Plan
 from wsseg.export.categories import category_numbers
 from wsseg.export.coco import coco
+from wsseg.export.huggingface import huggingface
 from wsseg.export.labelme import labelme
 from wsseg.export.labelstudio import labelstudio
 from wsseg.export.reading import annotated_photo, check_masks
@@ -43,6 +44,7 @@ EXPORTERS: Final[Mapping[str, Format]] = MappingProxyType(
         "labelme": Format(entries=labelme, photos=True),
         "labelstudio": Format(entries=labelstudio),
         "yolo": Format(entries=yolo, photos=True),
+        "huggingface": Format(entries=huggingface, photos=True),
     }
 )
 """The formats, by name."""
@@ -81,7 +83,7 @@ def export_run(
     run : str or path
         Folder that `wsseg segment` wrote; it may be in object storage, `s3://...`.
     to : str
-        One of `coco`, `voc`, `cvat`, `labelme`, `labelstudio` and `yolo`.
+        One of `coco`, `voc`, `cvat`, `labelme`, `labelstudio`, `yolo` and `huggingface`.
     out : str or path
         The file (.json for coco, .zip for cvat) or the folder to write; it must be new or empty.
     categories : list of str, or path
@@ -92,7 +94,7 @@ def export_run(
         Write polygons instead of run lengths, for coco only; yolo always has polygons. Holes are joined to the
         outline, and are listed as losses.
     photos : bool
-        Copy the photos into the export; voc, labelme and yolo have a place for them.
+        Copy the photos into the export; voc, labelme and yolo have a place for them, huggingface always has them.
     force : bool
         Replace files of the same names, and leave others as they are.
     max_pixels : int
