@@ -156,7 +156,7 @@ class TestSegment:
             (("--top", "2", "--target", "tabby"), "top and targets (--top, --target) cannot be combined"),
             (("--top", "1001"), "top must be a number of classes from 1 to 1000, got 1001"),
             (("--target", "tabby", "--target", "n02123045"), "targets must have different names, got 'tabby' and"),
-            (("--write", "mask,poster"), "pictures must be some of mask, cutout, overlay"),
+            (("--write", "mask,poster"), "pictures must be some of mask, cutout, alpha"),
             (
                 ("--recipe", "best"),
                 "recipe must be one of default, untrained, fast, simonyan2013 or a .toml file, got 'best'",
