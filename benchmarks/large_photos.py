@@ -7,14 +7,11 @@ during the call minus the memory before it, as Linux reports it. For the compari
 a band at its own size is also cut exactly.
 """
 
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
-from typing import Annotated, Any
+from typing import Annotated
 
 import cv2
 import cyclopts
@@ -26,14 +23,12 @@ from provenance import provenance
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from stages import seconds_of
+from stages import MEGAPIXELS, alone, held, seconds_of
 
 import wsseg
 from wsseg.arrays import Image, Saliency
 from wsseg.cli.options import MaskRecipe
 from wsseg.recipe import Recipe
-
-MEGAPIXELS = (0.2, 1.0, 4.0, 12.0, 24.0)
 
 ENDLESS = 100_000
 """A long side, in pixels, that no photo exceeds."""
@@ -65,12 +60,6 @@ def main(
     print(f"IoU of band and exact cut, {len(agreements)} photos: median {middle:.4f}, a quarter below {low:.4f}")
 
 
-def alone(measure: Callable[..., tuple[float, float]], *given: Any) -> tuple[float, float]:
-    """Measure in a process of its own, which has no freed memory to reuse."""
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(measure, *given).result()
-
-
 def cost_of(image: Image, saliency: Saliency, megapixels: float, recipe: Recipe) -> tuple[float, float]:
     """Return the seconds, and the MiB above the memory before the call, for the enlarged photo."""
     cv2.setNumThreads(1)
@@ -82,12 +71,6 @@ def cost_of(image: Image, saliency: Saliency, megapixels: float, recipe: Recipe)
     before = held("VmRSS")
     seconds, _ = seconds_of(partial(wsseg.mask_from_saliency, image, saliency, recipe))
     return seconds, held("VmHWM") - before
-
-
-def held(field: str) -> float:
-    """Return the MiB that the kernel reports in this field."""
-    [line] = [one for one in Path("/proc/self/status").read_text().splitlines() if one.startswith(field)]
-    return int(line.split()[1]) / 1024
 
 
 def agreement(result: wsseg.SaliencyResult, recipe: Recipe) -> float | None:

@@ -1,7 +1,8 @@
 """Make the parts of the site that come from the code, so that both stay the same; mkdocs.yml loads this file as a hook.
 
-A comment on a line of its own, such as `<!-- protocols -->`, is replaced by the result of its function in `MADE`.
-Formulas become MathML, which browsers draw without a script.
+A comment on a line of its own, such as `<!-- python -->`, is replaced by the result of its function in `MADE`. Tables
+are also in the pages themselves, between `<!-- protocols -->` and `<!-- /protocols -->`, so that the repository shows
+them; `python scripts/docs.py` writes them again. Formulas become MathML, which browsers draw without a script.
 """
 
 import ast
@@ -27,13 +28,29 @@ from wsseg.recipe import RECIPES, Recipe
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 STUB = Path(wsseg.__file__).with_suffix(".pyi")
+PAGES = README.parent / "docs"
+PLACE = re.compile(r"^<!-- (\w+) -->$(?:.*?^<!-- /\1 -->$)?", re.MULTILINE | re.DOTALL)
+"""A comment to be replaced, and what is between it and the one that ends it."""
+
+TABLES = ("accuracy", "codings", "protocols", "scores", "layouts", "numbers", "pages")
+"""The names in `MADE` that are tables, which the pages hold too."""
+
 FIRST = ("segmenting", "runs", "arrays", "recipe", "classifier", "saliency", "graphcut")
 """Rooms at the top of the reference; the others follow by name."""
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
     """Return the page with its comments replaced."""
-    return re.sub(r"^<!-- (\w+) -->$", lambda found: _made(found[1]), markdown, flags=re.MULTILINE)
+    return PLACE.sub(lambda found: _made(found[1]), markdown)
+
+
+def with_tables(markdown: str) -> str:
+    """Return the page with its tables written between their comments."""
+    return PLACE.sub(lambda found: _with_comments(found[1]) if found[1] in TABLES else found[0], markdown)
+
+
+def _with_comments(name: str) -> str:
+    return f"<!-- {name} -->\n\n{_made(name)}\n\n<!-- /{name} -->"
 
 
 def on_page_content(content: str, **_: object) -> str:
@@ -210,3 +227,13 @@ MADE: dict[str, Callable[[], str]] = {
     "commands": commands,
     "python": python,
 }
+
+
+def main() -> None:
+    """Write the tables into the pages."""
+    for page in sorted(PAGES.rglob("*.md")):
+        page.write_text(with_tables(page.read_text()))
+
+
+if __name__ == "__main__":
+    main()

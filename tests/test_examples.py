@@ -29,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make a current folder with the photos that the README names."""
     monkeypatch.chdir(tmp_path)
     Path("photos").mkdir()
-    for name, files in {"chelsea": ("dog.jpg", "cat.jpg"), "coffee": ("photos/cup.jpg",)}.items():
+    for name, files in {"chelsea": ("cat.jpg",), "coffee": ("photos/cup.jpg",)}.items():
         data = (resources.files("skimage") / "data" / f"{name}.png").read_bytes()
         for file in files:
             Path(file).write_bytes(data)

@@ -61,6 +61,8 @@ from .graphcut.regions import largest_component as largest_component
 from .graphcut.seeds import seeds_from_saliency as seeds_from_saliency
 from .graphcut.solver import MaskResult as MaskResult
 from .learning.adapt import adapt as adapt
+from .learning.dataset import MaskDataset as MaskDataset
+from .learning.dataset import MaskSample as MaskSample
 from .learning.tune import tune as tune
 from .learning.tuning import Tuning as Tuning
 from .metrics import saliency_scores as saliency_scores
@@ -81,6 +83,7 @@ from .report.page import write_report as write_report
 from .review.backend import serve_label_studio as serve_label_studio
 from .review.serve import serve_review as serve_review
 from .runs.bugs import InternalError as InternalError
+from .runs.demo import demo as demo
 from .runs.folder import saliency_folder as saliency_folder
 from .runs.folder import segment_folder as segment_folder
 from .runs.merge import Merging as Merging

@@ -156,7 +156,7 @@ class TestSegment:
             (("--top", "2", "--target", "tabby"), "top and targets (--top, --target) cannot be combined"),
             (("--top", "1001"), "top must be a number of classes from 1 to 1000, got 1001"),
             (("--target", "tabby", "--target", "n02123045"), "targets must have different names, got 'tabby' and"),
-            (("--write", "mask,poster"), "pictures must be some of mask, cutout, overlay"),
+            (("--write", "mask,poster"), "pictures must be some of mask, cutout, alpha"),
             (
                 ("--recipe", "best"),
                 "recipe must be one of default, untrained, fast, simonyan2013 or a .toml file, got 'best'",
@@ -239,6 +239,24 @@ class TestSegment:
         assert "cat.jpg/out' must be writable, got 'Not a directory'; " in ended.err
 
 
+class TestParts:
+    """A run of some photos, of none, or without words."""
+
+    def test_a_dry_run_lists_the_photos(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        ended = run("segment", photos, "-o", tmp_path / "out", "--dry-run", "--sample", "1")
+        assert (ended.code, ended.out.splitlines()) == (0, [str(photos / "cat.jpg")])
+        assert ended.err == f"1 photo planned, nothing written: {tmp_path / 'out/masks'}\n"
+        assert not (tmp_path / "out").exists()
+
+    def test_a_quiet_run_prints_errors_alone(self, run: Run, photos: Path, tmp_path: Path) -> None:
+        (photos / "bad.jpg").write_bytes(b"no photo")
+        (photos / "raw.nef").write_bytes(b"")
+        ended = run("segment", photos, "-o", tmp_path / "out", "--quiet", *QUICK)
+        assert (ended.code, ended.out) == (1, "")
+        assert [line.partition(" ")[0] for line in ended.err.splitlines()] == [f"'{photos / 'bad.jpg'}'"]
+        assert "planned" in run("segment", photos, "-o", tmp_path / "new", "--dry-run").err
+
+
 class TestStyle:
     def test_cutouts_follow_the_style_options(self, run: Run, photos: Path, tmp_path: Path) -> None:
         words = (
@@ -258,7 +276,13 @@ class TestStyle:
         with pillow.open(tmp_path / "out/cutouts/cat.jpg") as cutout, pillow.open(photos / "cat.jpg") as photo:
             assert cutout.format == "JPEG" and cutout.width < photo.width
         made_by = json.loads((tmp_path / "out/run.json").read_text())
-        assert made_by["style"] == {"format": "jpg", "feather": 4.0, "crop": True, "background": "#00ff60"}
+        assert made_by["style"] == {
+            "format": "jpg",
+            "edge": "hard",
+            "feather": 4.0,
+            "crop": True,
+            "background": "#00ff60",
+        }
 
     @pytest.mark.slow
     def test_a_new_style_replaces_the_old_pictures(self, run: Run, photos: Path, tmp_path: Path) -> None:

@@ -101,14 +101,18 @@ class TestOut:
 
 @pytest.mark.parametrize("to", ["coco", "cvat", "labelstudio"])
 def test_some_formats_cannot_hold_photos(small: Path, tmp_path: Path, to: str) -> None:
-    with pytest.raises(ValueError, match=f"^{to} cannot hold photos, unlike voc, labelme, yolo; leave out"):
+    with pytest.raises(
+        ValueError, match=f"^{to} cannot hold photos, unlike voc, labelme, yolo, huggingface; leave out"
+    ):
         export_run(small, to, tmp_path / f"o{SUFFIXES.get(to, '')}", photos=True)
 
 
 def test_wrong_arguments_are_refused(small: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="^run must be a folder that wsseg segment wrote"):
         export_run(tmp_path / "none", "coco", tmp_path / "o.json")
-    with pytest.raises(ValueError, match="^to must be one of coco, voc, cvat, labelme, labelstudio, yolo, got 'kitti'"):
+    with pytest.raises(
+        ValueError, match="^to must be one of coco, voc, cvat, labelme, labelstudio, yolo, huggingface, got 'kitti'"
+    ):
         export_run(small, "kitti", tmp_path / "o")
     with pytest.raises(
         ValueError, match=r"a.0.png'? must have at most 599 pixels, got image size .600 pixels.; .*--max-pixels"

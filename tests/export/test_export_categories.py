@@ -92,6 +92,7 @@ def listed(to: str, export: Path) -> str:
         with zipfile.ZipFile(export) as archive:
             return archive.read("labelmap.txt").decode()
     names = {"voc": "labelmap.txt", "labelme": "labels.txt", "labelstudio": "config.xml", "yolo": "data.yaml"}
+    names["huggingface"] = "labels.txt"
     return (export / names[to]).read_text()
 
 

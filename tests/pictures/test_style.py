@@ -25,6 +25,8 @@ def test_a_style_is_a_value() -> None:
     [
         ({"format": "gif"}, "^format must be one of png, webp, jpg, got 'gif'; choose one of these"),
         ({"format": "PNG"}, "^format must be one of"),
+        ({"edge": "furry"}, "^edge must be one of hard, soft, got 'furry'; choose one of these"),
+        ({"edge": "soft", "feather": 2}, "^feather must be 0 with a soft edge, got 2; leave out one of the two"),
         ({"feather": -0.1}, r"^feather must lie in \[0, 1000\] pixels, got -0.1; 0 is a hard edge"),
         ({"feather": 1001}, "^feather must lie in"),
         ({"feather": float("nan")}, "^feather must lie in .* got nan"),

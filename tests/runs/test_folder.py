@@ -37,13 +37,35 @@ def classifier() -> wsseg.Classifier:
     return wsseg.load_classifier()
 
 
+SCRIPT_OF_A_DRY_RUN = """
+import sys
+from wsseg import segment_folder
+run = segment_folder("photos", "out", dry_run=True, limit=2)
+print(run, [str(photo.name) for photo in run.planned], "torch" in sys.modules)
+"""
+
+
+def test_a_dry_run_lists_the_photos_and_writes_nothing(tmp_path: Path) -> None:
+    for name in ("photos/a.png", "photos/b/c.png", "photos/d.png"):
+        write_picture(tmp_path / name, np.zeros((4, 5, 3), np.uint8))
+    command = [sys.executable, "-c", SCRIPT_OF_A_DRY_RUN]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout == "<FolderRun: 2 photos planned: out/masks> ['a.png', 'b/c.png'] False\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
+
+
+def test_only_the_first_photos_are_done(photos: Path, classifier: wsseg.Classifier, tmp_path: Path) -> None:
+    run = segment_folder(photos, tmp_path / "out", classifier=classifier, recipe=QUICK, limit=1)
+    assert (run.photos, [mask.name for mask in run.masks], run.planned) == (1, ["chelsea.png"], ())
+
+
 MISTAKES: tuple[tuple[dict[str, Any], str], ...] = (
     ({"sources": "missing"}, "ValueError: 'missing' must be an existing photo, folder, pattern or list"),
     ({"sources": []}, "ValueError: sources must name one or more, got none; "),
     ({"sources": "empty"}, "ValueError: 'empty' must hold one photo or more, got none; "),
     ({"out": "other"}, "FileExistsError: out must be a new or empty folder, or an earlier run, got 'other'; "),
     ({"out": "photos/a.png"}, "FileExistsError: out must be a folder, got the file 'photos/a.png'; "),
-    ({"pictures": ["mask", "map"]}, "ValueError: pictures must be some of mask, cutout, overlay, seeds, saliency"),
+    ({"pictures": ["mask", "map"]}, "ValueError: pictures must be some of mask, cutout, alpha, overlay, seeds"),
     ({"pictures": ["mask"], "together": True, "targets": [1]}, "ValueError: pictures must be some of labels, inst"),
     ({"pictures": []}, "ValueError: pictures must name one or more, got none; "),
     ({"pictures": ["cutout"], "style": Style(format="jpg")}, "ValueError: background must be a color or blur"),
@@ -101,6 +123,11 @@ MISTAKES: tuple[tuple[dict[str, Any], str], ...] = (
     ({"workers": "2"}, "ValueError: workers must be a number from 1, or None (auto), got '2'; "),
     ({"recipe": 3}, "TypeError: recipe must be a wsseg.Recipe, a name or a file, got 3; "),
     ({"objectness": 3}, "TypeError: objectness must be a wsseg.Objectness or its file, got 3; "),
+    ({"limit": 0}, "ValueError: limit must be at least 1, got 0; it is a number of photos"),
+    ({"sample": "3"}, "TypeError: sample must be a whole number, got '3'; "),
+    ({"limit": 1, "sample": 1}, "ValueError: limit and sample (--limit, --sample) cannot be combined; "),
+    ({"limit": 1, "watch": True}, "ValueError: limit needs photos that exist already, got watched folders"),
+    ({"dry_run": True, "watch": True}, "ValueError: dry_run needs photos that exist already, got watched folders"),
     ({"max_pixels": 0}, "ValueError: max_pixels must be at least 1, got 0; "),
 )
 
@@ -275,7 +302,7 @@ class TestSegmentFolder:
             "what": "masks",
             "instances": False,
             "box": "10,10,80,60",
-            "style": {"format": "png", "feather": 2, "crop": False, "background": ""},
+            "style": {"format": "png", "edge": "hard", "feather": 2, "crop": False, "background": ""},
         }
         assert made_by["settings"] == digest_of(settings)
         assert {name: made_by[name] for name in settings} == settings

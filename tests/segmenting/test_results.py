@@ -113,6 +113,9 @@ FANCY = Style(format="webp", feather=3, crop=True, background="blur")
 MEASURED = ("mask", "seeds", "labels", "instances")
 """The pictures that no style changes."""
 
+AS_PNG = (*MEASURED, "alpha")
+"""The pictures that are PNG in any style."""
+
 
 def read(path: Path) -> tuple[str | None, np.ndarray]:
     """Return a file's format and its pixels."""
@@ -129,7 +132,7 @@ class TestStyle:
     ) -> None:
         style = Style(format=format, background="white")
         data = encode(cat, kind, style)
-        chosen = "png" if kind in MEASURED else format
+        chosen = "png" if kind in AS_PNG else format
         assert suffix_of(kind, style) == f".{chosen}"
         with pillow.open(io.BytesIO(data)) as picture:
             assert picture.format == {"png": "PNG", "webp": "WEBP", "jpg": "JPEG"}[chosen]
@@ -147,6 +150,14 @@ class TestStyle:
         cat.save(tmp_path / "a.png", "cutout", style)
         np.testing.assert_array_equal(read(tmp_path / "a.png")[1], cutout(cat.image, cat.mask, style))
         np.testing.assert_array_equal(cat.cutout(style), cutout(cat.image, cat.mask, style))
+
+    def test_a_soft_edge_is_that_of_the_cutout(self, cat: Segmentation, tmp_path: Path) -> None:
+        style = Style(edge="soft")
+        cat.save(tmp_path / "a.png", "alpha", style)
+        picture = cutout(cat.image, cat.mask, style)
+        np.testing.assert_array_equal(read(tmp_path / "a.png")[1], picture[..., 3])
+        np.testing.assert_array_equal(cat.cutout(style), picture)
+        assert 0 < ((picture[..., 3] > 0) & (picture[..., 3] < 255)).mean() < 0.5
 
     @pytest.mark.parametrize(
         ("name", "format"), [("a.png", "PNG"), ("a.WEBP", "WEBP"), ("a.jpg", "JPEG"), ("a.jpeg", "JPEG")]
@@ -224,6 +235,7 @@ class TestPictures:
         expected = {
             "masks": found.mask * np.uint8(255),
             "cutouts": alone,
+            "alphas": found.mask * np.uint8(255),
             "overlays": outlined,
             "seeds": seeds,
             "saliency": found.heatmap(),

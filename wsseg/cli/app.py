@@ -24,7 +24,7 @@ from wsseg.cli.help import Help
 from wsseg.cli.learn import adapt, tune
 from wsseg.cli.output import CANNOT_RUN, INTERRUPTED, answers, complain, manner
 from wsseg.cli.review import review, serve
-from wsseg.cli.run import merge, saliency, segment
+from wsseg.cli.run import demo, merge, saliency, segment
 from wsseg.cli.score import calibrate, compare, evaluate
 from wsseg.cli.show import doctor, export, models, report, visualize
 
@@ -40,6 +40,7 @@ COMMANDS = {
         tune,
         adapt,
         merge,
+        demo,
         export,
         report,
         review,

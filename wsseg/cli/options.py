@@ -196,15 +196,33 @@ class HintedRecipe(RecipeOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FolderOptions:
+class ShownOptions:
+    """How much a run prints."""
+
+    progress: Annotated[
+        Kind, option("auto, bar, lines, none, or json (stderr is JSON lines).", group=RUNNING, metavar="STYLE")
+    ] = "auto"
+    quiet: Annotated[bool, option("Print errors alone.", group=RUNNING)] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderOptions(ShownOptions):
     """Where a run writes, which classes it looks for, and how it runs."""
 
     out: Annotated[
         Path,
         option("Output folder, or an s3:// URL.", "--out", "-o", group=FILES, metavar="FOLDER", converter=convert.path),
     ]
-    force: Annotated[bool, option("Redo everything, even in a folder wsseg did not create.", group=FILES)] = False
+    force: Annotated[bool, option("Redo everything, even in a folder not by wsseg.", group=FILES)] = False
     watch: Annotated[bool, option("Watch the folders and process new photos.", group=FILES)] = False
+    limit: Annotated[
+        int | None, option("Only the first N photos.", group=FILES, metavar="N", converter=convert.whole(1))
+    ] = None
+    sample: Annotated[
+        int | None,
+        option("Only N photos, spread over the folders.", group=FILES, metavar="N", converter=convert.whole(1)),
+    ] = None
+    dry_run: Annotated[bool, option("List the photos and check the options; write nothing.", group=FILES)] = False
     target: Annotated[
         list[str] | None,
         option("Class index, wnid or name; A|B joins two; repeatable.", group=OBJECT, metavar="CLASS"),
@@ -231,9 +249,6 @@ class FolderOptions:
         ),
     ] = None
     max_pixels: MaxPixels = MAX_PIXELS
-    progress: Annotated[
-        Kind, option("auto, bar, lines, none, or json (stderr is JSON lines).", group=RUNNING, metavar="STYLE")
-    ] = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,6 +259,9 @@ class StyleOptions:
         Literal["png", "webp", "jpg"],
         option("png (default), webp or jpg; masks are always PNG.", group=LOOKS, metavar="NAME"),
     ] = "png"
+    edge: Annotated[
+        Literal["hard", "soft"], option("hard (default), or soft for hair and fur.", group=LOOKS, metavar="NAME")
+    ] = "hard"
     feather: Annotated[
         float, option("Width in pixels over which cut-outs fade.", group=LOOKS, metavar="PX", converter=convert.real)
     ] = 0.0
@@ -257,7 +275,9 @@ class StyleOptions:
         """The style of the pictures; ValueError names what is out of its range."""
         from wsseg.pictures.style import Style
 
-        return Style(format=self.format, feather=self.feather, crop=self.crop, background=self.background)
+        return Style(
+            format=self.format, edge=self.edge, feather=self.feather, crop=self.crop, background=self.background
+        )
 
 
 @Parameter("*")

@@ -38,6 +38,8 @@ class Manner:
 
     as_json: bool = False
     """Each message is one line with a JSON object, for a program that reads the progress."""
+    quiet: bool = False
+    """Only errors are printed."""
 
 
 manner = Manner()
@@ -79,7 +81,8 @@ def _printing(console: Output) -> Iterator[None]:
 
 def answer(what: str | Table, style: str = "") -> None:
     """Print what the command was asked for."""
-    show(answers, what, style)
+    if not manner.quiet:
+        show(answers, what, style)
 
 
 def answer_json(value: object) -> None:
@@ -126,11 +129,23 @@ def complain(text: str, *, lead: str = "") -> None:
 
 
 def _message(text: str, kind: str, style: str = "", *, lead: str = "") -> None:
+    if manner.quiet and kind != "error":
+        return
     if manner.as_json:
         show(messages, json.dumps({kind: text}))
         return
     for line in text.splitlines() if text.startswith("Traceback ") else [lead + text]:
         show(messages, line, style)
+
+
+@contextmanager
+def silenced(quiet: bool) -> Iterator[None]:
+    """Print nothing but errors inside, if `quiet`."""
+    before, manner.quiet = manner.quiet, quiet
+    try:
+        yield
+    finally:
+        manner.quiet = before
 
 
 def _plain(text: str, style: str = "") -> Text:

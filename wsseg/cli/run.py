@@ -10,8 +10,19 @@ from cyclopts import Parameter
 
 import wsseg
 from wsseg.cli import convert
-from wsseg.cli.options import FILES, OBJECT, FolderOptions, HintedRecipe, Paths, SaliencyRecipe, StyleOptions, option
-from wsseg.cli.output import CANNOT_RUN, RESUME, SOME_FAILED, answer, complain, messages, say, tracking, warn
+from wsseg.cli.options import (
+    FILES,
+    OBJECT,
+    FolderOptions,
+    HintedRecipe,
+    Paths,
+    RecipeOptions,
+    SaliencyRecipe,
+    ShownOptions,
+    StyleOptions,
+    option,
+)
+from wsseg.cli.output import CANNOT_RUN, RESUME, SOME_FAILED, answer, complain, messages, say, silenced, tracking, warn
 from wsseg.files.text import counted
 from wsseg.runs.progress import Advance, Kind, progress
 from wsseg.runs.review import REVIEW
@@ -32,8 +43,8 @@ class SegmentOptions(HintedRecipe, FolderOptions, StyleOptions):
     write: Annotated[
         list[str] | None,
         option(
-            "mask (default), cutout, overlay, seeds, saliency, strip; with --together labels (default), instances, "
-            "overlay. Separate by commas, or repeat.",
+            "mask (default), cutout, alpha, overlay, seeds, saliency, strip; with --together labels (default), "
+            "instances, overlay. Separate by commas, or repeat.",
             group=FILES,
             metavar="NAMES",
             converter=convert.words,
@@ -69,9 +80,15 @@ class SaliencyOptions(SaliencyRecipe, FolderOptions):
     """The options of `wsseg saliency`."""
 
 
+@Parameter("*")
+@dataclass(frozen=True, kw_only=True)
+class DemoOptions(RecipeOptions, ShownOptions):
+    """The options of `wsseg demo`."""
+
+
 def segment(paths: Paths, /, *, options: SegmentOptions) -> int:
     """Write a mask of what each photo shows to OUT/masks."""
-    with _photos_shown(options.progress) as show:
+    with _photos_shown(options) as show:
         run = wsseg.segment_folder(
             paths,
             options.out,
@@ -91,18 +108,21 @@ def segment(paths: Paths, /, *, options: SegmentOptions) -> int:
             engine=options.engine,
             shard=options.shard,
             watch=options.watch,
+            limit=options.limit,
+            sample=options.sample,
+            dry_run=options.dry_run,
             force=options.force,
             discard_reviews=options.discard_reviews,
             max_pixels=options.max_pixels,
             progress=show,
             notice=warn,
         )
-    return _say_done(run)
+    return _say_done(run, quiet=options.quiet)
 
 
 def saliency(paths: Paths, /, *, options: SaliencyOptions) -> int:
     """Write a heatmap of where the classifier looks in each photo."""
-    with _photos_shown(options.progress) as show:
+    with _photos_shown(options) as show:
         run = wsseg.saliency_folder(
             paths,
             options.out,
@@ -116,12 +136,30 @@ def saliency(paths: Paths, /, *, options: SaliencyOptions) -> int:
             engine=options.engine,
             shard=options.shard,
             watch=options.watch,
+            limit=options.limit,
+            sample=options.sample,
+            dry_run=options.dry_run,
             force=options.force,
             max_pixels=options.max_pixels,
             progress=show,
             notice=warn,
         )
-    return _say_done(run)
+    return _say_done(run, quiet=options.quiet)
+
+
+def demo(
+    *,
+    out: Annotated[
+        Path, option("Folder to write (default: wsseg-demo).", "--out", "-o", group=FILES, metavar="FOLDER")
+    ] = Path("wsseg-demo"),
+    force: Annotated[bool, option("Replace files of the same names.", "--force", group=FILES)] = False,
+    options: DemoOptions = DemoOptions(),
+) -> int:
+    """Write sample photos and segment them, to try wsseg on."""
+    with _photos_shown(options) as show:
+        run = wsseg.demo(out, recipe=options.changed_recipe, force=force, progress=show)
+    say(f"now try, in {out}: wsseg segment cat.jpg -o cut --write cutout --edge soft")
+    return _say_done(run, quiet=options.quiet)
 
 
 def merge(
@@ -145,9 +183,11 @@ def merge(
 
 
 @contextmanager
-def _photos_shown(kind: Kind) -> Iterator[Callable[["PhotoDone"], None]]:
+def _photos_shown(options: ShownOptions) -> Iterator[Callable[["PhotoDone"], None]]:
     """Yield a callback that shows the progress and prints each photo's findings; after an interrupt, say what to do."""
     with ExitStack() as stack:
+        stack.enter_context(silenced(options.quiet))
+        kind: Kind = "none" if options.quiet else options.progress
         advance: Advance | None = None
         done = failed = 0
 
@@ -186,7 +226,14 @@ def _show_record(record: "Record") -> None:
         answer("  ".join(filter(None, words)), STYLES[status])
 
 
-def _say_done(run: "FolderRun") -> int:
+def _say_done(run: "FolderRun", *, quiet: bool) -> int:
+    if quiet:
+        return SOME_FAILED if run.failed else 0
+    if run.planned:
+        for source in run.planned:
+            answer(str(source.path))
+        say(f"{counted(len(run.planned), 'photo')} planned, nothing written: {', '.join(map(str, run.folders))}")
+        return 0
     kept = f" ({run.kept} from an earlier run)" if run.kept else ""
     review = _review_text(run.review, run.out)
     say(f"{run.done} of {counted(run.photos, 'photo')} done{kept}: {', '.join(map(str, run.folders))}{review}")

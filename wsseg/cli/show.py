@@ -104,7 +104,11 @@ def export(
     to: Annotated[
         str,
         option(
-            "coco, voc, cvat, labelme, labelstudio or yolo.", "--to", group=FILES, metavar="FORMAT", complete=_formats
+            "coco, voc, cvat, labelme, labelstudio, yolo or huggingface.",
+            "--to",
+            group=FILES,
+            metavar="FORMAT",
+            complete=_formats,
         ),
     ],
     out: Annotated[

@@ -10,6 +10,7 @@ from typing import Final, Literal
 from wsseg.export.annotations import Entries, File, Loss, PhotoName, Plan
 from wsseg.export.categories import category_numbers
 from wsseg.export.coco import coco
+from wsseg.export.huggingface import huggingface
 from wsseg.export.labelme import labelme
 from wsseg.export.labelstudio import labelstudio
 from wsseg.export.reading import annotated_photo, check_masks, reviewed_records
@@ -43,6 +44,7 @@ EXPORTERS: Final[Mapping[str, Format]] = MappingProxyType(
         "labelme": Format(entries=labelme, photos=True),
         "labelstudio": Format(entries=labelstudio),
         "yolo": Format(entries=yolo, photos=True),
+        "huggingface": Format(entries=huggingface, photos=True),
     }
 )
 """The formats, by name."""
@@ -82,7 +84,7 @@ def export_run(
     run : str or path
         Folder that `wsseg segment` wrote; it may be in object storage, `s3://...`.
     to : str
-        One of `coco`, `voc`, `cvat`, `labelme`, `labelstudio` and `yolo`.
+        One of `coco`, `voc`, `cvat`, `labelme`, `labelstudio`, `yolo` and `huggingface`.
     out : str or path
         The file (.json for coco, .zip for cvat) or the folder to write; it must be new or empty.
     categories : list of str, or path
@@ -93,7 +95,7 @@ def export_run(
         Write polygons instead of run lengths, for coco only; yolo always has polygons. Holes are joined to the
         outline, and are listed as losses.
     photos : bool
-        Copy the photos into the export; voc, labelme and yolo have a place for them.
+        Copy the photos into the export; voc, labelme and yolo have a place for them, huggingface always has them.
     only : {"accepted", "reviewed"}, optional
         Export only masks that a person decided on (`serve_review`): those that were accepted or corrected, and photos
         without an object; or all, rejected ones too. An accepted mask has no confidence in the export.

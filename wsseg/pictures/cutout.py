@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from wsseg.arrays import Image, Mask, check_image, check_mask, check_same_size
 from wsseg.pictures.overlay import dilated
+from wsseg.pictures.soft import Matte, matte_from_mask
 from wsseg.pictures.style import BLUR, PLAIN, Style, color_of
 
 _BLUR: Final = 1 / 60
@@ -30,8 +31,9 @@ _LEAST_RIM: Final = 2
 def cutout(image: Image, mask: Mask, style: Style = PLAIN) -> NDArray[np.uint8]:
     """Cut the object out of the photo.
 
-    Alpha is the share of object in a disc, `feather` pixels wide, around the pixel. Half-transparent pixels have colors
-    of the object only, so that the old background does not show around it.
+    With a hard edge, alpha is the share of the mask in a disc, `feather` pixels wide, around the pixel. With a soft one
+    it is estimated from the colors near the outline, so hair and fur keep their shape. Half-transparent pixels have
+    colors of the object only, so that the old background does not show around it.
 
     Parameters
     ----------
@@ -40,13 +42,13 @@ def cutout(image: Image, mask: Mask, style: Style = PLAIN) -> NDArray[np.uint8]:
     mask : ndarray of bool, shape (H, W)
         True on the object.
     style : Style, optional
-        Feather, crop and background.
+        Edge, feather, crop and background.
 
     Returns
     -------
     ndarray of uint8, shape (H, W, 4) or (H, W, 3)
         The object with alpha last, all zeros where alpha is 0; or an opaque picture if the style has a background. With
-        `crop`, H and W are those of the box around the object and its feather.
+        `crop`, H and W are those of the box around the object and its edge.
 
     Raises
     ------
@@ -65,12 +67,25 @@ def cutout(image: Image, mask: Mask, style: Style = PLAIN) -> NDArray[np.uint8]:
     [255, 255, 255]
     """
     check_same_size(check_image(image), check_mask(mask), "image and mask")
+    return cutout_from_matte(image, mask, matte_of(image, mask, style), style)
+
+
+def matte_of(image: Image, mask: Mask, style: Style) -> Matte:
+    """Return alpha and colors of the object, with the edge and the feather of the style."""
+    if style.edge == "soft":
+        return matte_from_mask(image, mask)
     alpha = _alpha(mask, style.feather)
-    colors = _colors_of_object(image, mask, alpha, style.feather)
+    return Matte(alpha, _colors_of_object(image, mask, alpha, style.feather))
+
+
+def cutout_from_matte(image: Image, mask: Mask, matte: Matte, style: Style) -> NDArray[np.uint8]:
+    """Return the cut-out of an object whose alpha and colors are known."""
+    alpha, colors = matte
+    shown = np.asarray(alpha > 0) if style.edge == "soft" else mask
     picture = (
-        _over(colors, alpha, _ground(image, mask, style.background)) if style.background else _clear(colors, alpha)
+        _over(colors, alpha, _ground(image, shown, style.background)) if style.background else _clear(colors, alpha)
     )
-    return picture[_window(mask, style.feather)] if style.crop else picture
+    return picture[_window(shown, style.feather)] if style.crop else picture
 
 
 def _alpha(mask: Mask, feather: float) -> NDArray[np.uint8]:

@@ -7,6 +7,9 @@ from PIL import ImageColor
 
 from wsseg.files.encode import PICTURE_FORMATS
 
+EDGES: Final = ("hard", "soft")
+"""The edges of cut-outs."""
+
 BLUR: Final = "blur"
 """Name of the background that is the blurred photo."""
 
@@ -22,11 +25,14 @@ class Style:
     ----------
     format : {"png", "webp", "jpg"}, optional
         Format of pictures to look at (cutout, overlay, saliency, strip).
+    edge : {"hard", "soft"}, optional
+        Edge of a cut-out: that of the mask, or a soft one for hair and fur, whose alpha and colors are estimated from
+        the photo. Masks stay the same.
     feather : float, optional
         Pixels over which the edge of a cut-out fades, half of them on each side of the outline. Up to 1 the edge is
-        hard.
+        that of the mask.
     crop : bool, optional
-        Whether to crop a cut-out to the tightest box around the object and its feather. A photo without an object is
+        Whether to crop a cut-out to the tightest box around the object and its edge. A photo without an object is
         not cropped.
     background : str, optional
         Background of a cut-out: a color (`white`, `#00ff60`, `0,255,96`), `blur` for the blurred photo, or nothing for
@@ -47,6 +53,8 @@ class Style:
 
     format: str = "png"
     """Format of pictures to look at: png, webp or jpg."""
+    edge: str = "hard"
+    """Edge of a cut-out: hard or soft."""
     feather: float = 0.0
     """Pixels over which the edge of a cut-out fades."""
     crop: bool = False
@@ -59,7 +67,11 @@ class Style:
             raise ValueError(
                 f"format must be one of {', '.join(PICTURE_FORMATS)}, got {self.format!r}; choose one of these"
             )
+        if self.edge not in EDGES:
+            raise ValueError(f"edge must be one of {', '.join(EDGES)}, got {self.edge!r}; choose one of these")
         _check_feather(self.feather)
+        if self.edge == "soft" and self.feather:
+            raise ValueError(f"feather must be 0 with a soft edge, got {self.feather}; leave out one of the two")
         if not isinstance(self.crop, bool):
             raise TypeError(f"crop must be True or False, got {self.crop!r}; True crops to the object's box")
         _check_background(self.background)

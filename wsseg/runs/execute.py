@@ -9,11 +9,12 @@ from wsseg.runs.batch import Engine, run
 from wsseg.runs.bugs import with_bugs_reported
 from wsseg.runs.journal import check_claimable, opened
 from wsseg.runs.load import library_versions, segmenter_of, settings_of, task_of
-from wsseg.runs.photos import arriving_photos, hint_files, photos_of, photos_of_shard
+from wsseg.runs.photos import arriving_photos, hint_files, photos_of, photos_of_shard, some_of
 from wsseg.runs.record import Record, digest_of
 from wsseg.runs.request import Request
 from wsseg.runs.result import FolderRun, PhotoDone
 from wsseg.runs.reviews import check_reviews_kept
+from wsseg.runs.task import name_of
 
 
 class Tally:
@@ -48,6 +49,8 @@ def execute(request: Request) -> FolderRun:
     sources, total, hints, engine = _photos(request)
     check_claimable(request.out, force=request.force)
     check_reviews_kept(request.out, force=request.force, discard=request.discard_reviews)
+    if request.dry_run:
+        return _planned(request, tuple(filter(None, sources)))
     segmenter = segmenter_of(request)
     targets = segmenter.resolve(request.targets, top=request.top)
     settings = settings_of(request, segmenter, targets)
@@ -82,6 +85,19 @@ def execute(request: Request) -> FolderRun:
     )
 
 
+def _planned(request: Request, sources: tuple[Source, ...]) -> FolderRun:
+    """Return the result of a dry run."""
+    return FolderRun(
+        out=request.out,
+        pictures=request.pictures,
+        done=0,
+        kept=0,
+        failures={},
+        names=frozenset(map(name_of, sources)),
+        planned=sources,
+    )
+
+
 def _photos(request: Request) -> tuple[Iterable[Source | None], int | None, Mapping[Path, Path], Engine]:
     """Return the photos, their number if it is known, their files of hints, and the engine for so many."""
     given, out, notice = request.sources, request.out, request.notice
@@ -91,7 +107,7 @@ def _photos(request: Request) -> tuple[Iterable[Source | None], int | None, Mapp
     hints = hint_files(every, request.hints) if request.hints else {}
     if request.hints:
         notice(f"found hints for {len(hints)} of {len(every)} photos")
-    found = photos_of_shard(every, request.shard)
+    found = some_of(photos_of_shard(every, request.shard), limit=request.limit, sample=request.sample)
     if request.box is not None and len(found) > 1:
         raise ValueError(f"box needs exactly one photo, got {len(found)}; put hints into a folder (--hints)")
     return found, len(found), hints, request.engine_for(len(found))

@@ -42,6 +42,9 @@ def segment_folder(
     engine: EngineName = "local",
     shard: tuple[int, int] | None = None,
     watch: bool = False,
+    limit: int | None = None,
+    sample: int | None = None,
+    dry_run: bool = False,
     force: bool = False,
     discard_reviews: bool = False,
     max_pixels: int = MAX_PIXELS,
@@ -77,8 +80,8 @@ def segment_folder(
     hints : path, optional
         Folder of PNGs named like the photos: 0 background, 128 unknown, 255 object.
     pictures : list of str, optional
-        Some of mask, cutout, overlay, seeds, saliency and strip; with `together` of labels, instances and overlay. By
-        default the first of them.
+        Some of mask, cutout, alpha, overlay, seeds, saliency and strip; with `together` of labels, instances and
+        overlay. By default the first of them.
     min_confidence : float, optional
         Photos whose mask has less confidence, or that show no object, are marked in `run.jsonl` and listed in
         `review.txt`, least confidence first. Masks do not depend on it. Of several targets, the ones that were found
@@ -95,6 +98,13 @@ def segment_folder(
         (i, n) takes only the i-th of n shards of the photos, counted from 1; see `merge_runs`.
     watch : bool
         Whether to watch the folders and process new photos, until an exception such as KeyboardInterrupt ends it.
+    limit : int, optional
+        Only the first `limit` photos.
+    sample : int, optional
+        Only so many photos, spread evenly over the folders; the same photos give the same sample.
+    dry_run : bool
+        Whether to make and write nothing: everything that needs no network is checked, and the result's `planned`
+        lists the photos.
     force : bool
         Redo everything, even in a folder that wsseg did not create.
     discard_reviews : bool
@@ -160,6 +170,9 @@ def segment_folder(
             engine=engine,
             shard=shard,
             watch=watch,
+            limit=limit,
+            sample=sample,
+            dry_run=dry_run,
             force=force,
             discard_reviews=discard_reviews,
             max_pixels=max_pixels,
@@ -183,6 +196,9 @@ def saliency_folder(
     engine: EngineName = "local",
     shard: tuple[int, int] | None = None,
     watch: bool = False,
+    limit: int | None = None,
+    sample: int | None = None,
+    dry_run: bool = False,
     force: bool = False,
     max_pixels: int = MAX_PIXELS,
     progress: Callable[[PhotoDone], None] | None = None,
@@ -194,8 +210,10 @@ def saliency_folder(
     ----------
     sources, out, classifier, recipe, objectness, targets, top : see `segment_folder`
         Photos, folder of the run, and what to look for in them.
-    device, workers, engine, shard, watch, force, max_pixels, progress, notice : see `segment_folder`
-        How the run works, and what it reports.
+    device, workers, engine, shard, watch, limit, sample, dry_run : see `segment_folder`
+        Where and on which photos the run works.
+    force, max_pixels, progress, notice : see `segment_folder`
+        What the run refuses and reports.
 
     Returns
     -------
@@ -224,6 +242,9 @@ def saliency_folder(
             engine=engine,
             shard=shard,
             watch=watch,
+            limit=limit,
+            sample=sample,
+            dry_run=dry_run,
             force=force,
             max_pixels=max_pixels,
             progress=progress,

@@ -2,10 +2,11 @@
 
 import os
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TypeAlias
 
 from wsseg.files.find import find_photos, remedy_for_unsupported, unsupported_photos
@@ -55,6 +56,30 @@ def photos_of_shard(sources: Iterable[Source], shard: tuple[int, int] | None) ->
         return list(sources)
     index, count = check_shard(shard)
     return [source for source in sources if zlib.crc32(os.fsencode(name_of(source))) % count == index - 1]
+
+
+def some_of(sources: Sequence[Source], *, limit: int | None, sample: int | None) -> list[Source]:
+    """Return the first `limit` photos, or a `sample` of so many that is spread evenly over the folders and in each.
+
+    The photos keep their order. The same photos give the same sample.
+    """
+    if limit is not None:
+        return list(sources[:limit])
+    if sample is None or sample >= len(sources):
+        return list(sources)
+    folders = defaultdict[PurePath, list[int]](list)
+    for index, source in enumerate(sources):
+        folders[source.path.parent].append(index)
+    shares, rest = dict.fromkeys(folders, 0), sample
+    while rest:  # Each folder gets one in turn, as long as it has more.
+        for folder in [folder for folder, indices in folders.items() if shares[folder] < len(indices)][:rest]:
+            shares[folder], rest = shares[folder] + 1, rest - 1
+    chosen = [
+        indices[place * len(indices) // shares[folder]]
+        for folder, indices in folders.items()
+        for place in range(shares[folder])
+    ]
+    return [sources[index] for index in sorted(chosen)]
 
 
 def check_shard(shard: tuple[int, int]) -> tuple[int, int]:

@@ -53,6 +53,9 @@ class Request:
     engine: EngineName
     shard: tuple[int, int] | None
     watch: bool
+    limit: int | None
+    sample: int | None
+    dry_run: bool
     force: bool
     discard_reviews: bool = False
     max_pixels: int
@@ -69,6 +72,7 @@ class Request:
         _check_engine(self)
         if self.shard is not None:
             check_shard(self.shard)
+        _check_limits(self)
         if self.max_pixels < 1:
             raise ValueError(f"max_pixels must be at least 1, got {self.max_pixels}; leave it out for the default")
 
@@ -128,8 +132,9 @@ def picture_names(pictures: Iterable[str]) -> tuple[str, ...]:
 
 
 def _check_types(request: Request) -> None:
-    for name, number in (("top", 1 if request.top is None else request.top), ("max_pixels", request.max_pixels)):
-        if isinstance(number, bool) or not isinstance(number, int):
+    for name in ("top", "limit", "sample", "max_pixels"):
+        number = getattr(request, name)
+        if type(number) is not int and (number is not None or name == "max_pixels"):
             raise TypeError(f"{name} must be a whole number, got {number!r}; convert it with int()")
     for name, callback in (("progress", request.progress), ("notice", request.notice)):
         if callback is not None and not callable(callback):
@@ -149,10 +154,13 @@ def _check_pictures(request: Request) -> None:
     if not request.pictures:
         raise ValueError(f"pictures must name one or more, got none; leave them out for {possible[0]}")
     style = request.drawn_in
-    unused = [name for name in ("feather", "crop", "background") if getattr(style, name) != getattr(PLAIN, name)]
-    if unused and "cutout" not in request.pictures:
+    shaped = {"cutout", "alpha"} & {*request.pictures}
+    used = {"edge": shaped, "feather": shaped, "crop": "cutout" in shaped, "background": "cutout" in shaped}
+    if unused := [name for name in used if not used[name] and getattr(style, name) != getattr(PLAIN, name)]:
         remedy = f"add cutout to pictures (--write) or leave out {unused[0]}"
         raise ValueError(f"{unused[0]} needs cut-outs, got only {', '.join(request.pictures)}; {remedy}")
+    if "alpha" in shaped and style.edge == "hard" and style.feather <= 1:
+        raise ValueError("alpha must differ from the mask, got a hard edge; add edge='soft' (--edge soft) or a feather")
     check_style(style, request.pictures)
 
 
@@ -193,6 +201,20 @@ def _check_hints(request: Request) -> None:
         )
     if request.watch and request.box is not None:
         raise ValueError("box needs exactly one photo, got watched folders (--watch); leave out one of the two")
+
+
+def _check_limits(request: Request) -> None:
+    given = {name: number for name in ("limit", "sample") if (number := getattr(request, name)) is not None}
+    for name, number in given.items():
+        if number < 1:
+            raise ValueError(f"{name} must be at least 1, got {number}; it is a number of photos")
+    if len(given) > 1:
+        raise ValueError("limit and sample (--limit, --sample) cannot be combined; leave out one of the two")
+    if request.watch and (given or request.dry_run):
+        name = next(iter(given), "dry_run")
+        raise ValueError(
+            f"{name} needs photos that exist already, got watched folders (--watch); leave out one of both"
+        )
 
 
 def _check_engine(request: Request) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from wsseg.files.names import Source
 from wsseg.runs.record import Record, read_run
 from wsseg.segmenting.outputs import PICTURES
 
@@ -42,6 +43,8 @@ class FolderRun:
     """Why each photo failed, by its path as given."""
     names: frozenset[str]
     """Names of the photos' outputs, without folder and suffix: `sub/a`."""
+    planned: tuple[Source, ...] = ()
+    """The photos of a dry run, each with its `path` and the `name` of its outputs."""
 
     @property
     def failed(self) -> int:
@@ -85,5 +88,7 @@ class FolderRun:
         return [self.out / each[picture] for each in outputs if picture in each]
 
     def __repr__(self) -> str:
+        if self.planned:
+            return f"<FolderRun: {len(self.planned)} photos planned: {', '.join(map(str, self.folders))}>"
         kept = f" ({self.kept} from an earlier run)" if self.kept else ""
         return f"<FolderRun: {self.done} of {self.photos} photos done{kept}: {', '.join(map(str, self.folders))}>"

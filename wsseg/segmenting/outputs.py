@@ -38,6 +38,7 @@ PICTURES: Final[Mapping[str, Picture]] = MappingProxyType(
     {
         "mask": Picture("masks", lambda result, _: result.mask * np.uint8(255), encoded_picture),
         "cutout": Picture("cutouts", lambda result, style: result.cutout(style)),
+        "alpha": Picture("alphas", lambda result, style: result.alpha(style), encoded_picture),
         "labels": Picture("labels", lambda result, _: result.labels, encoded_labels),
         "instances": Picture("instances", lambda result, _: result.instances(), encoded_labels),
         "overlay": Picture("overlays", lambda result, _: result.overlay()),

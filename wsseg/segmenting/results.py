@@ -4,6 +4,7 @@ import base64
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from os import PathLike
 from typing import ClassVar, Final, Literal, TypeAlias
 
@@ -15,8 +16,9 @@ from wsseg.classifier.categories import Target
 from wsseg.files.encode import VOC_COLORS, encoded_picture
 from wsseg.graphcut.pyramid import shrunk
 from wsseg.graphcut.regions import box_of, instances_of
-from wsseg.pictures.cutout import cutout
+from wsseg.pictures.cutout import cutout_from_matte, matte_of
 from wsseg.pictures.overlay import heatmap, overlay, overlay_labels
+from wsseg.pictures.soft import Matte, matte_from_mask
 from wsseg.pictures.strip import strip
 from wsseg.pictures.style import PLAIN, Style
 from wsseg.segmenting import outputs
@@ -121,7 +123,7 @@ class Segmentation(SaliencyResult):
     status: Status
     """`ok`, `unsure` if the confidence is middling, `weak` if it is low or there are other doubts, or `no object`."""
 
-    pictures: ClassVar[tuple[str, ...]] = ("mask", "cutout", "overlay", "seeds", "saliency", "strip")
+    pictures: ClassVar[tuple[str, ...]] = ("mask", "cutout", "alpha", "overlay", "seeds", "saliency", "strip")
 
     @property
     def concentration(self) -> float:
@@ -150,7 +152,30 @@ class Segmentation(SaliencyResult):
         (H, W, 4) or (H, W, 3) uint8 array
             With transparency, or on the background of the style if it has one.
         """
-        return cutout(self.image, self.mask, style)
+        return cutout_from_matte(self.image, self.mask, self._matte(style), style)
+
+    def alpha(self, style: Style = PLAIN) -> NDArray[np.uint8]:
+        """Return the alpha of the cut-out at the photo's size, cropped or not.
+
+        Parameters
+        ----------
+        style : Style
+            Edge of the cut-out.
+
+        Returns
+        -------
+        (H, W) uint8 array
+            Share of the object in each pixel, from 0 to 255.
+        """
+        return self._matte(style).alpha.copy()
+
+    def _matte(self, style: Style) -> Matte:
+        return self._soft if style.edge == "soft" else matte_of(self.image, self.mask, style)
+
+    @cached_property
+    def _soft(self) -> Matte:
+        """The soft edge, which takes seconds in a large photo and serves cut-out and alpha."""
+        return matte_from_mask(self.image, self.mask)
 
     def overlay(self) -> Image:
         """Return the photo with the object outlined and the rest dimmed."""

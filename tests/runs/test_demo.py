@@ -1,0 +1,34 @@
+"""The sample photos and their run."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import wsseg
+from wsseg.runs.demo import SAMPLES, write_samples
+
+
+def test_the_samples_are_photos(tmp_path: Path) -> None:
+    write_samples(tmp_path)
+    sizes = [wsseg.read_image(tmp_path / f"photos/{name}.jpg").shape for name in SAMPLES]
+    assert all(min(height, width) >= 300 and channels == 3 for height, width, channels in sizes)
+    assert (tmp_path / "cat.jpg").read_bytes() == (tmp_path / "photos/cat.jpg").read_bytes()
+
+
+def test_a_folder_with_files_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").touch()
+    with pytest.raises(
+        FileExistsError, match="^out must be a new or empty folder, got .*; choose another or use force"
+    ):
+        wsseg.demo(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.slow
+def test_the_demo_segments_its_photos(tmp_path: Path) -> None:
+    seen = []
+    run = wsseg.demo(tmp_path / "demo", recipe="fast", progress=seen.append)
+    assert (run.done, run.failed, len(seen)) == (6, 0, 6)
+    assert all(np.any(wsseg.read_mask(mask)) for mask in run.masks)
+    assert [folder.name for folder in run.folders] == ["masks", "cutouts", "overlays"]
