@@ -11,7 +11,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Box, Mask, PhotoError, Seeds, check_mask, check_seeds
+from wsseg.arrays import (
+    BACKGROUND,
+    FOREGROUND,
+    UNKNOWN,
+    Box,
+    Mask,
+    PhotoError,
+    Point,
+    Seeds,
+    check_mask,
+    check_seeds,
+)
+from wsseg.graphcut.windows import box_in, slices_of
 
 Places: TypeAlias = Sequence[tuple[int, int]] | Mask
 """Points (x, y), or a scribble: a mask of the size of the photo."""
@@ -90,6 +102,23 @@ def seeds_from_hints(hints: Hints, shape: tuple[int, ...], *, click_radius: floa
         seeds[certain[side]] = side
     seeds[outside] = BACKGROUND
     return seeds
+
+
+def hints_in(window: Box, hints: Hints) -> Hints:
+    """Return the hints in a window of a photo, in pixels of the window; they must be valid in the photo."""
+    return Hints(
+        box=None if hints.box is None else box_in(window, hints.box),
+        foreground=_places_in(window, hints.foreground),
+        background=_places_in(window, hints.background),
+        seeds=None if hints.seeds is None else hints.seeds[slices_of(window)],
+    )
+
+
+def _places_in(window: Box, places: Places) -> Places:
+    if isinstance(places, np.ndarray):
+        return places[slices_of(window)]
+    x0, y0, x1, y1 = window
+    return [Point(int(x) - x0, int(y) - y0) for x, y in places if x0 <= x < x1 and y0 <= y < y1]
 
 
 def _marks(places: Places, shape: tuple[int, ...], name: str) -> Mask:
