@@ -1,4 +1,4 @@
-"""What a new hint changes in a mask, and what it leaves alone.
+"""Corrections: how a new hint changes a mask, and why the rest stays.
 
 A person who sees a mistake marks the middle of it, not its rim. So a hint changes only the component that it lies in,
 to its own label, and only if it lies about as deep in this change as any pixel does: where the change goes deeper, the
@@ -27,14 +27,18 @@ ROOM: Final = 0.3
 """Depth that a change should have at its hint, as a share of the hint's distance from pixels that have its label."""
 
 TRIMMED: Final = 2.0
-"""Radius of the disc that a change is trimmed to, as a multiple of its depth at the hint."""
+"""Radius of the disc that a change which goes too deep is trimmed to, as a multiple of its depth at the hint."""
+
+FARTHEST: Final = 4.0
+"""Radius of the disc that the change of an object hint is trimmed to: what leaks out of it is long and thin. A
+background hint takes a whole false object away, so its change may have any length."""
 
 Cut: TypeAlias = Callable[[Seeds, float], Mask]
 """Function from seeds that keep their labels, and the factor of the hints' weight, to a mask."""
 
 
 class Correction(NamedTuple):
-    """What hints change in a mask."""
+    """The change that hints make to a mask."""
 
     change: Mask
     """(H, W): the pixels that take another label."""
@@ -60,7 +64,7 @@ class Part(NamedTuple):
 
 
 def correction_of(before: Mask, marks: Seeds, cut: Cut, *, middle: float) -> Correction:
-    """Return what new hints change in a mask.
+    """Return the change that new hints make to a mask.
 
     Parameters
     ----------
@@ -136,13 +140,20 @@ def _attempt(
                 cv2.circle(kept, part.place, max(1, int(KEPT * part.deepest)), label, cv2.FILLED)
     change = np.zeros(before.shape, np.bool_)
     for part in parts:
-        change |= _trimmed(part) if part.depth < middle * part.deepest else part.pixels
+        change |= _trimmed(part, before, middle)
     return Correction(change, kept, emphasis), [(part.depth, _room(part, before)) for part in parts]
 
 
-def _trimmed(part: Part) -> Mask:
+def _trimmed(part: Part, before: Mask, middle: float) -> Mask:
+    """Return the part's pixels near its hints."""
+    if part.depth < middle * part.deepest:
+        reach = TRIMMED
+    elif before[part.hinted][0]:
+        return part.pixels
+    else:
+        reach = FARTHEST
     distances = cv2.distanceTransform((~part.hinted).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.asarray(part.pixels & (distances <= TRIMMED * part.depth))
+    return np.asarray(part.pixels & (distances <= reach * part.depth))
 
 
 def _room(part: Part, before: Mask) -> float:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from wsseg.arrays import BACKGROUND, UNKNOWN, Box, Mask, Saliency, Seeds
 from wsseg.graphcut.energy import odds_from_saliency
-from wsseg.graphcut.hints import odds_from_hints, odds_raised
+from wsseg.graphcut.hints import odds_from_hints, odds_raised, seeds_outside
 from wsseg.graphcut.likeness import likeness_of
 from wsseg.graphcut.pyramid import seeds_at, shrunk_size
-from wsseg.graphcut.windows import map_in, slices_of
+from wsseg.graphcut.windows import map_in
 from wsseg.recipe import Recipe
 
 LEAST_CELLS: Final = 4
@@ -71,7 +71,7 @@ def evidence_from_saliency(saliency: Saliency, recipe: Recipe, *, given: bool) -
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Clues:
-    """What a photo tells beside its hints; all arrays lie over the whole photo, or over one window of it."""
+    """A photo's own evidence, beside its hints; all arrays lie over the whole photo, or over one window of it."""
 
     odds: NDArray[np.float32]
     """(h, w) of any size: nats for the object without hints."""
@@ -90,19 +90,17 @@ class Clues:
         )
 
 
-def evidence_from_hints(
-    certain: Seeds, before: Mask, clues: Clues, recipe: Recipe, *, emphasis: float = 1.0
-) -> Evidence:
+def evidence_from_hints(said: Seeds, before: Mask, clues: Clues, recipe: Recipe, *, emphasis: float = 1.0) -> Evidence:
     """Return the evidence of hints: hinted pixels are certain, near and similar ones likely.
 
     Parameters
     ----------
-    certain : (H, W) uint8 array
+    said : (H, W) uint8 array
         The hinted pixels, see `seeds_from_hints`.
-    before : (H, W) bool array
-        The mask before the hints.
+    before : (h, w) bool array
+        The mask before the hints, of any size.
     clues : Clues
-        What the photo tells without hints. The saliency has no other weight.
+        The photo's own evidence. The saliency has no other weight.
     recipe : Recipe
         All numbers of the method.
     emphasis : float
@@ -113,7 +111,7 @@ def evidence_from_hints(
     Evidence
     """
     added = odds_from_hints(
-        seeds_at(certain, clues.odds.shape),
+        seeds_at(said, clues.odds.shape),
         clues.features,
         hint_reach=recipe.hint_reach,
         hint_near=emphasis * recipe.hint_near,
@@ -121,29 +119,30 @@ def evidence_from_hints(
     )
     odds = clues.odds + added
     if clues.learned is not None:
-        odds += recipe.hint_learned * _likeness_at(odds.shape, certain, before, clues.learned, emphasis)
-    return Evidence(certain=certain, odds=odds, prior=0.0, balance=recipe.balance)
+        odds += recipe.hint_learned * _likeness_at(odds.shape, said, before, clues.learned, emphasis)
+    return Evidence(certain=said, odds=odds, prior=0.0, balance=recipe.balance)
 
 
 def _likeness_at(
-    shape: tuple[int, ...], certain: Seeds, before: Mask, learned: NDArray[np.float32], emphasis: float
+    shape: tuple[int, ...], said: Seeds, before: Mask, learned: NDArray[np.float32], emphasis: float
 ) -> NDArray[np.float32]:
     """Return the likeness to the object by the learned features, (h, w) of that shape."""
     grid = learned.shape[1:]
     share = cv2.resize(before.astype(np.float32), grid[::-1], interpolation=cv2.INTER_AREA)
-    likeness = likeness_of(learned, share >= 0.5, seeds_at(certain, grid), emphasis=emphasis)
+    likeness = likeness_of(learned, share >= 0.5, seeds_at(said, grid), emphasis=emphasis)
     return np.asarray(cv2.resize(likeness, shape[::-1], interpolation=cv2.INTER_LINEAR))
 
 
-def evidence_in_box(box: Box, shape: tuple[int, ...], clues: Clues, recipe: Recipe) -> Evidence:
+def evidence_in_box(
+    box: Box, shape: tuple[int, ...], odds: NDArray[np.float32], recipe: Recipe, *, filled: float
+) -> Evidence:
     """Return the evidence of a box in a photo, or a window of it, of (height, width).
 
-    All outside is background. The odds are raised until the object fills a part of the box, see `odds_raised`.
+    All outside is background. The `odds` (h, w), in nats for the object, are raised until it fills so much of the box,
+    see `odds_raised`.
     """
-    certain = np.zeros(shape, np.uint8)
-    certain[slices_of(box)] = UNKNOWN
-    inside = seeds_at(certain, clues.odds.shape) != BACKGROUND
-    raised = odds_raised(clues.odds, inside, box_filled=recipe.box_filled)
+    certain = seeds_outside(box, shape)
+    raised = odds_raised(odds, seeds_at(certain, odds.shape) != BACKGROUND, box_filled=filled)
     return Evidence(certain=certain, odds=raised, prior=0.0, balance=recipe.balance, enclosed=True)
 
 

@@ -42,10 +42,11 @@ def likeness_of(features: NDArray[np.float32], mask: Mask, hinted: Seeds, *, emp
     cells = np.column_stack([cells, np.ones(len(cells))])
     wanted, weights = np.where(mask.ravel(), 1.0, -1.0), np.zeros(len(cells))
     for sign in (-1.0, 1.0):
-        weights[wanted == sign] = 0.5 / max(1, np.count_nonzero(wanted == sign))
+        held = wanted == sign
+        weights[held] = 0.5 / max(1, int(held.sum()))
     for side, sign in ((BACKGROUND, -1.0), (FOREGROUND, 1.0)):
         said = hinted.ravel() == side
-        wanted[said], weights[said] = sign, emphasis * HINTS / max(1, np.count_nonzero(said))
+        wanted[said], weights[said] = sign, emphasis * HINTS / max(1, int(said.sum()))
     weighted = (cells * weights[:, None]).T
     penalty = np.diag(np.append(np.full(len(features), PENALTY), np.finfo(np.float64).tiny))
     coefficients = np.linalg.lstsq(weighted @ cells + penalty, weighted @ wanted, rcond=None)[0]

@@ -48,6 +48,14 @@ def largest_component(mask: Mask) -> Mask:
     return np.asarray(equals)
 
 
+def large_components(mask: Mask, *, least: float) -> Mask:
+    """Return the 8-connected components of at least `least` times the area of the largest."""
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    areas = statistics[:, cv2.CC_STAT_AREA]
+    areas[0] = 0
+    return np.asarray(mask & (areas >= least * areas.max())[labels])
+
+
 def components_of(mask: Mask, pixels: Mask) -> Mask:
     """Return the 8-connected components of the mask that hold any of the pixels."""
     check_same_size(check_mask(mask), check_mask(pixels, "pixels"), "mask and pixels")

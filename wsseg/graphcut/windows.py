@@ -18,7 +18,7 @@ def box_grown(box: Box, shape: tuple[int, ...], *, margin: float) -> Box:
 
 
 def box_around(box: Box, shape: tuple[int, ...], *, margin: float, least: float) -> Box:
-    """Return `box_grown`, and grown further around its middle to sides of at least `least` times the photo's long side."""
+    """Return `box_grown`, and grown further until both sides are at least `least` times the photo's long side."""
     grown, side = box_grown(box, shape, margin=margin), least * max(shape[:2])
     width, height = max(grown.x1 - grown.x0, side), max(grown.y1 - grown.y0, side)
     x, y = (grown.x0 + grown.x1) / 2, (grown.y0 + grown.y1) / 2

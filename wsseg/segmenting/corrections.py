@@ -6,8 +6,9 @@ from typing import Final
 import cv2
 import numpy as np
 
-from wsseg.arrays import FOREGROUND, UNKNOWN, Box, Maps, Mask, Saliency, Seeds
+from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Box, Maps, Mask, Saliency, Seeds
 from wsseg.graphcut.corrections import correction_of
+from wsseg.graphcut.cut import Cut
 from wsseg.graphcut.evidence import Clues, Evidence, evidence_from_hints
 from wsseg.graphcut.hints import Hints, hints_in, seeds_from_hints
 from wsseg.graphcut.pyramid import seeds_at
@@ -21,7 +22,7 @@ from wsseg.segmenting.results import SaliencyResult
 LEAST: Final = 0.25
 """Sides of a window, at least, as a share of the photo's long side."""
 
-NEAR: Final = 5
+NEAR: Final = 3
 """Side of the square around each changed pixel in which the outline is cut again, in pixels of the first cut."""
 
 
@@ -33,7 +34,7 @@ class Corrector:
     result : SaliencyResult
         The photo and its maps.
     clues : Clues
-        What the photo tells without hints.
+        The photo's own evidence.
     recipe : Recipe
         All numbers of the method.
     """
@@ -104,38 +105,52 @@ class _Window:
 
     def corrected(self, before: Mask, hints: Hints, new: Seeds, *, refit: bool) -> MaskResult:
         """Return the corrected mask of the window; all arguments are those of the window."""
-        certain = seeds_from_hints(hints, before.shape, click_radius=self._recipe.click_radius)
+        radius = self._recipe.click_radius
+        certain = seeds_from_hints(hints, before.shape, click_radius=radius)
+        # The outside of a box is certain, but it does not change the odds inside.
+        said = seeds_from_hints(replace(hints, box=None), before.shape, click_radius=radius)
         coarse = self._solver.labels_of(before) > 0
-        seeds, marks = (seeds_at(one, coarse.shape) for one in (certain, new))
+        known, heard, marks = (seeds_at(one, coarse.shape) for one in (certain, said, new))
 
         def evidence(kept: Seeds, emphasis: float) -> Evidence:
-            known = np.where(seeds == UNKNOWN, kept, seeds)
-            return evidence_from_hints(known, before, self._clues, self._recipe, emphasis=emphasis)
+            seeds = np.where(heard == UNKNOWN, kept, heard)
+            found = evidence_from_hints(seeds, coarse, self._clues, self._recipe, emphasis=emphasis)
+            return replace(found, certain=np.where(known == UNKNOWN, kept, known))
 
         nothing = np.full(coarse.shape, UNKNOWN, np.uint8)
-        self._solver.learn(before, evidence(nothing, 1.0))
+        plain = evidence(nothing, 1.0)
+        self._solver.learn(before, plain)
         if refit:
-            return self._finished(before, certain, evidence(nothing, 1.0), None)
+            return self._finished(self._solver.cut(plain), replace(plain, certain=certain))
         found = correction_of(
             coarse,
             marks,
             lambda kept, emphasis: self._solver.cut(evidence(kept, emphasis)).mask,
             middle=self._recipe.hint_middle,
         )
-        return self._finished(before, certain, evidence(found.kept, found.emphasis), found.change)
+        final = evidence(found.kept, found.emphasis)
+        cut = self._solver.cut(final)._replace(mask=coarse ^ found.change)
+        certain = np.where(_near(found.change, before.shape), certain, before).astype(np.uint8)
+        corrected = self._finished(cut, replace(final, certain=certain))
+        mask = _one_sided(corrected.mask, before, new)
+        return corrected._replace(mask=components_of(mask, before | (certain == FOREGROUND)))
 
-    def _finished(self, before: Mask, certain: Seeds, evidence: Evidence, change: Mask | None) -> MaskResult:
-        """Return the mask at full size; where a `change` (h, w) is given, all far from it stays as it was before."""
-        cut = self._solver.cut(evidence)
-        if change is not None:
-            cut = cut._replace(mask=(self._solver.labels_of(before) > 0) ^ change)
-            near = cv2.dilate(change.astype(np.uint8), np.ones((NEAR, NEAR), np.uint8))
-            near = cv2.resize(near, before.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
-            certain = np.where(near | (certain != UNKNOWN), certain, before.astype(np.uint8))
-        found = self._solver.refined(cut, replace(evidence, certain=certain))
-        mask = np.where(certain == UNKNOWN, found.mask, certain == FOREGROUND)
-        mask = components_of(mask, before | (certain == FOREGROUND))
-        return with_signs_of(self._maps, found._replace(mask=mask))
+    def _finished(self, cut: Cut, evidence: Evidence) -> MaskResult:
+        """Return the mask at the window's own size."""
+        return with_signs_of(self._maps, self._solver.refined(cut, evidence))
+
+
+def _near(change: Mask, shape: tuple[int, ...]) -> Mask:
+    """Return the pixels of a photo of that shape where the outline of a smaller change is cut again."""
+    grown = cv2.dilate(change.astype(np.uint8), np.ones((NEAR, NEAR), np.uint8))
+    return np.asarray(cv2.resize(grown, shape[::-1], interpolation=cv2.INTER_NEAREST) > 0)
+
+
+def _one_sided(mask: Mask, before: Mask, new: Seeds) -> Mask:
+    """Return the mask without changes to a label that no new hint has."""
+    if not (new == BACKGROUND).any():
+        return mask | before
+    return mask if (new == FOREGROUND).any() else mask & before
 
 
 def _map_in(window: Box, plane: Saliency | None, shape: tuple[int, ...]) -> Saliency | None:

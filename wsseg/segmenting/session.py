@@ -4,24 +4,20 @@ from functools import cached_property
 from threading import RLock
 from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from wsseg.arrays import UNKNOWN, Box, Seeds
 from wsseg.classifier.classifier import Classifier
-from wsseg.graphcut.energy import log_odds, odds_from_saliency
-from wsseg.graphcut.evidence import Clues, evidence_in_box
+from wsseg.graphcut.evidence import Clues
 from wsseg.graphcut.hints import Hints, seeds_from_hints
-from wsseg.graphcut.pyramid import shrunk
 from wsseg.graphcut.seeds import seeds_from_saliency
-from wsseg.graphcut.solver import MaskResult, MaskSolver
-from wsseg.graphcut.windows import box_grown, box_in, image_in, mask_from_window, slices_of
+from wsseg.graphcut.solver import MaskResult
 from wsseg.recipe import Recipe
-from wsseg.saliency import features_of
 from wsseg.saliency.objectness.objectness import Objectness
+from wsseg.segmenting.clues import clues_of, mask_in_box
 from wsseg.segmenting.corrections import Corrector
-from wsseg.segmenting.looks import mask_from_looks, with_signs_of
+from wsseg.segmenting.looks import mask_from_looks
 from wsseg.segmenting.results import SaliencyResult, Segmentation
 from wsseg.segmenting.status import segmentation_of
 from wsseg.segmenting.steps import Step
@@ -107,21 +103,15 @@ class Session:
         for step in reversed(self._steps):
             if step.leads_to(box, marks):
                 return step
-        start, nothing = self._unhinted, np.full(marks.shape, UNKNOWN, np.uint8)
-        if box is not None:
-            start, nothing = self._solved_in_box(box), seeds_from_hints(Hints(box=box), marks.shape, click_radius=0)
-        self._steps.append(Step(box, nothing, start))
+        outside = seeds_from_hints(Hints(box=box), marks.shape, click_radius=0)
+        # A box around the whole photo says nothing.
+        start = (
+            self._unhinted
+            if box is None or (outside == UNKNOWN).all()
+            else mask_in_box(box, self.result, self._clues, self._recipe, self._objectness)
+        )
+        self._steps.append(Step(box, outside, start))
         return self._steps[-1]
-
-    def _solved_in_box(self, box: Box) -> MaskResult:
-        """Return the mask in a box, cut as if the box and its margin were the whole photo."""
-        shape, recipe = self.result.saliency.shape, self._recipe
-        window = box_grown(box, shape, margin=recipe.box_margin)
-        image, saliency = image_in(window, self.result.image), self.result.saliency[slices_of(window)]
-        clues = self._clues.within(window, shape, recipe.refit_side)
-        evidence = evidence_in_box(box_in(window, box), saliency.shape, clues, recipe)
-        found = MaskSolver(image, np.ascontiguousarray(saliency), recipe, hinted=True).solve(evidence)
-        return with_signs_of(self.result.maps, found._replace(mask=mask_from_window(window, found.mask, shape)))
 
     @cached_property
     def _corrector(self) -> Corrector:
@@ -143,35 +133,8 @@ class Session:
 
     @cached_property
     def _clues(self) -> Clues:
-        """What the photo tells without hints."""
-        image, mirror, network = self.result.image, self._recipe.mirror, self._objectness
-        try:
-            features = features_of(self._classifier, image, mirror=mirror).numpy()
-        except ValueError:
-            features = None
-        learned = None if network is None else network.features(image, mirror=False)
-        return Clues(odds=self._odds, features=features, learned=learned)
-
-    @property
-    def _odds(self) -> NDArray[np.float32]:
-        """The odds of the photo without hints, in nats for the object, at the size that mixtures are learned from.
-
-        The map of objects counts by itself, beside its share in the saliency: a person shows which object is meant.
-        """
-        recipe, objects = self._recipe, self._objects
-        saliency = shrunk(self.result.saliency, recipe.refit_side).clip(max=1)
-        odds = odds_from_saliency(saliency, prior=recipe.hint_map, balance=recipe.balance)
-        if objects is not None:
-            learned = log_odds(objects)
-            odds += recipe.hint_objectness * cv2.resize(learned, saliency.shape[::-1], interpolation=cv2.INTER_LINEAR)
-        return odds.astype(np.float32)
-
-    @property
-    def _objects(self) -> NDArray[np.float32] | None:
-        """The map of objects, which was perhaps not needed for the saliency; None without a network."""
-        if self.result.maps.objects is not None or self._objectness is None:
-            return self.result.maps.objects
-        return self._objectness.map(self.result.image, mirror=self._recipe.mirror)
+        """The photo's own evidence, without hints."""
+        return clues_of(self._classifier, self.result, self._recipe, self._objectness)
 
     def _segmentation(self, found: MaskResult, notes: tuple[str, ...] = ()) -> Segmentation:
         return segmentation_of(self.result, found, classes=len(self._classifier.categories), notes=notes)
