@@ -3,10 +3,9 @@
 from collections.abc import Callable
 
 import numpy as np
-import pytest
 
 from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Mask, Seeds
-from wsseg.graphcut.corrections import ATTEMPTS, FARTHEST, correction_of, depth_in, parts_of_change
+from wsseg.graphcut.corrections import ATTEMPTS, FARTHEST, FIRST, correction_of, depth_in, parts_of_change
 
 SHAPE = (60, 90)
 NOTHING = np.zeros(SHAPE, np.bool_)
@@ -108,8 +107,15 @@ class TestCorrection:
         assert len(calls) <= 2 * ATTEMPTS
         assert found.change[30, 5] and found.change.mean() < 0.1
 
-    @pytest.mark.parametrize("side", [BACKGROUND, FOREGROUND])
-    def test_hints_of_both_labels_change_each_its_own_place(self, side: int) -> None:
+    def test_a_hint_off_the_middle_takes_at_least_a_disc_around_it(self) -> None:
+        def fickle(kept: Seeds, emphasis: float) -> Mask:
+            return NOTHING if (kept == BACKGROUND).any() else rectangle(10, 5, 60, 55)
+
+        found = correction_of(NOTHING, marked(FOREGROUND, (20, 30)), fickle, middle=0.85)
+        columns = np.flatnonzero(found.change[30])
+        assert columns[0] == 10 and columns[-1] == 20 + int(FIRST * 11)
+
+    def test_hints_of_both_labels_change_each_its_own_place(self) -> None:
         left, right = rectangle(5, 20, 26, 41), rectangle(60, 20, 81, 41)
         marks = marked(FOREGROUND, (15, 30))
         marks[30, 70] = BACKGROUND

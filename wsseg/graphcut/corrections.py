@@ -23,6 +23,13 @@ KEPT: Final = 0.5
 EMPHASIS: Final = 2.0
 """Factor of the hints' weight if they change little at first."""
 
+COLLAPSED: Final = 0.1
+"""Area of a change, as a share of its first disc, below which the disc takes its place: not everyone marks the very
+middle, and a hint should change more than its own pixels."""
+
+FIRST: Final = 1.5
+"""Radius of that disc, as a multiple of the depth at the hint in the first cut."""
+
 ROOM: Final = 0.3
 """Depth that a change should have at its hint, as a share of the hint's distance from pixels that have its label."""
 
@@ -129,29 +136,34 @@ def _attempt(
 ) -> tuple[Correction, list[tuple[float, float]]]:
     """Return what hints of this weight change, and for each part its depth at the hints and the room there was."""
     kept = np.full(before.shape, UNKNOWN, np.uint8)
-    for attempt in range(ATTEMPTS):
-        parts = list(parts_of_change(before, cut(kept, emphasis), marks))
+    first = parts = list(parts_of_change(before, cut(kept, emphasis), marks))
+    for _ in range(ATTEMPTS - 1):
         deep = [part for part in parts if part.depth < middle * part.deepest]
         if not deep:
             break
-        if attempt < ATTEMPTS - 1:
-            for part in deep:
-                label = FOREGROUND if before[part.place[::-1]] else BACKGROUND
-                cv2.circle(kept, part.place, max(1, int(KEPT * part.deepest)), label, cv2.FILLED)
+        for part in deep:
+            label = FOREGROUND if before[part.place[::-1]] else BACKGROUND
+            cv2.circle(kept, part.place, max(1, int(KEPT * part.deepest)), label, cv2.FILLED)
+        parts = list(parts_of_change(before, cut(kept, emphasis), marks))
     change = np.zeros(before.shape, np.bool_)
     for part in parts:
-        change |= _trimmed(part, before, middle)
+        change |= _within(part, _reach(part, before, middle))
+    for part in first:
+        disc = _within(part, FIRST)
+        if (change & part.pixels).sum() < COLLAPSED * disc.sum():
+            change |= disc
     return Correction(change, kept, emphasis), [(part.depth, _room(part, before)) for part in parts]
 
 
-def _trimmed(part: Part, before: Mask, middle: float) -> Mask:
-    """Return the part's pixels near its hints."""
+def _reach(part: Part, before: Mask, middle: float) -> float:
+    """Return how far from its hints a part may reach, as a multiple of its depth there."""
     if part.depth < middle * part.deepest:
-        reach = TRIMMED
-    elif before[part.hinted][0]:
-        return part.pixels
-    else:
-        reach = FARTHEST
+        return TRIMMED
+    return np.inf if before[part.hinted][0] else FARTHEST
+
+
+def _within(part: Part, reach: float) -> Mask:
+    """Return the part's pixels within that many depths of its hints."""
     distances = cv2.distanceTransform((~part.hinted).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return np.asarray(part.pixels & (distances <= reach * part.depth))
 

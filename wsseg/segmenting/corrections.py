@@ -12,7 +12,7 @@ from wsseg.graphcut.cut import Cut
 from wsseg.graphcut.evidence import Clues, Evidence, evidence_from_hints
 from wsseg.graphcut.hints import Hints, hints_in, seeds_from_hints
 from wsseg.graphcut.pyramid import seeds_at
-from wsseg.graphcut.regions import box_of, components_of
+from wsseg.graphcut.regions import box_of, without_specks
 from wsseg.graphcut.solver import MaskResult, MaskSolver
 from wsseg.graphcut.windows import box_around, image_in, map_in, slices_of
 from wsseg.recipe import Recipe
@@ -24,6 +24,10 @@ LEAST: Final = 0.25
 
 NEAR: Final = 3
 """Side of the square around each changed pixel in which the outline is cut again, in pixels of the first cut."""
+
+
+SPECK: Final = 0.02
+"""Area below which a piece that a correction cuts off is a speck, as a share of the largest piece."""
 
 
 class Corrector:
@@ -133,7 +137,10 @@ class _Window:
         certain = np.where(_near(found.change, before.shape), certain, before).astype(np.uint8)
         corrected = self._finished(cut, replace(final, certain=certain))
         mask = _one_sided(corrected.mask, before, new)
-        return corrected._replace(mask=components_of(mask, before | (certain == FOREGROUND)))
+        changed, hinted = mask != before, said != UNKNOWN
+        for _ in range(2):  # Specks of the object first, then of the background.
+            mask = ~without_specks(mask, changed, hinted, least=SPECK)
+        return corrected._replace(mask=mask)
 
     def _finished(self, cut: Cut, evidence: Evidence) -> MaskResult:
         """Return the mask at the window's own size."""
