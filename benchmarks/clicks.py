@@ -12,6 +12,7 @@ only; the border counts as background until a click is on the background. The re
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from statistics import fmean, median
 from time import perf_counter
@@ -70,16 +71,17 @@ def main(
     limit: Annotated[PositiveInt | None, Parameter(help="Maximum number of photos of each set.")] = None,
     recipe: Annotated[str, Parameter(help="As in wsseg segment.")] = "default",
     workers: Workers = 1,
+    peers: Annotated[bool, Parameter(help="Also annotate with graph cut alone, which takes most of the time.")] = True,
 ) -> None:
     """Print the clicks to each goal, the share of clicks that make a mask worse, and the seconds of a mask."""
     samples = list(samples_of(data, limit))
-    tables = tables_of(samples, each(samples, annotated, recipe, workers))
+    tables = tables_of(samples, each(samples, partial(annotated, peers=peers), recipe, workers))
     print(provenance())
     for table in tables:
         Console(width=140).print(table)
 
 
-def annotated(sample: Sample) -> dict[str, Run]:
+def annotated(sample: Sample, *, peers: bool) -> dict[str, Run]:
     """Annotate the photo by each method."""
     truth = truth_of(sample)
     image = wsseg.read_image(sample.photo)
@@ -89,7 +91,8 @@ def annotated(sample: Sample) -> dict[str, Run]:
     with segmenter().open(image) as session:
         again = run_of(lambda hints: session.segment(hints, refit=True).mask, start, truth)
         runs["wsseg, all cut again"] = again
-    for name, refits in (("graph cut alone", 0), ("graph cut alone, refitted", 3)):
+    alone = {"graph cut alone": 0, "graph cut alone, refitted": 3} if peers else {}
+    for name, refits in alone.items():
         runs[name] = run_of(graph_cut(image, refits), np.zeros_like(start), truth)
     return runs
 

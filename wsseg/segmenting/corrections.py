@@ -12,7 +12,7 @@ from wsseg.graphcut.cut import Cut
 from wsseg.graphcut.evidence import Clues, Evidence, evidence_from_hints
 from wsseg.graphcut.hints import Hints, hints_in, seeds_from_hints
 from wsseg.graphcut.pyramid import seeds_at
-from wsseg.graphcut.regions import box_of, without_specks
+from wsseg.graphcut.regions import box_of, components_of, without_specks
 from wsseg.graphcut.solver import MaskResult, MaskSolver
 from wsseg.graphcut.windows import box_around, image_in, map_in, slices_of
 from wsseg.recipe import Recipe
@@ -125,7 +125,9 @@ class _Window:
         plain = evidence(nothing, 1.0)
         self._solver.learn(before, plain)
         if refit:
-            return self._finished(self._solver.cut(plain), replace(plain, certain=certain))
+            whole = self._finished(self._solver.cut(plain), replace(plain, certain=certain))
+            mask = components_of(whole.mask, before | (said == FOREGROUND))
+            return whole._replace(mask=_without_specks(mask, before, said))
         found = correction_of(
             coarse,
             marks,
@@ -137,10 +139,7 @@ class _Window:
         certain = np.where(_near(found.change, before.shape), certain, before).astype(np.uint8)
         corrected = self._finished(cut, replace(final, certain=certain))
         mask = _one_sided(corrected.mask, before, new)
-        changed, hinted = mask != before, said != UNKNOWN
-        for _ in range(2):  # Specks of the object first, then of the background.
-            mask = ~without_specks(mask, changed, hinted, least=SPECK)
-        return corrected._replace(mask=mask)
+        return corrected._replace(mask=_without_specks(mask, before, said))
 
     def _finished(self, cut: Cut, evidence: Evidence) -> MaskResult:
         """Return the mask at the window's own size."""
@@ -151,6 +150,14 @@ def _near(change: Mask, shape: tuple[int, ...]) -> Mask:
     """Return the pixels of a photo of that shape where the outline of a smaller change is cut again."""
     grown = cv2.dilate(change.astype(np.uint8), np.ones((NEAR, NEAR), np.uint8))
     return np.asarray(cv2.resize(grown, shape[::-1], interpolation=cv2.INTER_NEAREST) > 0)
+
+
+def _without_specks(mask: Mask, before: Mask, said: Seeds) -> Mask:
+    """Return the mask without specks of the object, and then without specks of the background."""
+    changed, hinted = mask != before, said != UNKNOWN
+    for _ in range(2):
+        mask = ~without_specks(mask, changed, hinted, least=SPECK)
+    return mask
 
 
 def _one_sided(mask: Mask, before: Mask, new: Seeds) -> Mask:
