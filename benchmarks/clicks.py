@@ -1,6 +1,6 @@
 """Count the clicks that a simulated annotator needs until a mask is good, with wsseg and with graph cut alone.
 
-    python benchmarks/clicks.py --data DIR/grabcut
+    python benchmarks/clicks.py --data DIR
 
 DIR is as in accuracy.py. The protocol is that of Xu, Price, Cohen, Yang and Huang (2016): each click is on the deepest
 pixel of the largest wrong region and gives its true label. There are at most twenty clicks; a mask that never gets good
@@ -12,6 +12,8 @@ only; the border counts as background until a click is on the background. The re
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import pairwise
 from statistics import fmean, median
 from time import perf_counter
 from typing import Annotated, NamedTuple
@@ -19,7 +21,7 @@ from typing import Annotated, NamedTuple
 import cv2
 import cyclopts
 import numpy as np
-from accuracy import Data, Sample, samples_of, truth_of
+from accuracy import HALVES, Data, Sample, samples_of, truth_of
 from cyclopts import Parameter
 from cyclopts.types import PositiveInt
 from provenance import provenance
@@ -36,7 +38,13 @@ from wsseg.recipe import Recipe
 GOALS = (0.85, 0.90)
 MOST = 20
 
-ALONE = Recipe(smoothness=20.0)
+AFTER = (1, 3, 5, 10)
+"""Numbers of clicks after which the mean IoU is told; a run that is good keeps its last IoU."""
+
+WORSE = (0.01, 0.1)
+"""Falls of the IoU whose share of all clicks is told."""
+
+ALONE = Recipe(smoothness=20.0, click_radius=0.02)
 
 Annotate = Callable[[Hints], Mask]
 
@@ -51,6 +59,11 @@ class Run(NamedTuple):
         """Return the number of clicks until the goal."""
         return next((number for number, iou in enumerate(self.ious) if iou >= goal), MOST)
 
+    @property
+    def gains(self) -> list[float]:
+        """Return how much each click adds to the IoU."""
+        return [after - before for before, after in pairwise(self.ious)]
+
 
 def main(
     *,
@@ -58,26 +71,28 @@ def main(
     limit: Annotated[PositiveInt | None, Parameter(help="Maximum number of photos of each set.")] = None,
     recipe: Annotated[str, Parameter(help="As in wsseg segment.")] = "default",
     workers: Workers = 1,
+    peers: Annotated[bool, Parameter(help="Also annotate with graph cut alone, which takes most of the time.")] = True,
 ) -> None:
-    """Print the clicks to each goal, and the seconds of a mask after a click."""
+    """Print the clicks to each goal, the share of clicks that make a mask worse, and the seconds of a mask."""
     samples = list(samples_of(data, limit))
-    runs = each(samples, annotated, recipe, workers)
+    tables = tables_of(samples, each(samples, partial(annotated, peers=peers), recipe, workers))
     print(provenance())
-    Console(width=120).print(table_of(runs))
+    for table in tables:
+        Console(width=140).print(table)
 
 
-def annotated(sample: Sample) -> dict[str, Run]:
+def annotated(sample: Sample, *, peers: bool) -> dict[str, Run]:
     """Annotate the photo by each method."""
     truth = truth_of(sample)
     image = wsseg.read_image(sample.photo)
     with segmenter().open(image) as session:
         start = session.segment().mask
-        ours = {
-            "wsseg, mixtures kept": lambda hints: session.segment(hints).mask,
-            "wsseg, refitted": lambda hints: session.segment(hints, refit=True).mask,
-        }
-        runs = {name: run_of(annotate, start, truth) for name, annotate in ours.items()}
-    for name, refits in (("graph cut alone", 0), ("graph cut alone, refitted", 3)):
+        runs = {"wsseg": run_of(lambda hints: session.segment(hints).mask, start, truth)}
+    with segmenter().open(image) as session:
+        again = run_of(lambda hints: session.segment(hints, refit=True).mask, start, truth)
+        runs["wsseg, all cut again"] = again
+    alone = {"graph cut alone": 0, "graph cut alone, refitted": 3} if peers else {}
+    for name, refits in alone.items():
         runs[name] = run_of(graph_cut(image, refits), np.zeros_like(start), truth)
     return runs
 
@@ -98,11 +113,17 @@ def run_of(annotate: Annotate, mask: Mask, truth: Seeds) -> Run:
 
 def next_click(mask: Mask, truth: Seeds) -> tuple[int, Point]:
     """Return the true label of the largest wrong region, and its deepest pixel."""
-    regions = [(side, *region) for side in (BACKGROUND, FOREGROUND) for region in wrong(mask, truth, side)]
-    side, _, region = max(regions, key=lambda one: one[1])
+    side, region = largest_wrong(mask, truth)
     depth = cv2.distanceTransform(np.pad(region, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     y, x = np.unravel_index(depth[1:-1, 1:-1].argmax(), region.shape)
     return side, Point(int(x), int(y))
+
+
+def largest_wrong(mask: Mask, truth: Seeds) -> tuple[int, Mask]:
+    """Return the true label and the pixels of the largest wrong region."""
+    regions = [(side, *region) for side in (BACKGROUND, FOREGROUND) for region in wrong(mask, truth, side)]
+    side, _, region = max(regions, key=lambda one: one[1])
+    return side, region
 
 
 def wrong(mask: Mask, truth: Seeds, side: int) -> Iterator[tuple[int, Mask]]:
@@ -143,18 +164,35 @@ def graph_cut(image: Image, refits: int) -> Annotate:
     return annotate
 
 
-def table_of(runs: list[dict[str, Run]]) -> Table:
+def tables_of(samples: list[Sample], runs: list[dict[str, Run]]) -> Iterator[Table]:
+    """Yield a table for each set, and for each half of it: every second photo in the order of names."""
+    sets = {sample.collection: [] for sample in samples}
+    for sample, run in zip(samples, runs, strict=True):
+        sets[sample.collection].append(run)
+    for name, found in sets.items():
+        yield table_of(found, f"{name}, {len(found)} photos")
+        for half, start in HALVES.items():
+            ours = [{"wsseg": run["wsseg"]} for run in found[start::2]]
+            if ours:
+                yield table_of(ours, f"{name}, {half}")
+
+
+def table_of(runs: list[dict[str, Run]], title: str) -> Table:
     """Return a row for each method."""
-    columns = [f"clicks to {goal:.2f}" for goal in GOALS]
-    table = Table("", "IoU at first", *columns, "never", "median seconds", title=f"{len(runs)} photos")
+    goals, worse = [f"clicks to {goal:.2f}" for goal in GOALS], [f"worse by {fall}" for fall in WORSE]
+    after = [f"IoU at {count}" for count in (0, *AFTER)]
+    table = Table("", *goals, "never", *worse, *after, "seconds", "slowest", title=title)
     for name in runs[0]:
         found = [run[name] for run in runs]
         clicks = [f"{fmean(run.clicks(goal) for run in found):.2f}" for goal in GOALS]
-        never = sum(run.ious[-1] < max(GOALS) for run in found)
-        # The first mask after a click also learns the mixtures, so it is not counted.
+        never = sum(max(run.ious) < max(GOALS) for run in found)
+        gains = [gain for run in found for gain in run.gains]
+        shares = [f"{fmean(gain < -fall for gain in gains):.1%}" if gains else "" for fall in WORSE]
+        ious = [f"{fmean(run.ious[: count + 1][-1] for run in found):.3f}" for count in (0, *AFTER)]
+        # The first mask after a click also needs the network's features, so it is not counted.
         seconds = [second for run in found for second in run.seconds[1:]]
-        first = f"{fmean(run.ious[0] for run in found):.3f}"
-        table.add_row(name, first, *clicks, str(never), f"{median(seconds):.3f}" if seconds else "")
+        times = [f"{median(seconds):.3f}", f"{max(seconds):.2f}"] if seconds else ["", ""]
+        table.add_row(name, *clicks, str(never), *shares, *ious, *times)
     return table
 
 

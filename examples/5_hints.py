@@ -11,7 +11,7 @@ photo = (resources.files("skimage") / "data" / "coffee.png").read_bytes()
 strip_file = sys.argv[1] if len(sys.argv) > 1 else "hints.png"
 
 segmenter = wsseg.Segmenter()
-with segmenter.open(photo) as session:  # The network sees the photo once; each mask below costs one cut.
+with segmenter.open(photo) as session:  # The network sees the photo once.
     image = session.result.image
     steps = {"no hint": session.segment()}
 
@@ -29,7 +29,7 @@ with segmenter.open(photo) as session:  # The network sees the photo once; each 
     both = wsseg.Hints(box=box, background=spoon)
     steps["and a scribble"] = session.segment(both)
 
-    # With `refit`, the colors are learned again from the previous mask.
+    # With `refit`, the whole mask may change: the colors are learned again from the mask before.
     steps["refitted"] = session.segment(both, refit=True)
 
 for name, step in steps.items():

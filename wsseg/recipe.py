@@ -106,7 +106,7 @@ class Recipe:
     )
     mirror: bool = _switch("saliency", True, "average the map with that of the mirrored photo")
     crops: bool = _switch("saliency", False, "average the map over five crops: the corners and the center")
-    samples: int = _number("saliency", 4, "noisy copies of the photo, for smoothgrad", 1, 256)
+    samples: int = _number("saliency", 2, "noisy copies of the photo, for smoothgrad", 1, 256)
     noise: float = _number(
         "saliency", 0.15, "standard deviation of their noise, as a share of the range of the input", 0, 1
     )
@@ -171,16 +171,25 @@ class Recipe:
     presence: float = _number(
         "mask", 0.015, "least probability of a given target, as a share of that of the photo's likeliest class", 0, 1
     )
-    click_radius: float = _number("hints", 0.02, "radius of the disc around a point, as a share of the long side", 0, 1)
-    hint_reach: float = _number("hints", 0.15, "sigma of a hint's reach, as a share of the long side", 1e-3, 1)
+    click_radius: float = _number(
+        "hints", 0.01, "radius of the disc around a point, as a share of the window's long side", 0, 1
+    )
+    hint_margin: float = _number(
+        "hints", 1.0, "width of the area around mask and hints in their window, as a share of their sides", 0, 10
+    )
+    hint_middle: float = _number(
+        "hints", 0.85, "least depth of a hint in what it changes, as a share of the deepest pixel's", 0, 1
+    )
+    hint_reach: float = _number("hints", 0.15, "sigma of a hint's reach, as a share of the window's long side", 1e-3, 1)
     hint_near: float = _number("hints", 6.0, "weight of a hint on nearby pixels, in nats")
-    hint_alike: float = _number("hints", 6.0, "weight of a hint on pixels with similar features, in nats")
+    hint_alike: float = _number("hints", 3.0, "weight of a hint on pixels with similar features, in nats")
+    hint_learned: float = _number("hints", 4.0, "weight of the likeness learned from the mask and the hints, in nats")
     hint_map: float = _number("hints", 1.0, "weight of the saliency's log-odds if there are hints")
     hint_objectness: float = _number("hints", 1.0, "weight of the self-taught network's log-odds if there are hints")
     box_margin: float = _number(
         "hints", 0.1, "width of the area used around a box, as a share of the box's sides", 0, 10
     )
-    box_filled: float = _number("hints", 0.4, "minimum mean object probability inside a box", 0, 0.97)
+    box_filled: float = _number("hints", 0.2, "minimum mean object probability inside a box", 0, 0.97)
     smoothness_hinted: float = _number("hints", 15.0, "smoothness if there are hints, lower because more is known")
 
     def __post_init__(self) -> None:

@@ -140,27 +140,35 @@ class TestSeeds:
         assert seeds_of(hints)[4, 3] == FOREGROUND
 
     @pytest.mark.parametrize("side", ["foreground", "background"])
-    @pytest.mark.parametrize("point", [(20, 0), (0, 12), (-1, 0), (0, -1), (1.5, 2), (10**30, 0)])
+    @pytest.mark.parametrize("point", [(20, 0), (0, 12), (-1, 0), (0, -1), (10**30, 0), (0, 10**5000)])
     def test_a_point_must_be_a_pixel_of_the_photo(self, side: str, point: Any) -> None:
         with pytest.raises(ValueError, match=f"^{side} must be points .*, pixels of the 20 x 12 photo, got "):
             seeds_of(Hints(**{side: [(1, 1), point]}))
 
-    @pytest.mark.parametrize("point", [3, (1, 2, 3), (1,), "a", (None, 1), (math.nan, 1), (1, math.inf)])
+    @pytest.mark.parametrize("point", [3, (1, 2, 3), (1,), "a", (None, 1), (math.nan, 1), (1, math.inf), (1.5, 2)])
     def test_an_invalid_point_is_refused(self, point: Any) -> None:
         with pytest.raises(TypeError, match=r"^foreground must be points \(x, y\) in whole pixels, or a mask, got "):
-            seeds_of(Hints(foreground=[point]))
+            Hints(foreground=[point])
 
-    @pytest.mark.parametrize(
-        "box", [(5, 2, 5, 9), (9, 2, 5, 9), (3, 9, 5, 2), (-1, 0, 5, 5), (0, 0, 21, 5), (0, 0, 5, 13), (0.5, 0, 5, 5)]
-    )
-    def test_a_box_must_hold_pixels_of_the_photo(self, box: Any) -> None:
-        with pytest.raises(ValueError, match="^box must be x0 < x1 and y0 < y1 within the 20 x 12 photo, got "):
+    @pytest.mark.parametrize("points", [7, None, "here", (3, 4)])
+    def test_points_must_be_a_sequence_of_points(self, points: Any) -> None:
+        with pytest.raises(TypeError, match=r"^background must be points \(x, y\) in whole pixels, or a mask, got "):
+            Hints(background=points)
+
+    @pytest.mark.parametrize("box", [(0, 0, 21, 5), (0, 0, 5, 13), (0, 0, 10**5000, 5)])
+    def test_a_box_must_lie_in_the_photo(self, box: Any) -> None:
+        with pytest.raises(ValueError, match="^box must lie within the 20 x 12 photo, got "):
             seeds_of(Hints(box=box))
 
-    @pytest.mark.parametrize("box", [(1, 2, 3), (0, 0, math.nan, 5), (0, 0, math.inf, 5), "here", 7])
+    @pytest.mark.parametrize("box", [(5, 2, 5, 9), (9, 2, 5, 9), (3, 9, 5, 2), (-1, 0, 5, 5)])
+    def test_a_box_must_hold_pixels(self, box: Any) -> None:
+        with pytest.raises(ValueError, match="^box must be 0 <= x0 < x1 and 0 <= y0 < y1, got "):
+            Hints(box=box)
+
+    @pytest.mark.parametrize("box", [(1, 2, 3), (0, 0, math.nan, 5), (0, 0, math.inf, 5), "here", 7, (0.5, 0, 5, 5)])
     def test_an_invalid_box_is_refused(self, box: Any) -> None:
         with pytest.raises(TypeError, match="^box must be x0, y0, x1, y1 in whole pixels, got "):
-            seeds_of(Hints(box=box))
+            Hints(box=box)
 
     @pytest.mark.parametrize("name", ["foreground", "background", "seeds"])
     @pytest.mark.parametrize(

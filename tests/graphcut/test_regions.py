@@ -10,7 +10,15 @@ from hypothesis.extra import numpy as hnp
 from skimage.measure import label
 
 from wsseg.arrays import Box
-from wsseg.graphcut.regions import box_of, components_of, instances_of, largest_component, largest_components
+from wsseg.graphcut.regions import (
+    box_of,
+    components_of,
+    instances_of,
+    large_components,
+    largest_component,
+    largest_components,
+    without_specks,
+)
 
 MASKS = hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9))
 
@@ -173,3 +181,24 @@ def test_the_box_of_a_mask_is_the_tightest_around_it() -> None:
     assert box_of(mask) is None
     mask[2:4, 5], mask[6, 3] = True, True
     assert box_of(mask) == Box(3, 2, 6, 7)
+
+
+def test_specks_beside_a_change_go_unless_they_are_hinted() -> None:
+    mask = np.zeros((20, 40), np.bool_)
+    mask[2:18, 2:18] = True
+    specks = [(5, 25), (5, 30), (5, 35)]
+    for y, x in specks:
+        mask[y, x] = True
+    changed, hinted = np.zeros_like(mask), np.zeros_like(mask)
+    changed[6, 24:32] = True
+    hinted[5, 30] = True
+    found = without_specks(mask, changed, hinted, least=0.02)
+    assert [bool(found[place]) for place in specks] == [False, True, True]
+    assert found[2:18, 2:18].all()
+
+
+def test_large_components_are_a_share_of_the_largest() -> None:
+    mask = np.zeros((10, 30), np.bool_)
+    mask[:, :10] = mask[:2, 12:22] = mask[:1, 24:29] = True
+    assert np.flatnonzero(large_components(mask, least=0.1).any(axis=0)).tolist() == [*range(10), *range(12, 22)]
+    assert not large_components(np.zeros_like(mask), least=0.1).any()

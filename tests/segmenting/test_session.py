@@ -12,11 +12,13 @@ from quick import QUICK, sure_classifier
 from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Box, Maps
 from wsseg.classifier.classifier import Classifier
 from wsseg.graphcut.hints import Hints, seeds_from_hints
+from wsseg.graphcut.regions import components_of
 from wsseg.graphcut.solver import MaskSolver
 from wsseg.recipe import RECIPES, Recipe
 from wsseg.saliency import features_of
-from wsseg.segmenting import session as sessions
-from wsseg.segmenting.results import SaliencyResult, Segmentation
+from wsseg.saliency.objectness.objectness import load_objectness
+from wsseg.segmenting import corrections
+from wsseg.segmenting.results import SaliencyResult
 from wsseg.segmenting.segmenter import Segmenter, segment
 from wsseg.segmenting.session import NO_FEATURES, Session
 
@@ -27,9 +29,12 @@ SAID = Hints(box=CAT, foreground=[(108, 85), (40, 100)], background=[(180, 20)])
 
 CHANGES = {
     "click_radius": 0.08,
+    "hint_margin": 0.1,
+    "hint_middle": 1.0,
     "hint_reach": 0.5,
     "hint_near": 0.0,
     "hint_alike": 0.0,
+    "hint_learned": 0.0,
     "hint_map": 0.0,
     "hint_objectness": 0.0,
     "box_margin": 0.01,
@@ -38,9 +43,9 @@ CHANGES = {
 }
 
 
-def agrees(mask: np.ndarray, hints: Hints, recipe: Recipe = QUICK) -> bool:
+def agrees(mask: np.ndarray, hints: Hints) -> bool:
     """Return whether the mask agrees with the hints."""
-    seeds = seeds_from_hints(hints, mask.shape, click_radius=recipe.click_radius)
+    seeds = seeds_from_hints(hints, mask.shape, click_radius=0)
     return bool(mask[seeds == FOREGROUND].all() and not mask[seeds == BACKGROUND].any())
 
 
@@ -113,19 +118,50 @@ class TestSession:
         found = session.segment(Hints())
         assert found.mask[60:100, 75:140].mean() > 0.9
 
-    def test_the_first_hints_fix_the_colors_unless_refit_is_set(self, quick: Segmenter, result: SaliencyResult) -> None:
-        click, scribble = Hints(foreground=[(108, 85)]), np.zeros((150, 226), np.bool_)
-        scribble[:, 205:] = True
-        wall = Hints(foreground=scribble)
-        sessions = [Session(quick.classifier, result, QUICK) for _ in range(2)]
-        for session in sessions:
-            session.segment(click)
-        kept, refitted = (
-            session.segment(wall, refit=refit) for session, refit in zip(sessions, (False, True), strict=True)
-        )
-        assert agrees(kept.mask, wall) and agrees(refitted.mask, wall)
-        assert kept.energy != refitted.energy
-        assert sessions[1].segment(wall).energy == refitted.energy
+    def test_hints_with_nothing_new_give_the_mask_that_they_gave(self, session: Session) -> None:
+        first = Hints(foreground=[(108, 85)])
+        more = replace(first, background=[(180, 20)])
+        masks = [session.segment(hints).mask for hints in (first, more, first, more)]
+        assert masks[0].tobytes() == masks[2].tobytes() and masks[1].tobytes() == masks[3].tobytes()
+
+    def test_a_hint_that_the_mask_agrees_with_changes_nothing(self, session: Session) -> None:
+        before = session.segment().mask
+        y, x = np.argwhere(before)[len(np.argwhere(before)) // 2].tolist()
+        found = session.segment(Hints(foreground=[(x, y)], background=[(1, 1)]))
+        np.testing.assert_array_equal(found.mask, before)
+
+    def test_a_correction_leaves_the_rest_as_it_was(self, session: Session) -> None:
+        before = session.segment().mask
+        outside = np.argwhere(~before)
+        y, x = outside[len(outside) // 2].tolist()
+        grown = session.segment(Hints(foreground=[(x, y)])).mask
+        assert grown[y, x] and not (before & ~grown).any()
+        change = components_of(grown ^ before, np.isin(np.arange(before.size), y * 226 + x).reshape(before.shape))
+        np.testing.assert_array_equal(change, grown ^ before)
+
+    def test_refit_cuts_the_whole_mask_again(self, session: Session) -> None:
+        hints = Hints(foreground=[(108, 85)])
+        kept, refitted = session.segment(hints), session.segment(hints, refit=True)
+        assert agrees(refitted.mask, hints) and kept.mask.tobytes() != refitted.mask.tobytes()
+        assert session.segment(hints).mask.tobytes() == refitted.mask.tobytes()
+
+    def test_a_box_around_the_whole_photo_says_nothing(self, session: Session) -> None:
+        found = session.segment(Hints(box=Box(0, 0, 226, 150)))
+        assert found.mask.tobytes() == session.segment().mask.tobytes()
+
+    @pytest.mark.parametrize(
+        "box", [Box(60, 80, 200, 82), Box(100, 30, 102, 140), Box(0, 0, 3, 3), Box(225, 149, 226, 150)]
+    )
+    def test_even_a_thin_box_holds_something(self, session: Session, box: Box) -> None:
+        found = session.segment(Hints(box=box)).mask
+        assert found.any() and agrees(found, Hints(box=box))
+
+    def test_a_box_and_points_come_to_the_same_at_once_and_apart(
+        self, quick: Segmenter, result: SaliencyResult
+    ) -> None:
+        one, other = (Session(quick.classifier, result, QUICK) for _ in range(2))
+        one.segment(Hints(box=CAT))
+        assert one.segment(SAID).mask.tobytes() == other.segment(SAID).mask.tobytes()
 
     def test_the_map_s_own_odds_stay_in_the_evidence(self, session: Session) -> None:
         assert session.segment(SAID).seeds.tobytes() == session.segment().seeds.tobytes()
@@ -139,33 +175,32 @@ class TestSession:
         """The result with a map that sees an object everywhere."""
         return replace(result, maps=Maps(None, np.ones((8, 8), np.float32)))
 
-    @pytest.fixture(scope="module")
-    @staticmethod
-    def before(network: Classifier, learned: SaliencyResult) -> Segmentation:
-        return Session(network, learned, QUICK).segment(SAID)
-
     @pytest.mark.slow
     @pytest.mark.parametrize("name", CHANGES)
-    def test_no_number_of_hints_is_ignored(
-        self, network: Classifier, learned: SaliencyResult, before: Segmentation, name: str
-    ) -> None:
-        after = Session(network, learned, replace(QUICK, **{name: CHANGES[name]})).segment(SAID)
-        assert before.energy != after.energy
+    def test_no_number_of_hints_is_ignored(self, network: Classifier, learned: SaliencyResult, name: str) -> None:
+        hints = Hints(box=CAT)
+        if not name.startswith("box"):
+            hints = Hints(box=Box(60, 40, 150, 120), foreground=[(64, 44)], background=[(108, 80)])
+        before, after = (
+            Session(network, learned, one, load_objectness()).segment(hints)
+            for one in (QUICK, replace(QUICK, **{name: CHANGES[name]}))
+        )
+        assert (before.energy, before.mask.tobytes()) != (after.energy, after.mask.tobytes())
         assert before.saliency is after.saliency
 
     def test_the_map_of_objects_counts_beside_hints(
         self, session: Session, network: Classifier, learned: SaliencyResult
     ) -> None:
-        heeding = Session(network, learned, QUICK)
+        heeding, hints = Session(network, learned, QUICK), Hints(background=[(108, 60)])
         assert session.segment().mask.tobytes() == heeding.segment().mask.tobytes()
-        assert session.segment(Hints()).mask.sum() < heeding.segment(Hints()).mask.sum()
+        assert session.segment(hints).mask.sum() < heeding.segment(hints).mask.sum()
 
     def test_invalid_hints_are_refused_and_the_session_stays_usable(self, session: Session) -> None:
         with pytest.raises(ValueError, match="^hints must not contradict each other, got both labels at x 3, y 4; "):
             session.segment(Hints(foreground=[(3, 4)], background=[(3, 4)]))
         with pytest.raises(ValueError, match="^foreground must be points .*, pixels of the 226 x 150 photo, got "):
             session.segment(Hints(foreground=[(226, 4)]))
-        with pytest.raises(ValueError, match="^box must be x0 < x1"):
+        with pytest.raises(ValueError, match="^box must lie within "):
             session.segment(Hints(box=Box(0, 0, 226, 151)))
         with pytest.raises(TypeError, match=r"^hints must be wsseg\.Hints, got Box; "):
             session.segment(Box(0, 0, 26, 15))  # type: ignore[arg-type]  # On purpose.
@@ -188,17 +223,16 @@ class TestSession:
                 super().__init__(*given, **named)
                 made.append(weakref.ref(self))
 
-        monkeypatch.setattr(sessions, "MaskSolver", Seen)
+        monkeypatch.setattr(corrections, "MaskSolver", Seen)
+        hints = Hints(foreground=[(30, 130)])
         with session as opened:
             assert opened is session
-            first = session.segment(SAID)
-            session.segment(Hints(foreground=[(108, 85)]))
-            session.segment(SAID)
+            first = session.segment(hints)
             gc.collect()
-            assert [one() is not None for one in made] == [True, True]
+            assert made and made[-1]() is not None
         gc.collect()
-        assert [one() for one in made] == [None, None]
-        assert session.segment(SAID).mask.tobytes() == first.mask.tobytes()
+        assert [one() for one in made] == [None] * len(made)
+        assert session.segment(hints).mask.tobytes() == first.mask.tobytes()
 
     @pytest.mark.slow
     @pytest.mark.parametrize("shape", [(1, 1), (1, 30), (30, 1), (2, 3)])
@@ -209,7 +243,7 @@ class TestSession:
                 *(Hints(box=Box(0, 0, 1, 1)), Hints(box=Box(0, 0, 1, 1), foreground=[(0, 0)])),
             ):
                 found = session.segment(hints, refit=True)
-                assert agrees(found.mask, hints, replace(QUICK, click_radius=0.0))
+                assert agrees(found.mask, hints)
                 assert (found.status == "no object") == (not found.mask.any())
 
 

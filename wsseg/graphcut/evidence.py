@@ -3,7 +3,8 @@
 Saliency and hints both become `Evidence`, so the solver handles one kind of input.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Final
 
 import cv2
 import numpy as np
@@ -11,10 +12,14 @@ from numpy.typing import NDArray
 
 from wsseg.arrays import BACKGROUND, UNKNOWN, Box, Mask, Saliency, Seeds
 from wsseg.graphcut.energy import odds_from_saliency
-from wsseg.graphcut.hints import Hints, odds_from_hints, odds_raised, seeds_from_hints
+from wsseg.graphcut.hints import odds_from_hints, odds_raised, seeds_outside
+from wsseg.graphcut.likeness import likeness_of
 from wsseg.graphcut.pyramid import seeds_at, shrunk_size
-from wsseg.graphcut.windows import map_in, slices_of
+from wsseg.graphcut.windows import map_in
 from wsseg.recipe import Recipe
+
+LEAST_CELLS: Final = 4
+"""Rows and columns of features in a window, at least."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,40 +69,87 @@ def evidence_from_saliency(saliency: Saliency, recipe: Recipe, *, given: bool) -
     return Evidence(certain=nothing, odds=odds, prior=prior, balance=recipe.balance)
 
 
-def evidence_from_hints(
-    hints: Hints,
-    shape: tuple[int, ...],
-    odds: NDArray[np.float32],
-    features: NDArray[np.float32] | None,
-    recipe: Recipe,
-) -> Evidence:
-    """Return the evidence of hints in a photo of (height, width): hinted pixels are certain, similar ones likely.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Clues:
+    """A photo's own evidence, beside its hints; all arrays lie over the whole photo, or over one window of it."""
 
-    `odds` (h, w), of any size, are those of the photo without hints, in nats for the object. `features` (channels,
-    rows, columns) of the photo show which pixels are alike; None leaves that out. The saliency has no other weight.
+    odds: NDArray[np.float32]
+    """(h, w) of any size: nats for the object without hints."""
+    features: NDArray[np.float32] | None
+    """(channels, rows, columns): the classifier's features; None if no layer of it lies on a grid."""
+    learned: NDArray[np.float32] | None
+    """(channels, rows, columns): the features of the self-taught network; None without one."""
+
+    def within(self, window: Box, shape: tuple[int, ...], side: int) -> "Clues":
+        """Return the clues in a window of a photo of (height, width), the odds at a long side of `side` pixels."""
+        size = shrunk_size(window.y1 - window.y0, window.x1 - window.x0, side)
+        return Clues(
+            odds=map_in(window, self.odds, shape, size),
+            features=None if self.features is None else _planes_in(window, self.features, shape),
+            learned=None if self.learned is None else _planes_in(window, self.learned, shape),
+        )
+
+
+def evidence_from_hints(said: Seeds, before: Mask, clues: Clues, recipe: Recipe, *, emphasis: float = 1.0) -> Evidence:
+    """Return the evidence of hints: hinted pixels are certain, near and similar ones likely.
+
+    Parameters
+    ----------
+    said : (H, W) uint8 array
+        The hinted pixels, see `seeds_from_hints`.
+    before : (h, w) bool array
+        The mask before the hints, of any size.
+    clues : Clues
+        The photo's own evidence. The saliency has no other weight.
+    recipe : Recipe
+        All numbers of the method.
+    emphasis : float
+        Factor of the hints' weight.
+
+    Returns
+    -------
+    Evidence
     """
-    certain = seeds_from_hints(hints, shape, click_radius=recipe.click_radius)
-    # The outside of a box is certain, but it does not change the odds inside.
-    marked = certain
-    if hints.box is not None:
-        marked = seeds_from_hints(replace(hints, box=None), shape, click_radius=recipe.click_radius)
     added = odds_from_hints(
-        seeds_at(marked, odds.shape),
-        features,
+        seeds_at(said, clues.odds.shape),
+        clues.features,
         hint_reach=recipe.hint_reach,
-        hint_near=recipe.hint_near,
-        hint_alike=recipe.hint_alike,
+        hint_near=emphasis * recipe.hint_near,
+        hint_alike=emphasis * recipe.hint_alike,
     )
-    return Evidence(certain=certain, odds=odds + added, prior=0.0, balance=recipe.balance)
+    odds = clues.odds + added
+    if clues.learned is not None:
+        odds += recipe.hint_learned * _likeness_at(odds.shape, said, before, clues.learned, emphasis)
+    return Evidence(certain=said, odds=odds, prior=0.0, balance=recipe.balance)
 
 
-def evidence_in_window(evidence: Evidence, window: Box, recipe: Recipe) -> Evidence:
-    """Return the evidence in a window around a hinted box, as if the window were the whole photo.
+def _likeness_at(
+    shape: tuple[int, ...], said: Seeds, before: Mask, learned: NDArray[np.float32], emphasis: float
+) -> NDArray[np.float32]:
+    """Return the likeness to the object by the learned features, (h, w) of that shape."""
+    grid = learned.shape[1:]
+    share = cv2.resize(before.astype(np.float32), grid[::-1], interpolation=cv2.INTER_AREA)
+    likeness = likeness_of(learned, share >= 0.5, seeds_at(said, grid), emphasis=emphasis)
+    return np.asarray(cv2.resize(likeness, shape[::-1], interpolation=cv2.INTER_LINEAR))
 
-    The odds are raised until the object fills a part of the box, see `odds_raised`.
+
+def evidence_in_box(
+    box: Box, shape: tuple[int, ...], odds: NDArray[np.float32], recipe: Recipe, *, filled: float
+) -> Evidence:
+    """Return the evidence of a box in a photo, or a window of it, of (height, width).
+
+    All outside is background. The `odds` (h, w), in nats for the object, are raised until it fills so much of the box,
+    see `odds_raised`.
     """
-    certain = evidence.certain[slices_of(window)]
-    size = shrunk_size(certain.shape[0], certain.shape[1], recipe.refit_side)
-    odds = map_in(window, evidence.odds, evidence.certain.shape, size)
-    raised = odds_raised(odds, seeds_at(certain, size) != BACKGROUND, box_filled=recipe.box_filled)
-    return replace(evidence, certain=certain, odds=raised, enclosed=True)
+    certain = seeds_outside(box, shape)
+    raised = odds_raised(odds, seeds_at(certain, odds.shape) != BACKGROUND, box_filled=filled)
+    return Evidence(certain=certain, odds=raised, prior=0.0, balance=recipe.balance, enclosed=True)
+
+
+def _planes_in(window: Box, planes: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return maps of a photo in a window, with about as many cells as they have there."""
+    if window == Box(0, 0, shape[1], shape[0]):
+        return planes
+    sides = zip(planes.shape[1:], (window.y1 - window.y0, window.x1 - window.x0), shape, strict=True)
+    size = tuple(max(LEAST_CELLS, round(cells * part / whole)) for cells, part, whole in sides)
+    return np.stack([map_in(window, plane, shape, size) for plane in planes])

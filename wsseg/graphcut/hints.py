@@ -3,6 +3,7 @@
 Marked pixels are hard constraints of the cut (Boykov, Jolly 2001, section 2). They also change other pixels' odds.
 """
 
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -11,7 +12,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Box, Mask, PhotoError, Seeds, check_mask, check_seeds
+from wsseg.arrays import (
+    BACKGROUND,
+    FOREGROUND,
+    UNKNOWN,
+    Box,
+    Mask,
+    PhotoError,
+    Point,
+    Seeds,
+    check_mask,
+    check_seeds,
+)
+from wsseg.graphcut.windows import box_in, slices_of
 
 Places: TypeAlias = Sequence[tuple[int, int]] | Mask
 """Points (x, y), or a scribble: a mask of the size of the photo."""
@@ -20,6 +33,13 @@ Places: TypeAlias = Sequence[tuple[int, int]] | Mask
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Hints:
     """Pixels whose label is certain; every part is optional.
+
+    Raises
+    ------
+    TypeError
+        If a hint is no box, point, mask or seeds, or a number is not whole.
+    ValueError
+        If a box is empty, or an array has another type or shape.
 
     Examples
     --------
@@ -38,6 +58,17 @@ class Hints:
     """Pixels of the background."""
     seeds: Seeds | None = None
     """(H, W): FOREGROUND, BACKGROUND or UNKNOWN for each pixel."""
+
+    def __post_init__(self) -> None:
+        if self.box is not None:
+            _check_box(self.box)
+        for name, places in (("foreground", self.foreground), ("background", self.background)):
+            if isinstance(places, np.ndarray):
+                check_mask(places, name)
+            else:
+                _check_points(places, name)
+        if self.seeds is not None:
+            check_seeds(self.seeds)
 
 
 def seeds_from_hints(hints: Hints, shape: tuple[int, ...], *, click_radius: float) -> Seeds:
@@ -62,8 +93,6 @@ def seeds_from_hints(hints: Hints, shape: tuple[int, ...], *, click_radius: floa
 
     Raises
     ------
-    TypeError
-        If a hint is no box, point, mask or seeds.
     PhotoError
         If a hint lies outside the photo, or two hints contradict each other.
 
@@ -77,10 +106,8 @@ def seeds_from_hints(hints: Hints, shape: tuple[int, ...], *, click_radius: floa
     sides = {BACKGROUND: hints.background, FOREGROUND: hints.foreground}
     names = {BACKGROUND: "background", FOREGROUND: "foreground"}
     marked = {side: _marks(places, shape, names[side]) for side, places in sides.items()}
-    outside = _outside(hints.box, shape)
-    known = (
-        np.full(shape, UNKNOWN, np.uint8) if hints.seeds is None else _of_size(check_seeds(hints.seeds), shape, "seeds")
-    )
+    outside = _outside_of(hints.box, shape) == BACKGROUND
+    known = np.full(shape, UNKNOWN, np.uint8) if hints.seeds is None else _of_size(hints.seeds, shape, "seeds")
     certain = {side: marked[side] | (known == side) for side in marked}
     if (clash := certain[FOREGROUND] & (certain[BACKGROUND] | outside)).any():
         y, x = np.argwhere(clash)[0].tolist()
@@ -92,49 +119,94 @@ def seeds_from_hints(hints: Hints, shape: tuple[int, ...], *, click_radius: floa
     return seeds
 
 
+def hints_in(window: Box, hints: Hints) -> Hints:
+    """Return the hints in a window of a photo, in pixels of the window; they must be valid in the photo."""
+    return Hints(
+        box=None if hints.box is None else box_in(window, hints.box),
+        foreground=_places_in(window, hints.foreground),
+        background=_places_in(window, hints.background),
+        seeds=None if hints.seeds is None else hints.seeds[slices_of(window)],
+    )
+
+
+def _places_in(window: Box, places: Places) -> Places:
+    if isinstance(places, np.ndarray):
+        return places[slices_of(window)]
+    x0, y0, x1, y1 = window
+    return [Point(int(x) - x0, int(y) - y0) for x, y in places if x0 <= x < x1 and y0 <= y < y1]
+
+
+def _check_box(box: Any) -> None:
+    try:
+        x0, y0, x1, y1 = box
+        whole = all(int(side) == side for side in (x0, y0, x1, y1))
+    except (TypeError, ValueError, OverflowError):
+        whole = False
+    if not whole:
+        raise TypeError(f"box must be x0, y0, x1, y1 in whole pixels, got {_shown(box)}; write four numbers")
+    if not (0 <= x0 < x1 and 0 <= y0 < y1):
+        raise PhotoError(
+            f"box must be 0 <= x0 < x1 and 0 <= y0 < y1, got {_shown(box)}; write the upper left corner first"
+        )
+
+
+def _check_points(points: Any, name: str) -> None:
+    refused = points
+    try:
+        for point in points:
+            refused = point
+            x, y = point
+            if not (int(x) == x and int(y) == y):
+                break
+        else:
+            return
+    except (TypeError, ValueError, OverflowError):
+        pass  # Told below, as are numbers that are not whole.
+    raise TypeError(
+        f"{name} must be points (x, y) in whole pixels, or a mask, got {_shown(refused)}; write a point as (120, 80)"
+    )
+
+
+def _shown(value: object) -> str:
+    """Return a short text of any value; Python refuses to write the longest numbers."""
+    try:
+        return reprlib.repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+
+
 def _marks(places: Places, shape: tuple[int, ...], name: str) -> Mask:
     """Return the marked pixels themselves."""
     if isinstance(places, np.ndarray):
-        return _of_size(check_mask(places, name), shape, name)
+        return _of_size(places, shape, name)
     marked = np.zeros(shape, np.bool_)
-    for place in places:
-        x, y = _point(place, shape, name)
-        marked[y, x] = True
+    for x, y in places:
+        if not (0 <= x < shape[1] and 0 <= y < shape[0]):
+            raise PhotoError(
+                f"{name} must be points (x, y), pixels of the {shape[1]} x {shape[0]} photo, got {_shown((x, y))}; "
+                f"use whole numbers with 0 <= x < {shape[1]} and 0 <= y < {shape[0]}"
+            )
+        marked[int(y), int(x)] = True
     return marked
 
 
-def _point(place: Any, shape: tuple[int, ...], name: str) -> tuple[int, int]:
-    try:
-        x, y = place
-        inside = int(x) == x and int(y) == y and 0 <= x < shape[1] and 0 <= y < shape[0]
-    except (TypeError, ValueError, OverflowError) as error:
-        raise TypeError(
-            f"{name} must be points (x, y) in whole pixels, or a mask, got {place!r}; write a point as (120, 80)"
-        ) from error
-    if not inside:
-        raise PhotoError(
-            f"{name} must be points (x, y), pixels of the {shape[1]} x {shape[0]} photo, got {place!r}; "
-            f"use whole numbers with 0 <= x < {shape[1]} and 0 <= y < {shape[0]}"
-        )
-    return int(x), int(y)
-
-
-def _outside(box: Box | None, shape: tuple[int, ...]) -> Mask:
+def _outside_of(box: Box | None, shape: tuple[int, ...]) -> Seeds:
+    """Return `seeds_outside` of a person's box."""
     if box is None:
-        return np.zeros(shape, np.bool_)
-    try:
-        x0, y0, x1, y1 = map(int, box)
-        whole = (x0, y0, x1, y1) == tuple(box)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise TypeError(f"box must be x0, y0, x1, y1 in whole pixels, got {box!r}; write four numbers") from error
-    if not (whole and 0 <= x0 < x1 <= shape[1] and 0 <= y0 < y1 <= shape[0]):
+        return np.full(shape, UNKNOWN, np.uint8)
+    if not (box[2] <= shape[1] and box[3] <= shape[0]):
         raise PhotoError(
-            f"box must be x0 < x1 and y0 < y1 within the {shape[1]} x {shape[0]} photo, got {tuple(box)}; "
+            f"box must lie within the {shape[1]} x {shape[0]} photo, got {_shown(tuple(box))}; "
             f"use whole numbers with x1 <= {shape[1]} and y1 <= {shape[0]}"
         )
-    outside = np.ones(shape, np.bool_)
-    outside[y0:y1, x0:x1] = False
-    return outside
+    return seeds_outside(Box(*map(int, box)), shape)
+
+
+def seeds_outside(box: Box, shape: tuple[int, ...]) -> Seeds:
+    """Return seeds of the background outside of a box, in a photo of (height, width)."""
+    seeds = np.full(shape, BACKGROUND, np.uint8)
+    seeds[slices_of(box)] = UNKNOWN
+    return seeds
 
 
 def _discs(sides: dict[int, Places], shape: tuple[int, ...], radius: float) -> Seeds:

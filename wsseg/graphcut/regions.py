@@ -48,6 +48,28 @@ def largest_component(mask: Mask) -> Mask:
     return np.asarray(equals)
 
 
+def large_components(mask: Mask, *, least: float) -> Mask:
+    """Return the 8-connected components of at least `least` times the area of the largest."""
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    areas = statistics[:, cv2.CC_STAT_AREA]
+    areas[0] = 0
+    return np.asarray(mask & (areas >= least * areas.max())[labels])
+
+
+def without_specks(mask: Mask, changed: Mask, hinted: Mask, *, least: float) -> Mask:
+    """Return the mask without small components beside changed pixels, if they hold no hinted pixel.
+
+    A component is small if its area is less than `least` times that of the largest.
+    """
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    areas = statistics[:, cv2.CC_STAT_AREA]
+    areas[0] = 0
+    goes = areas < least * areas.max()
+    goes &= np.isin(np.arange(len(areas)), labels[cv2.dilate(changed.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0])
+    goes[labels[hinted & mask]] = False
+    return np.asarray(mask & ~goes[labels])
+
+
 def components_of(mask: Mask, pixels: Mask) -> Mask:
     """Return the 8-connected components of the mask that hold any of the pixels."""
     check_same_size(check_mask(mask), check_mask(pixels, "pixels"), "mask and pixels")

@@ -97,8 +97,25 @@ class MaskSolver:
         """
         if refit or self._mixtures is None:
             self._learn(evidence)
+        return self.refined(self.cut(evidence), evidence)
+
+    def learn(self, mask: Mask, evidence: Evidence) -> None:
+        """Learn the mixtures anew, from a mask (H, W) of any size and the evidence."""
+        self._labels = self._small.labels_of(mask)
+        self._learn(evidence)
+
+    def cut(self, evidence: Evidence) -> Cut:
+        """Return the cut at the first and smallest size."""
+        return self._scene.cut(self._mixtures, evidence)
+
+    def labels_of(self, mask: Mask) -> Labels:
+        """Return a mask (H, W) at the first and smallest size."""
+        return self._scene.labels_of(mask)
+
+    def refined(self, cut: Cut, evidence: Evidence) -> MaskResult:
+        """Return a mask of the first size at the photo's own size, cut again along its outline at each size."""
         found = refined(
-            expansion_from_cut(self._scene.cut(self._mixtures, evidence)),
+            expansion_from_cut(cut),
             self.images,
             evidence.certain,
             lambda level, free: self.costs_within(level, free, evidence),

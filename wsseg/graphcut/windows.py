@@ -1,5 +1,7 @@
 """Windows: rectangles of a photo that are cut as if they were the whole photo."""
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +17,29 @@ def box_grown(box: Box, shape: tuple[int, ...], *, margin: float) -> Box:
     )
 
 
+def box_around(box: Box, shape: tuple[int, ...], *, margin: float, least: float) -> Box:
+    """Return `box_grown`, and grown further until both sides are at least `least` times the photo's long side."""
+    grown, side = box_grown(box, shape, margin=margin), least * max(shape[:2])
+    width, height = max(grown.x1 - grown.x0, side), max(grown.y1 - grown.y0, side)
+    x, y = (grown.x0 + grown.x1) / 2, (grown.y0 + grown.y1) / 2
+    return Box(
+        max(0, math.floor(x - width / 2)),
+        max(0, math.floor(y - height / 2)),
+        min(shape[1], math.ceil(x + width / 2)),
+        min(shape[0], math.ceil(y + height / 2)),
+    )
+
+
 def slices_of(window: Box) -> tuple[slice, slice]:
     """Return the rows and the columns of a window."""
     return slice(window.y0, window.y1), slice(window.x0, window.x1)
+
+
+def box_in(window: Box, box: Box) -> Box:
+    """Return the part of a box that lies in a window, in pixels of the window."""
+    x0, x1 = (min(max(int(x), window.x0), window.x1) - window.x0 for x in (box[0], box[2]))
+    y0, y1 = (min(max(int(y), window.y0), window.y1) - window.y0 for y in (box[1], box[3]))
+    return Box(x0, y0, x1, y1)
 
 
 def image_in(window: Box, image: Image) -> Image:

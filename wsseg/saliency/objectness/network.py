@@ -86,8 +86,13 @@ class ObjectnessNetwork(nn.Module):
         torch.Tensor of float32, shape (n, h, w)
             Log-odds.
         """
-        odds: torch.Tensor = self.decoder(self._levels((photos - self.get_buffer("mean")) / self.get_buffer("std")))
+        odds: torch.Tensor = self.decoder(self._levels(photos))
         return odds[:, 0]
+
+    def features(self, photos: torch.Tensor) -> torch.Tensor:
+        """Compute the features that the log-odds are a function of, (n, `WIDTH`, h, w); the rest is as in `forward`."""
+        features: torch.Tensor = self.decoder.features(self._levels(photos))
+        return features
 
     def train(self, mode: bool = True) -> "ObjectnessNetwork":
         """Switch the decoder; the classifier's layers keep the statistics that they were trained with."""
@@ -129,8 +134,9 @@ class ObjectnessNetwork(nn.Module):
 
         return {name: one for name, one in self.state_dict().items() if one.is_floating_point() and counts(name)}
 
-    def _levels(self, inputs: torch.Tensor) -> list[torch.Tensor]:
+    def _levels(self, photos: torch.Tensor) -> list[torch.Tensor]:
         """The outputs of the taps, (n, channels, h, w) each."""
+        inputs = (photos - self.get_buffer("mean")) / self.get_buffer("std")
         outputs = self._outputs(inputs, self.taps)
         return [_planes(outputs[tap.name], tap, inputs.shape) for tap in self.taps]
 
@@ -155,12 +161,16 @@ class Decoder(nn.Module):
 
     def forward(self, levels: Sequence[torch.Tensor]) -> torch.Tensor:
         """Compute the map, (n, 1, h, w), from levels of (n, channels, h, w), the finest first."""
+        odds: torch.Tensor = self.score(self.features(levels))
+        return odds
+
+    def features(self, levels: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Compute the finest features, (n, `WIDTH`, h, w)."""
         *finer, coarsest = [lateral(level) for lateral, level in zip(self.laterals, levels, strict=True)]
-        found = self.refined[-1](coarsest + self.context(coarsest.mean(dim=(2, 3)))[:, :, None, None])
+        found: torch.Tensor = self.refined[-1](coarsest + self.context(coarsest.mean(dim=(2, 3)))[:, :, None, None])
         for refined, level in zip(reversed(self.refined[:-1]), reversed(finer), strict=True):
             found = refined(level + functional.interpolate(found, level.shape[2:], mode="bilinear"))
-        odds: torch.Tensor = self.score(found)
-        return odds
+        return found
 
 
 class Block(nn.Module):

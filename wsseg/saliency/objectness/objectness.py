@@ -15,6 +15,7 @@ import numpy as np
 import safetensors
 import safetensors.torch
 import torch
+from numpy.typing import NDArray
 
 from wsseg import __version__
 from wsseg.arrays import Image, Saliency, check_image
@@ -137,12 +138,36 @@ class Objectness:
         >>> wsseg.load_objectness().map(image, mirror=False).shape
         (64, 96)
         """
+        views = self._views(image, mirror=mirror)
+        with reproducible(), torch.inference_mode():
+            return mean_map(self.network(views).sigmoid(), mirror=mirror).numpy()
+
+    def features(self, image: Image, *, mirror: bool) -> NDArray[np.float32]:
+        """Compute the features that the map is a function of.
+
+        Parameters
+        ----------
+        image : ndarray of uint8, shape (H, W, 3)
+            Photo in sRGB.
+        mirror : bool
+            Whether to average the features with those of the mirror image.
+
+        Returns
+        -------
+        ndarray of float32, shape (c, h, w)
+            Features on the grid of the map.
+        """
+        views = self._views(image, mirror=mirror)
+        with reproducible(), torch.inference_mode():
+            return mean_map(self.network.features(views), mirror=mirror).numpy()
+
+    def _views(self, image: Image, *, mirror: bool) -> torch.Tensor:
+        """The photo at the network's size, and its mirror image, (n, 3, h, w)."""
         size = input_size(check_image(image).shape, SIDE) if self.any_size else self.network.preprocessing.size
         with reproducible(), torch.inference_mode():
             pixels = torch.tensor(np.ascontiguousarray(image), device="cpu").permute(2, 0, 1)[None]
             photo = squeezed(pixels, size, self.network.preprocessing.interpolation).float() / 255
-            views = views_of(photo.to(self.device), mirror=mirror).contiguous(memory_format=torch.channels_last)
-            return mean_map(self.network(views).sigmoid(), mirror=mirror).numpy()
+            return views_of(photo.to(self.device), mirror=mirror).contiguous(memory_format=torch.channels_last)
 
     @property
     def device(self) -> torch.device:

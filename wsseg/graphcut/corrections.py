@@ -1,0 +1,173 @@
+"""Corrections: how a new hint changes a mask, and why the rest stays.
+
+A person who sees a mistake marks the middle of it, not its rim. So a hint changes only the component that it lies in,
+to its own label, and only if it lies about as deep in this change as any pixel does: where the change goes deeper, the
+person would have marked that place. The deepest pixel then keeps its label, and the photo is cut again.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Mask, Seeds
+
+ATTEMPTS: Final = 5
+"""Cuts until a change that still goes too deep is trimmed to a disc around the hint."""
+
+KEPT: Final = 0.5
+"""Radius of the disc that keeps its label around the deepest pixel of a change, as a share of its depth."""
+
+EMPHASIS: Final = 2.0
+"""Factor of the hints' weight if they change little at first."""
+
+COLLAPSED: Final = 0.1
+"""Area of a change, as a share of its first disc, below which the disc takes its place: not everyone marks the very
+middle, and a hint should change more than its own pixels."""
+
+FIRST: Final = 1.5
+"""Radius of that disc, as a multiple of the depth at the hint in the first cut."""
+
+ROOM: Final = 0.3
+"""Depth that a change should have at its hint, as a share of the hint's distance from pixels that have its label."""
+
+TRIMMED: Final = 2.0
+"""Radius of the disc that a change which goes too deep is trimmed to, as a multiple of its depth at the hint."""
+
+FARTHEST: Final = 4.0
+"""Radius of the disc that the change of an object hint is trimmed to: what leaks out of it is long and thin. A
+background hint takes a whole false object away, so its change may have any length."""
+
+Cut: TypeAlias = Callable[[Seeds, float], Mask]
+"""Function from seeds that keep their labels, and the factor of the hints' weight, to a mask."""
+
+
+class Correction(NamedTuple):
+    """The change that hints make to a mask."""
+
+    change: Mask
+    """(H, W): the pixels that take another label."""
+    kept: Seeds
+    """(H, W): pixels that kept their labels so that the change goes no deeper; UNKNOWN elsewhere."""
+    emphasis: float
+    """Factor of the hints' weight."""
+
+
+class Part(NamedTuple):
+    """A component of a change, and the hints in it."""
+
+    pixels: Mask
+    """(H, W)."""
+    hinted: Mask
+    """(H, W): its pixels that are hinted."""
+    depth: float
+    """Largest distance of a hinted pixel from the outside, in pixels."""
+    deepest: float
+    """Largest distance of any pixel from the outside, in pixels."""
+    place: tuple[int, int]
+    """(x, y) of the deepest pixel."""
+
+
+def correction_of(before: Mask, marks: Seeds, cut: Cut, *, middle: float) -> Correction:
+    """Return the change that new hints make to a mask.
+
+    Parameters
+    ----------
+    before : (H, W) bool array
+        The mask before the hints.
+    marks : (H, W) uint8 array
+        The new hints: FOREGROUND, BACKGROUND or UNKNOWN.
+    cut : callable
+        Function that cuts the photo under all hints.
+    middle : float
+        Least depth of a hint in its change, as a share of the depth of the deepest pixel.
+
+    Returns
+    -------
+    Correction
+    """
+    found, depths = _attempt(before, marks, cut, 1.0, middle)
+    if all(depth >= ROOM * room for depth, room in depths):
+        return found
+    bolder, _ = _attempt(before, marks, cut, EMPHASIS, middle)
+    return bolder if bolder.change.sum() > found.change.sum() else found
+
+
+def parts_of_change(before: Mask, after: Mask, marks: Seeds) -> Iterator[Part]:
+    """Yield the components of the change from one mask to another that hold hints of the label they change to.
+
+    The hinted pixels themselves always belong to the change.
+
+    Parameters
+    ----------
+    before, after : (H, W) bool array
+        The masks.
+    marks : (H, W) uint8 array
+        The hints: FOREGROUND, BACKGROUND or UNKNOWN.
+
+    Yields
+    ------
+    Part
+    """
+    for side in (BACKGROUND, FOREGROUND):
+        hinted = (marks == side) & (before != (side == FOREGROUND))
+        change = hinted | ((after != before) & (after == (side == FOREGROUND)))
+        _, labels = cv2.connectedComponents(change.astype(np.uint8), connectivity=8)
+        for label in np.unique(labels[hinted]):
+            yield _part_of(labels == label, hinted)
+
+
+def depth_in(region: Mask) -> NDArray[np.float32]:
+    """Return each pixel's distance from the outside of a region, in pixels; the photo ends at its border."""
+    padded = np.pad(region, 1).astype(np.uint8)
+    return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1])
+
+
+def _part_of(pixels: Mask, hinted: Mask) -> Part:
+    depths, own = depth_in(pixels), hinted & pixels
+    y, x = np.unravel_index(depths.argmax(), depths.shape)
+    return Part(pixels, own, float(depths[own].max()), float(depths[y, x]), (int(x), int(y)))
+
+
+def _attempt(
+    before: Mask, marks: Seeds, cut: Cut, emphasis: float, middle: float
+) -> tuple[Correction, list[tuple[float, float]]]:
+    """Return what hints of this weight change, and for each part its depth at the hints and the room there was."""
+    kept = np.full(before.shape, UNKNOWN, np.uint8)
+    first = parts = list(parts_of_change(before, cut(kept, emphasis), marks))
+    for _ in range(ATTEMPTS - 1):
+        deep = [part for part in parts if part.depth < middle * part.deepest]
+        if not deep:
+            break
+        for part in deep:
+            label = FOREGROUND if before[part.place[::-1]] else BACKGROUND
+            cv2.circle(kept, part.place, max(1, int(KEPT * part.deepest)), label, cv2.FILLED)
+        parts = list(parts_of_change(before, cut(kept, emphasis), marks))
+    change = np.zeros(before.shape, np.bool_)
+    for part in parts:
+        change |= _within(part, _reach(part, before, middle))
+    for part in first:
+        disc = _within(part, FIRST)
+        if (change & part.pixels).sum() < COLLAPSED * disc.sum():
+            change |= disc
+    return Correction(change, kept, emphasis), [(part.depth, _room(part, before)) for part in parts]
+
+
+def _reach(part: Part, before: Mask, middle: float) -> float:
+    """Return how far from its hints a part may reach, as a multiple of its depth there."""
+    if part.depth < middle * part.deepest:
+        return TRIMMED
+    return np.inf if before[part.hinted][0] else FARTHEST
+
+
+def _within(part: Part, reach: float) -> Mask:
+    """Return the part's pixels within that many depths of its hints."""
+    distances = cv2.distanceTransform((~part.hinted).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(part.pixels & (distances <= reach * part.depth))
+
+
+def _room(part: Part, before: Mask) -> float:
+    """Return the distance of the hints from pixels that have their label already."""
+    return float(depth_in(before == before[part.hinted][0])[part.hinted].max())

@@ -1,0 +1,55 @@
+"""The steps of a session: each mask with the hints that it was made from, kept small so that all can be kept."""
+
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Box, Mask, Seeds
+from wsseg.graphcut.solver import MaskResult
+
+NO_MASK: NDArray[np.bool_] = np.zeros((0, 0), np.bool_)
+
+
+class Step:
+    """A mask and its hints.
+
+    Parameters
+    ----------
+    box : Box or None
+        The box that was given.
+    marks : (H, W) uint8 array
+        The pixels that hints mark: FOREGROUND, BACKGROUND or UNKNOWN.
+    found : MaskResult
+        The mask (H, W), and what belongs to it.
+    """
+
+    def __init__(self, box: Box | None, marks: Seeds, found: MaskResult) -> None:
+        self._box, self._shape = box, marks.shape
+        self._marks = {side: _packed(marks == side) for side in (BACKGROUND, FOREGROUND)}
+        self._found, self._mask = found._replace(mask=NO_MASK), _packed(found.mask)
+
+    @property
+    def found(self) -> MaskResult:
+        """The mask, and what belongs to it."""
+        return self._found._replace(mask=_unpacked(self._mask, self._shape))
+
+    def leads_to(self, box: Box | None, marks: Seeds) -> bool:
+        """Return whether all hints of this step are among these."""
+        return box == self._box and all(
+            (marks[_unpacked(packed, self._shape)] == side).all() for side, packed in self._marks.items()
+        )
+
+    def new_among(self, marks: Seeds) -> Seeds:
+        """Return the marks that this step does not have; UNKNOWN elsewhere."""
+        old = np.logical_or.reduce([_unpacked(packed, self._shape) for packed in self._marks.values()])
+        return np.where(old, UNKNOWN, marks).astype(np.uint8)
+
+
+def _packed(mask: Mask) -> bytes:
+    return zlib.compress(np.packbits(mask).tobytes(), level=1)
+
+
+def _unpacked(packed: bytes, shape: tuple[int, ...]) -> Mask:
+    bits = np.frombuffer(zlib.decompress(packed), np.uint8)
+    return np.unpackbits(bits, count=int(np.prod(shape))).reshape(shape).view(np.bool_)
