@@ -277,7 +277,7 @@ def _check_number(name: str, value: object, kind: type, metadata: Mapping[str, A
 RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
     {
         "default": Recipe(),
-        "untrained": Recipe(objectness=0.0, prior=2.0),
+        "untrained": Recipe(objectness=0.0, prior=2.0, samples=4),
         "fast": Recipe(method="spread_cam", mirror=False, objectness=1.0),
         "simonyan2013": Recipe(
             method="gradient",
