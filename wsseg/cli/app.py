@@ -26,6 +26,7 @@ from wsseg.cli.output import CANNOT_RUN, INTERRUPTED, answers, complain, manner
 from wsseg.cli.run import merge, saliency, segment
 from wsseg.cli.score import calibrate, compare, evaluate
 from wsseg.cli.show import doctor, export, models, report, visualize
+from wsseg.cli.volume import volume
 
 COMMANDS = {
     command.__name__: command
@@ -39,6 +40,7 @@ COMMANDS = {
         tune,
         adapt,
         merge,
+        volume,
         export,
         report,
         models,
