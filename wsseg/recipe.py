@@ -29,7 +29,7 @@ MAX_PIXELS: Final = 100_000_000
 """Photos with more pixels than this are refused unless the caller allows more."""
 
 VOLUME_MEMORY: Final = 4.0
-"""GB that the cut of a volume may take; larger ones are cut at a smaller size, and then in bands."""
+"""GB that the cut of a volume may take; larger ones are cut in bands."""
 
 MAX_BYTES: Final = 100_000
 """Largest size of a recipe file."""
@@ -261,12 +261,7 @@ class Recipe:
 class VolumeRecipe:
     """All numbers of the cut of a volume, whose values are first scaled to levels from 0 to 255.
 
-    The weights were measured with `benchmarks/volumes.py`; `smoothness` and `nearness` are nats for a voxel.
-
-    Examples
-    --------
-    >>> wsseg.VolumeRecipe(neighbors=26).smoothness
-    2.0
+    The weights were chosen on volumes like those of `benchmarks/volumes.py`, of other random numbers.
     """
 
     low: float = _number("seeds", 0.5, "percentile of the values that becomes level 0", 0, 100)

@@ -1,4 +1,4 @@
-"""What the levels of a voxel, and its distance to the seeds, cost under each label.
+"""The costs of each label for a voxel: of its levels, and of its distance to the seeds.
 
 Mixtures are learned around the seeds only. So a label has the weight that its seeds give it, not that of its volume,
 and a bright neighbor of the object that holds two of five background seeds stays background.

@@ -1,4 +1,4 @@
-"""What a surface costs between voxels: its area, less where levels differ by more than noise does.
+"""The cost of a surface between voxels: its area, less where levels differ by more than noise does.
 
 The weights of neighbors sum to the area of a surface in any direction, by the formula of Cauchy and Crofton (Boykov,
 Kolmogorov 2003, "Computing geodesics and minimal surfaces via graph cuts", section 3.2). The contrast term is that of
