@@ -1,7 +1,6 @@
 """The command that cuts a volume."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -45,12 +44,12 @@ def volume(
         ),
     ] = None,
     neighbors: Annotated[
-        int | None, option("6 (default), 18 or 26 neighbors of a voxel.", group=OBJECT, metavar="N")
-    ] = None,
+        int, option("6 (default), 18 or 26 neighbors of a voxel.", group=OBJECT, metavar="N")
+    ] = VolumeRecipe.neighbors,
     smoothness: Annotated[
-        float | None,
+        float,
         option("Cost of a surface, in nats for a face.", group=OBJECT, metavar="X", converter=convert.real),
-    ] = None,
+    ] = VolumeRecipe.smoothness,
     memory: Annotated[
         float,
         option(
@@ -63,8 +62,7 @@ def volume(
     force: ForceFile = False,
 ) -> int:
     """Cut objects out of a volume by the voxels that you marked."""
-    changed = {"neighbors": neighbors, "smoothness": smoothness}
-    recipe = replace(VolumeRecipe(), **{name: value for name, value in changed.items() if value is not None})
+    recipe = VolumeRecipe(neighbors=neighbors, smoothness=smoothness)
     with tracking("volume") as track:
         found = wsseg.segment_volume_file(
             file, seeds, out, spacing=spacing, recipe=recipe, memory=memory, force=force, track=track, notice=say
