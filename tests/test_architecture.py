@@ -30,6 +30,7 @@ COMMANDS = {
     "segment_folder",
     "saliency_folder",
     "export_run",
+    "serve_review",
 }
 """Public calls whose parameters are the options of a command: they may have more."""
 
@@ -53,6 +54,7 @@ ROOMS: dict[str, tuple[int, set[str]]] = {
     "export": (6, {"yaml"}),
     "learning": (7, {"msgspec", "torch"}),
     "report": (7, {"jinja2"}),
+    "review": (7, {"msgspec", "starlette", "uvicorn"}),
     "doctor": (7, {"packaging"}),
     "cli": (8, {"cyclopts", "rich"}),
     "__main__": (9, set()),

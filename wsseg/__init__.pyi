@@ -82,6 +82,8 @@ from .recipe import VolumeRecipe as VolumeRecipe
 from .recipe import read_recipe as read_recipe
 from .report.page import Report as Report
 from .report.page import write_report as write_report
+from .review.backend import serve_label_studio as serve_label_studio
+from .review.serve import serve_review as serve_review
 from .runs.bugs import InternalError as InternalError
 from .runs.folder import saliency_folder as saliency_folder
 from .runs.folder import segment_folder as segment_folder

@@ -129,6 +129,7 @@ class TestOptions:
             "box": None,
             "hints": None,
             "pictures": None,
+            "discard_reviews": False,
             "device": "cpu",
             "workers": None,
             "engine": "local",

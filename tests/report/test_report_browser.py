@@ -150,7 +150,7 @@ class TestInABrowser:
 
     def test_focus_can_be_seen(self, opened: Opened, thirty: Made) -> None:
         page = opened(thirty.page)
-        for _ in range(11):
+        for _ in range(12):
             page.keyboard.press("Tab")
             assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
         assert page.evaluate("document.activeElement.className") == "card"
@@ -162,19 +162,62 @@ class TestInABrowser:
         page.locator("#slide").focus()
         for _ in range(10):
             page.keyboard.press("ArrowRight")
-        assert page.locator("#slide").input_value() == "60"
+        assert page.locator("#slide").input_value() == "10"
         assert page.locator("#detail-name").inner_text() == "p0"  # The slider has the arrows to itself.
-        assert page.locator(".over").evaluate("over => getComputedStyle(over).clipPath") == "inset(0px 0px 0px 60%)"
         box = page.locator("#stage").bounding_box()
         assert box
+        width = min(box["width"], box["height"] * SIZE[1] / SIZE[0])  # Of the picture, in the middle of the stage.
+        left = (box["width"] - width) / 2
+        clip = page.locator(".over").evaluate("over => getComputedStyle(over).clipPath")
+        cut = float(clip.removesuffix("%)").rpartition(" ")[2]) / 100
+        assert abs(cut * box["width"] - (left + width / 10)) < 1
         page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 50)
         page.mouse.down()
-        page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 50)
+        page.mouse.move(box["x"] + left + width / 4, box["y"] + 50)
         page.mouse.up()
         assert page.locator("#slide").input_value() == "25"
+        slide = page.locator("#slide").bounding_box()
+        assert slide and abs(slide["x"] - box["x"] - left) < 2 and abs(slide["width"] - width) < 2
+        page.keyboard.press("Escape")
+        page.locator(".card").first.click()
+        page.keyboard.press("z")
+        page.mouse.move(box["x"] + 10, box["y"] + 10)
+        assert "matrix(2" in page.locator(".over").evaluate("over => getComputedStyle(over).transform")
         page.locator("#reel [data-kind=errors]").click()
         assert page.locator("#over").inner_text() == "Errors"
         assert page.locator(".over img").count() == 2
+
+    def test_marks_are_kept_and_copied(self, opened: Opened, thirty: Made) -> None:
+        page = opened(thirty.page, permissions=["clipboard-read", "clipboard-write"])
+        page.locator(".card").nth(1).click()
+        page.keyboard.press("m")
+        page.keyboard.press("ArrowRight")
+        page.locator("#mark").click()
+        page.keyboard.press("Escape")
+        assert page.locator(".card .marked").count() == 2
+        page.select_option("#status", "marked")
+        assert names_in(page) == ["p1", "p2"]
+        page.locator("#copy-marked").click()
+        page.locator("#copy-marked", has_text="Copied").wait_for()
+        page.reload()
+        assert page.locator("#marked").inner_text() == "2 marked"
+
+    def test_it_tells_how_to_review_and_links_the_photo(self, opened: Opened, thirty: Made) -> None:
+        page = opened(thirty.page)
+        page.get_by_text("Correct and accept these masks").click()
+        assert page.locator("#review-command").inner_text().startswith("wsseg review ")
+        page.locator(".card").first.click()
+        assert (page.locator("#about a").get_attribute("href") or "").startswith("file:///")
+
+    def test_ok_is_not_green_where_the_mask_is_bad(self, opened: Opened, thirty: Made) -> None:
+        page = opened(thirty.page)
+        page.select_option("#order", "worst")
+        assert page.locator(".card .status").first.get_attribute("class") == "status other"
+
+    def test_a_phone_begins_with_photos(self, opened: Opened, thirty: Made) -> None:
+        page = opened(thirty.page, **PHONE)
+        box = page.locator("#grid").bounding_box()
+        assert box and box["y"] < 700
 
     def test_a_missing_picture_shows_its_flag(self, opened: Opened, thirty: Made) -> None:
         page = opened(thirty.page)

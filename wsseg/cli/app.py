@@ -23,6 +23,7 @@ import wsseg
 from wsseg.cli.help import Help
 from wsseg.cli.learn import adapt, tune
 from wsseg.cli.output import CANNOT_RUN, INTERRUPTED, answers, complain, manner
+from wsseg.cli.review import review, serve
 from wsseg.cli.run import merge, saliency, segment
 from wsseg.cli.score import calibrate, compare, evaluate
 from wsseg.cli.show import doctor, export, models, report, visualize
@@ -43,6 +44,8 @@ COMMANDS = {
         volume,
         export,
         report,
+        review,
+        serve,
         models,
         doctor,
     )

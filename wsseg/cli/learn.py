@@ -116,8 +116,11 @@ def adapt(paths: Paths, /, *, options: AdaptOptions) -> int:
 
 
 def tune(
-    photos: Annotated[Path, option("Folder of photos.", "PHOTOS", group=FILES)],
-    truths: Annotated[Path, option("Folder of their truths, with the same names.", "TRUTHS", group=FILES)],
+    photos: Annotated[Path, option("Folder of photos, or a reviewed run.", "PHOTOS", group=FILES)],
+    truths: Annotated[
+        Path | None,
+        option("Folder of their truths, with the same names (default: the run's reviews).", "TRUTHS", group=FILES),
+    ] = None,
     /,
     *,
     options: TuneOptions,

@@ -54,6 +54,9 @@ class SegmentOptions(HintedRecipe, FolderOptions, StyleOptions):
         float | None,
         option("List photos below this in OUT/review.txt.", group=FILES, metavar="C", converter=convert.real),
     ] = None
+    discard_reviews: Annotated[
+        bool, option("With --force, redo reviewed photos too.", "--discard-reviews", group=FILES)
+    ] = False
     hints: Annotated[
         Path | None,
         option("PNGs named like the photos: 0 background, 128 unknown, 255 object.", group=OBJECT, metavar="FOLDER"),
@@ -89,6 +92,7 @@ def segment(paths: Paths, /, *, options: SegmentOptions) -> int:
             shard=options.shard,
             watch=options.watch,
             force=options.force,
+            discard_reviews=options.discard_reviews,
             max_pixels=options.max_pixels,
             progress=show,
             notice=warn,

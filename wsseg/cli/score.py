@@ -179,7 +179,10 @@ class CalibrateOptions(TruthOptions):
 
 def calibrate(
     run: Annotated[Path, option("Folder of a run with one mask a photo.", "RUN", group=FILES)],
-    truths: Annotated[Path, option("Truths of 30 to 50 photos of it, drawn at random.", "TRUTHS", group=FILES)],
+    truths: Annotated[
+        Path | None,
+        option("Truths of 30 to 50 photos of it, drawn at random (default: its reviews).", "TRUTHS", group=FILES),
+    ] = None,
     /,
     *,
     options: CalibrateOptions = CalibrateOptions(),

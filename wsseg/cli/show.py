@@ -117,11 +117,19 @@ def export(
             "Earlier export, or text file with a name on each line; fixes class numbers.", group=FILES, metavar="FILE"
         ),
     ] = None,
+    accepted: Annotated[
+        bool, option("Only masks that a person accepted or corrected.", "--accepted", group=FILES)
+    ] = False,
+    reviewed: Annotated[
+        bool, option("Only masks that a person decided on, rejected ones too.", "--reviewed", group=FILES)
+    ] = False,
     polygons: Annotated[bool, option("Polygons instead of run lengths (coco only).", group=FILES)] = False,
     max_pixels: MaxPixels = MAX_PIXELS,
     force: Annotated[bool, option("Replace files of the same names.", group=FILES)] = False,
 ) -> int:
     """Write the masks of a run in the format of another tool."""
+    if accepted and reviewed:
+        raise ValueError("--accepted and --reviewed cannot be combined; leave out one of the two")
     with tracking("photos") as track:
         exported = wsseg.export_run(
             run,
@@ -130,6 +138,7 @@ def export(
             photos=photos,
             categories=categories,
             polygons=polygons,
+            only="accepted" if accepted else "reviewed" if reviewed else None,
             force=force,
             max_pixels=max_pixels,
             track=track,

@@ -13,7 +13,7 @@ from wsseg.evaluation.photo import Failure, Rules, photo_scores
 from wsseg.evaluation.truths import Reading, truths_in
 from wsseg.files.text import counted, nfc
 from wsseg.metrics.risk import accepting_confidence, fewest_photos, upper_bound
-from wsseg.runs.record import DIRTY, Record, read_run
+from wsseg.runs.record import DIRTY, Finding, Record, read_run
 
 NEVER: Final = float("-inf")
 """The confidence of a photo without an object, whose mask is never accepted."""
@@ -66,7 +66,7 @@ class Calibration:
 
 def calibrate(
     run: str | PathLike[str],
-    truths: str | PathLike[str],
+    truths: str | PathLike[str] | None = None,
     *,
     error: float = 0.1,
     iou: float = 0.5,
@@ -85,8 +85,9 @@ def calibrate(
     ----------
     run : path
         Folder of a run with one mask a photo.
-    truths : path
-        Truths of some of its photos, 30 to 50 or more, as in `evaluate`.
+    truths : path, optional
+        Truths of some of its photos, 30 to 50 or more, as in `evaluate`; default: what a person decided about photos
+        that the page of `serve_review` drew at random.
     error : float
         The share of all photos that may be accepted and bad, in (0, 1).
     iou : float
@@ -107,7 +108,13 @@ def calibrate(
     """
     _check_share("error", error, below=True)
     _check_share("iou", iou, below=False)
-    records = {nfc(record.name): record for record in read_run(Path(run)).records}
+    run_records = read_run(Path(run)).records
+    given = {"layout": layout, "split": split, "coding": coding, "category": category, "void": void}
+    if truths is None:
+        if unused := [name for name, value in given.items() if value is not None]:
+            raise ValueError(f"{unused[0]} needs truths, got none; give truths or leave out {unused[0]}")
+        return calibration_of_reviews(run_records, error=error, iou=iou)
+    records = {nfc(record.name): record for record in run_records}
     found = truths_in(Path(truths), Reading(layout=layout, split=split, coding=coding, category=category, void=void))
     confidences = _confidences_of(records, found.by_photo.keys())
     _, photos, palettes = pair_by_photo(Path(run), found)
@@ -120,6 +127,25 @@ def calibrate(
                 raise ValueError(f"{photo.name}: {scores.reason}")
             ious[photo.name] = scores.scores["iou"]
     return calibration_of(confidences, ious, error=error, iou=iou)
+
+
+def calibration_of_reviews(records: Iterable[Record], *, error: float, iou: float) -> Calibration:
+    """Return the calibration of a run by the decisions of a person about photos that were drawn at random.
+
+    A mask that was rejected is bad, and one that has less IoU with the person's own. ValueError if there are too few.
+    """
+    drawn = {record.name: _single(record) for record in records if any(map(_is_drawn, record.findings))}
+    if len(drawn) < (needed := fewest_photos(error)):
+        raise ValueError(
+            f"run must have decisions on {counted(needed, 'photo')} or more that were drawn at random for an error of "
+            f"{error:g}, got {len(drawn)}; review more in the order 'at random', or give truths"
+        )
+    ious = {name: (one.decision.iou if one.decision else None) or 0.0 for name, one in drawn.items()}
+    return calibration_of({name: _level_of(one) for name, one in drawn.items()}, ious, error=error, iou=iou)
+
+
+def _is_drawn(finding: Finding) -> bool:
+    return finding.decision is not None and finding.decision.at_random
 
 
 def calibration_of(
@@ -161,9 +187,23 @@ def _confidence_of(record: Record) -> float:
         return NEVER
     if record.settings == DIRTY:
         raise ValueError(f"run must have ended, got '{record.input}', which it left half done; rerun it")
-    if len(record.findings) != 1 or (confidence := record.findings[0].confidence) is None:
+    if any("automatic" in one.outputs for one in record.findings):
+        raise ValueError(
+            f"run must hold the masks that it made itself, got one that a person corrected for '{record.input}'; leave "
+            "out the truths to use the reviews, or segment into another folder"
+        )
+    return _level_of(_single(record))
+
+
+def _single(record: Record) -> Finding:
+    """Return the one finding of a photo, which has a confidence."""
+    if len(record.findings) != 1 or record.findings[0].confidence is None:
         raise ValueError(f"run must have one mask a photo, got another number for '{record.input}'; use one target")
-    return NEVER if record.findings[0].status == "no object" else confidence
+    return record.findings[0]
+
+
+def _level_of(finding: Finding) -> float:
+    return NEVER if finding.status == "no object" else finding.confidence or 0.0
 
 
 def _check_share(name: str, share: float, *, below: bool) -> None:

@@ -14,6 +14,8 @@ from wsseg.evaluation.photo import Failure, Missing, Rules, scores_of_photos
 from wsseg.evaluation.result import Evaluation
 from wsseg.evaluation.summary import evaluation_of
 from wsseg.evaluation.truths import Reading, TruthSet, check_word, palette_notes, truths_in
+from wsseg.files.text import counted
+from wsseg.runs.record import is_run, read_run
 
 PHOTOS_PER_WORKER: Final = 200
 """Number of photos worth another process: it takes about a second to start, as long as scoring these."""
@@ -121,7 +123,17 @@ def evaluate_truths(
     outcomes = in_order(engine(stream, enumerate(photos), lost=_failed))
     names = track([photo.name for photo in photos])
     evaluation = evaluation_of(folder, truths, zip(names, outcomes, strict=True), random_state)
-    return replace(evaluation, notes=truths.notes + palette_notes("masks", palettes))
+    notes = truths.notes + palette_notes("masks", palettes) + _review_notes(Path(masks))
+    return replace(evaluation, notes=notes)
+
+
+def _review_notes(masks: Path) -> tuple[str, ...]:
+    """Return a note if a person corrected masks of the run, whose scores are then not those of the method alone."""
+    run = masks.parent if masks.name == "masks" else masks
+    if not is_run(run):
+        return ()
+    corrected = sum(any("automatic" in one.outputs for one in record.findings) for record in read_run(run).records)
+    return (f"The masks of {counted(corrected, 'photo')} were corrected by a person.",) if corrected else ()
 
 
 def _failed(numbered: tuple[int, PhotoFiles], error: str) -> tuple[int, Failure]:

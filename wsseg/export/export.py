@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from wsseg.export.annotations import Entries, File, Loss, PhotoName, Plan
 from wsseg.export.categories import category_numbers
 from wsseg.export.coco import coco
 from wsseg.export.labelme import labelme
 from wsseg.export.labelstudio import labelstudio
-from wsseg.export.reading import annotated_photo, check_masks
+from wsseg.export.reading import annotated_photo, check_masks, reviewed_records
 from wsseg.export.voc import cvat, voc
 from wsseg.export.writing import write_file, write_folder, write_zip
 from wsseg.export.yolo import yolo
@@ -68,6 +68,7 @@ def export_run(
     categories: Sequence[str] | str | PathLike[str] | None = None,
     polygons: bool = False,
     photos: bool = False,
+    only: Literal["accepted", "reviewed"] | None = None,
     force: bool = False,
     max_pixels: int = MAX_PIXELS,
     track: Callable[[Sequence[Record]], Iterable[Record]] = iter,
@@ -93,6 +94,9 @@ def export_run(
         outline, and are listed as losses.
     photos : bool
         Copy the photos into the export; voc, labelme and yolo have a place for them.
+    only : {"accepted", "reviewed"}, optional
+        Export only masks that a person decided on (`serve_review`): those that were accepted or corrected, and photos
+        without an object; or all, rejected ones too. An accepted mask has no confidence in the export.
     force : bool
         Replace files of the same names, and leave others as they are.
     max_pixels : int
@@ -129,6 +133,8 @@ def export_run(
     folder = path_of(run) if isinstance(run, str) else Path(run)
     records = read_run(folder).records
     done = [record for record in records if not record.error]
+    if only is not None:
+        done = reviewed_records(done, only, folder)
     if not done:
         raise ValueError(
             f"run must hold at least one mask, got only failed photos ({len(records)}) in '{folder}'; "

@@ -1,14 +1,17 @@
 """The objects that a run found in its photos, from its records and pictures."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
 from wsseg.arrays import UNKNOWN, Mask, check_same_size
 from wsseg.export.annotations import AnnotatedObject, AnnotatedPhoto
 from wsseg.files.masks import read_labels, read_mask
-from wsseg.runs.record import Record
+from wsseg.files.text import counted
+from wsseg.runs.record import ACCEPTED, Finding, Record, Verdict
 
 
 def check_masks(records: Sequence[Record]) -> None:
@@ -22,6 +25,30 @@ def check_masks(records: Sequence[Record]) -> None:
             )
 
 
+def reviewed_records(records: Sequence[Record], only: str, folder: Path) -> list[Record]:
+    """Return the records with only those findings that a person accepted, or decided on at all.
+
+    Raises
+    ------
+    ValueError
+        If `only` is neither `accepted` nor `reviewed`, or if there are none.
+    """
+    if only not in ("accepted", "reviewed"):
+        raise ValueError(f"only must be accepted or reviewed, got {only!r}; choose one, or leave it out for all masks")
+    verdicts = ACCEPTED if only == "accepted" else frozenset(get_args(Verdict))
+    kept = [
+        replace(record, findings=found)
+        for record in records
+        if (found := tuple(one for one in record.findings if one.decision and one.decision.verdict in verdicts))
+    ]
+    if not kept:
+        raise ValueError(
+            f"run must hold {only} masks, got none among {counted(len(records), 'photo')}; review them first: wsseg "
+            f"review '{folder}'"
+        )
+    return kept
+
+
 def annotated_photo(record: Record, folder: Path, *, max_pixels: int) -> AnnotatedPhoto:
     """Return the photo of a record with its objects, which are read from the pictures below the folder.
 
@@ -32,13 +59,18 @@ def annotated_photo(record: Record, folder: Path, *, max_pixels: int) -> Annotat
     for _, mask in found:
         check_same_size(mask, found[0][1], f"masks of '{record.name}'")
     objects = tuple(
-        AnnotatedObject(category=finding.category, mask=mask, confidence=finding.confidence)
+        AnnotatedObject(category=finding.category, mask=mask, confidence=_confidence_of(finding))
         for number, mask in found
         if mask.any()
         for finding in [record.findings[number]]
     )
     height, width = found[0][1].shape
     return AnnotatedPhoto(name=record.name, input=record.place, size=(height, width), objects=objects)
+
+
+def _confidence_of(finding: Finding) -> float | None:
+    """Return the confidence of a mask; None if a person vouches for it."""
+    return None if finding.decision and finding.decision.verdict in ACCEPTED else finding.confidence
 
 
 def _masks(record: Record, folder: Path, max_pixels: int) -> Iterator[tuple[int, Mask]]:

@@ -15,6 +15,7 @@ from wsseg.files.palettes import palettes_of
 from wsseg.files.photos import read_image
 from wsseg.learning.tuning import SCORED_SIDE, Example, Tuning, check_counts, shrunk_example, tuning_from_examples
 from wsseg.recipe import EMBEDDED, FOLDS, TRIALS, Recipe, recipe_named
+from wsseg.runs.record import read_run
 
 if TYPE_CHECKING:
     from wsseg.classifier.classifier import Classifier
@@ -27,7 +28,7 @@ SHOWN: Final = 5
 
 def tune(
     photos: str | PathLike[str],
-    truths: str | PathLike[str],
+    truths: str | PathLike[str] | None = None,
     *,
     classifier: "Classifier | str | Path" = EMBEDDED,
     recipe: Recipe | str | Path = "default",
@@ -46,9 +47,10 @@ def tune(
     Parameters
     ----------
     photos : str or path
-        Folder of photos.
-    truths : str or path
-        Folder of their truths: masks as `read_truth` reads them.
+        Folder of photos; without truths, the folder of a run whose masks a person reviewed (`serve_review`).
+    truths : str or path, optional
+        Folder of their truths: masks as `read_truth` reads them. Default: the masks that the person accepted or
+        corrected.
     classifier : Classifier, str or Path
         A classifier, or a name for `load_classifier`.
     recipe : Recipe, str or Path
@@ -78,7 +80,7 @@ def tune(
         If a photo or a truth has no partner or cannot be used, or if an argument is out of range.
     """
     base = recipe if isinstance(recipe, Recipe) else recipe_named(recipe)
-    pairs = _paired(Path(photos), Path(truths))
+    pairs = _reviewed(Path(photos)) if truths is None else _paired(Path(photos), Path(truths))
     check_counts(len(pairs), folds, trials)
     read = partial(read_truth, void=void, palettes=palettes_of(truth for _, truth in pairs.values()))
     for photo, truth in pairs.values():
@@ -112,6 +114,22 @@ def _paired(photos: Path, truths: Path) -> dict[str, tuple[Path, Path]]:
             "add the missing files or remove the others"
         )
     return {name: (sides[0][name][0], sides[1][name][0]) for name in names}
+
+
+def _reviewed(run: Path) -> dict[str, tuple[Path, Path]]:
+    """Return the photo and the mask of each object that a person accepted or corrected, by the name of the mask."""
+    pairs = {
+        one.outputs["mask"]: (Path(record.place), run / one.outputs["mask"])
+        for record in read_run(run).records
+        for one in record.findings
+        if one.decision and one.decision.verdict in ("accepted", "corrected") and "mask" in one.outputs
+    }
+    if not pairs:
+        raise ValueError(
+            f"photos must be a run with reviewed masks if there are no truths, got none in '{run}'; review some with "
+            "wsseg review, or give truths"
+        )
+    return pairs
 
 
 def _example(

@@ -6,6 +6,7 @@ inserts it as text. The page's content security policy allows no other script, s
 
 import base64
 import hashlib
+import shlex
 from collections.abc import Sequence
 from importlib import resources
 
@@ -44,6 +45,7 @@ def html_of(run: Run, rows: Sequence[Row], store: PictureStore, problems: Sequen
             addresses=store.addresses,
             title=escape_unprintable(run.folder.resolve().name if is_local(run.folder) else run.folder.name),
             folder=escape_unprintable(str(run.folder)),
+            command=f"wsseg review {shlex.quote(escape_unprintable(str(run.folder)))}",
             summary=summary_of(run, rows, scored=scored),
             charts=charts_of(rows),
             categories=categories_of(rows),

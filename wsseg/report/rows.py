@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 
 from wsseg.files.encode import VOC_COLORS
 from wsseg.files.text import escape_unprintable
@@ -26,6 +27,10 @@ class Row:
     confidence: float | None = None
     review: bool = False
     """Whether the run marked the photo for review."""
+    link: str = ""
+    """Address of the photo on this machine."""
+    decision: str = ""
+    """The verdict of a person."""
     reasons: Sequence[str] = ()
     color: str = ""
     """The color of its label in a map of several labels."""
@@ -45,11 +50,12 @@ def rows_of(record: Record, scored: ScoredRun | None, pictures: PictureMaker) ->
     photo = Row(
         name=escape_unprintable(record.name),
         input=escape_unprintable(record.input),
+        link=_link(record),
         error=escape_unprintable(record.error),
         seconds=sum(_finite(spent) or 0 for spent in record.seconds.values()),
         shown=pictures.of_photo(record),
         status="failed" if record.error else "",
-        review=record.review,
+        review=record.review and not record.is_reviewed,
     )
     rows = [_finding_row(photo, record, number, scored, pictures) for number in range(len(record.findings))]
     return rows or [photo]
@@ -65,11 +71,18 @@ def _finding_row(photo: Row, record: Record, number: int, scored: ScoredRun | No
         probability=_finite(finding.probability),
         confidence=_finite(finding.confidence),
         status=escape_unprintable(finding.status or ""),
+        decision=finding.decision.verdict if finding.decision else "",
         reasons=[escape_unprintable(str(reason)) for reason in finding.reasons],
         color=_label_color(number + 1) if record.outputs else "",
         scores={score: value for score, each in scores.items() if (value := _finite(each)) is not None},
         shown=photo.shown if record.outputs else pictures.of_finding(finding, name, photo.shown),
     )
+
+
+def _link(record: Record) -> str:
+    """Return the address of a photo on a disk; empty if it is elsewhere."""
+    place = Path(record.place)
+    return place.as_uri() if place.is_absolute() and "://" not in record.input else ""
 
 
 def _label_color(label: int) -> str:

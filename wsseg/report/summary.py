@@ -90,6 +90,8 @@ def summary_of(run: Run, rows: Sequence[Row], *, scored: bool) -> Summary:
         "weak": statuses["weak"],
         "no object": statuses["no object"],
     }
+    if reviewed := sum(bool(row.decision) for row in rows):
+        figures["reviewed"] = reviewed
     return Summary(figures=figures, means=_means(rows if scored else []), made_by=_made_by(run, rows))
 
 

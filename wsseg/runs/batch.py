@@ -41,7 +41,8 @@ def run(
 ) -> Generator[Outcome, None, None]:
     """Yield the outcome of each photo, once the journal has it.
 
-    Only photos that are new, changed or incomplete are done, unless `again` is set. `hints` are the files of photos
+    Only photos that are new, changed or incomplete are done, unless `again` is set; those that a person has reviewed
+    are kept. `hints` are the files of photos
     that have one. Photos with less than `min_confidence` are marked for review; their masks stay as they are. A source
     that is `None` means that no photo is available yet; the list of photos to review is then brought up to date.
     Errors that end a run, such as a full disk, are raised.

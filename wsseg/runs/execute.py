@@ -13,6 +13,7 @@ from wsseg.runs.photos import arriving_photos, hint_files, photos_of, photos_of_
 from wsseg.runs.record import Record, digest_of
 from wsseg.runs.request import Request
 from wsseg.runs.result import FolderRun, PhotoDone
+from wsseg.runs.reviews import check_reviews_kept
 
 
 class Tally:
@@ -46,6 +47,7 @@ def execute(request: Request) -> FolderRun:
     """Do the photos of the request, after all checks that need no network, and return the result."""
     sources, total, hints, engine = _photos(request)
     check_claimable(request.out, force=request.force)
+    check_reviews_kept(request.out, force=request.force, discard=request.discard_reviews)
     segmenter = segmenter_of(request)
     targets = segmenter.resolve(request.targets, top=request.top)
     settings = settings_of(request, segmenter, targets)

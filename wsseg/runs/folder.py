@@ -43,6 +43,7 @@ def segment_folder(
     shard: tuple[int, int] | None = None,
     watch: bool = False,
     force: bool = False,
+    discard_reviews: bool = False,
     max_pixels: int = MAX_PIXELS,
     progress: Callable[[PhotoDone], None] | None = None,
     notice: Notice | None = None,
@@ -96,6 +97,8 @@ def segment_folder(
         Whether to watch the folders and process new photos, until an exception such as KeyboardInterrupt ends it.
     force : bool
         Redo everything, even in a folder that wsseg did not create.
+    discard_reviews : bool
+        With `force`, also redo photos that a person has reviewed (`serve_review`); they are kept otherwise.
     max_pixels : int
         Photos of more pixels fail.
     progress : callable, optional
@@ -113,7 +116,8 @@ def segment_folder(
     ValueError, TypeError
         If an argument is wrong. All that needs no network is checked first, in less than a second.
     FileExistsError
-        If `out` holds files of another origin and `force` is not set, or if another run is at work there.
+        If `out` holds files of another origin and `force` is not set, if another run is at work there, or if `force`
+        would discard reviews and `discard_reviews` is not set.
     OSError
         If anything other than a photo cannot be read or written, such as when a disk is full.
     ChildProcessError
@@ -157,6 +161,7 @@ def segment_folder(
             shard=shard,
             watch=watch,
             force=force,
+            discard_reviews=discard_reviews,
             max_pixels=max_pixels,
             progress=progress,
             notice=notice,

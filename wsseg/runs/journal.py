@@ -17,6 +17,7 @@ from wsseg.files.text import folded
 from wsseg.runs.lines import lines_in
 from wsseg.runs.record import DIRTY, RUN, WORKING, Record, is_run, lines_by_name, record_of, record_order
 from wsseg.runs.review import remove_review, write_review
+from wsseg.runs.reviews import Reviews, absorbing
 
 Ending: TypeAlias = Literal["done", "interrupted"]
 """How a run ended; `state` in `run.json`."""
@@ -28,8 +29,9 @@ class Journal:
     def __init__(self, out: Path) -> None:
         self._out = out
         self._store = store_of(out)
-        self._latest = {name: record_of(line).as_line() for name, line in lines_by_name(out).items()}
+        self._latest: dict[str, bytes] = {}
         """The last line of each photo, as this version writes it."""
+        self._reviews = Reviews(out)
         self._sizes = self._store.sizes(out)
         self._names_by_stem: dict[str, set[str]] = {}
         """Names of photos by the stems of their files, with and without the target's name; some files may be gone."""
@@ -46,14 +48,17 @@ class Journal:
         self._lines = lines_in(out)
         self._writing: Final = Lock()
         """Photos are handed out in one thread and recorded in another."""
-        for record in map(record_of, self._latest.values()):
-            self._index(record)
-            self._mark(record)
-        self._rewrite()
+        with absorbing(out):
+            self._latest = {name: record_of(line).as_line() for name, line in lines_by_name(out).items()}
+            for record in map(record_of, self._latest.values()):
+                self._index(record)
+                self._mark(record)
+            self._rewrite()
 
     def earlier(self, name: str) -> Record | None:
-        """Return the earlier record of the photo of that name."""
-        return record_of(self._latest[name]) if name in self._latest else None
+        """Return the earlier record of the photo of that name, with what a person decided while the run is at work."""
+        line = self._reviews.lines.get(name) or self._latest.get(name)
+        return record_of(line) if line else None
 
     def holds(self, record: Record) -> bool:
         """Return whether all files of the record exist and none is empty."""
@@ -105,7 +110,9 @@ class Journal:
         """
         self._under_way.clear()
         self._remove_stale()
-        self._rewrite()
+        with absorbing(self._out):
+            self._take_reviews()
+            self._rewrite()
         if self._marked or made_by.get("min_confidence") is not None:
             write_review(self._out, self._marked.values())
         else:
@@ -124,6 +131,12 @@ class Journal:
             if not self._is_listed:
                 write_review(self._out, self._marked.values())
                 self._is_listed = True
+
+    def _take_reviews(self) -> None:
+        """Take the records that a person decided on while the run was at work; they need no review."""
+        for name, line in self._reviews.lines.items():
+            self._latest[name] = line
+            self._marked.pop(name, None)
 
     def _index(self, record: Record) -> None:
         for labelled in (False, True):

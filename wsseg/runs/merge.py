@@ -46,7 +46,8 @@ def merge_runs(
     """Merge runs into one in `out`, which can be evaluated, exported and resumed like any run.
 
     Pictures are copied, each whole or not at all, and the runs stay as they are. A merge that was interrupted resumes.
-    A photo of several runs is taken once: done rather than failed, and with the most pictures. Photos to review are
+    A photo of several runs is taken once: as a person reviewed it last, done rather than failed, and with the most
+    pictures. Photos to review are
     marked anew by the highest `min_confidence` of the runs.
 
     Parameters
@@ -80,7 +81,7 @@ def merge_runs(
     review = 0
     with opened(out, _made_by(members, out, least)) as journal:
         for run, record in track(chosen):
-            marked = replace(record, review=record.review or needs_review(record, least))
+            marked = replace(record, review=needs_review(record, least) or (record.review and not record.is_reviewed))
             review += marked.review
             if run.folder != out:
                 _copy(run.folder, out, record.files)
@@ -125,7 +126,7 @@ def _chosen(runs: Sequence[Run]) -> tuple[list[_Entry], set[str]]:
 
 
 def _better(first: _Entry | None, second: _Entry) -> _Entry:
-    """Return the entry of one photo that did not fail, and with the most pictures."""
+    """Return the entry of one photo that was reviewed last, did not fail, and has the most pictures."""
     if first is None:
         return second
     if not _is_same(first[1], second[1]):
@@ -134,7 +135,12 @@ def _better(first: _Entry | None, second: _Entry) -> _Entry:
             f"'{second[1].input}' in '{second[0].folder}' for '{second[1].name}'; leave out one of the runs, or "
             "segment from a folder of both"
         )
-    return max(first, second, key=lambda entry: (not entry[1].error, len(entry[1].pictures)))
+    return max(first, second, key=lambda entry: (_last_decision(entry[1]), not entry[1].error, len(entry[1].pictures)))
+
+
+def _last_decision(record: Record) -> str:
+    """Return the time of the last decision of a person; empty if there is none."""
+    return max((one.decision.when for one in record.findings if one.decision), default="")
 
 
 def _is_same(first: Record, second: Record) -> bool:

@@ -13,6 +13,7 @@ from wsseg.files.names import Source
 from wsseg.files.store import path_of, store_of
 from wsseg.runs.notices import Notice
 from wsseg.runs.record import REPORTED, is_run, read_run
+from wsseg.runs.reviews import REVIEW_FOLDERS
 from wsseg.runs.task import name_of
 from wsseg.runs.watch import arriving
 from wsseg.segmenting.outputs import PICTURES
@@ -74,7 +75,7 @@ def without_run_outputs(sources: Iterable[Source], out: Path) -> list[Source]:
     ValueError
         If `out` is not a run yet and a photo lies where its pictures will go, since they could not be distinguished.
     """
-    folders = {picture.folder for picture in PICTURES.values()}
+    folders = {*(picture.folder for picture in PICTURES.values()), *REVIEW_FOLDERS.values()}
     is_known_run = cache(is_run)
 
     def is_output(folder: Path) -> bool:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -22,6 +22,9 @@ RUN: Final = "run.json"
 
 LINES: Final = "run.jsonl"
 """The file of the records, one JSON object a line."""
+
+REVIEWS: Final = "reviews.jsonl"
+"""The file of the records that a person decided on since the last run: lines as in `run.jsonl`, which they replace."""
 
 WORKING: Final = ".wsseg"
 """The folder that exists while a run works, for its lock and for half-written files."""
@@ -34,6 +37,31 @@ DIRTY: Final = "unsure"
 
 Outputs: TypeAlias = Mapping[str, str]
 """Files by picture, relative to the run's folder: `{"mask": "masks/sub/a.png"}`."""
+
+
+Verdict: TypeAlias = Literal["accepted", "corrected", "rejected", "no object"]
+"""The automatic mask is right; the person's own mask is; neither is; or there is no object to mask."""
+
+ACCEPTED: Final[frozenset[Verdict]] = frozenset({"accepted", "corrected", "no object"})
+"""Verdicts after which the mask is a truth."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """The judgment of a person about a mask."""
+
+    verdict: Verdict
+    """`accepted`, `corrected`, `rejected` or `no object`."""
+    when: str
+    """Time in UTC, ISO 8601."""
+    strokes: int = 0
+    """Number of hints that the person gave."""
+    seconds: float = 0.0
+    """How long the person looked at the photo."""
+    iou: float | None = None
+    """IoU of the person's mask with the automatic one; None if the mask was rejected."""
+    at_random: bool = False
+    """Whether the photo was drawn at random from those left, as `calibrate` needs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +81,8 @@ class Finding:
     reasons: tuple[str, ...] = ()
     outputs: Outputs = field(default_factory=dict)
     """The target's own files."""
+    decision: Decision | None = None
+    """What a person said of the mask; confidence, status and reasons stay those of the automatic mask."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +147,16 @@ class Record:
     def trust(self) -> float:
         """The least confidence of its objects; 0 if none was found."""
         return min((one.confidence or 0.0 for one in self.findings if one.status != "no object"), default=0.0)
+
+    @property
+    def has_decision(self) -> bool:
+        """Whether a person decided on one of its masks; no run then replaces them."""
+        return any(one.decision for one in self.findings)
+
+    @property
+    def is_reviewed(self) -> bool:
+        """Whether a person decided on all of its masks."""
+        return bool(self.findings) and all(one.decision for one in self.findings)
 
     def as_line(self) -> bytes:
         """Return the record as a line of JSON."""
@@ -198,11 +238,18 @@ def _made_by(folder: Path) -> dict[str, Any]:
 def lines_by_name(folder: Path) -> dict[str, bytes]:
     """Return the last line of each photo, by its name; a truncated line at the end is ignored."""
     lines = {}
-    for file in [folder / LINES, *chunk_files(folder)]:
-        text = file.read_bytes() if file.is_file() else b""
-        for number, line in enumerate(text.splitlines(keepends=True), 1):
-            if line.endswith(b"\n"):
-                lines[_name_in(line, f"'{file}', line {number}")] = line
+    for file in [folder / LINES, *chunk_files(folder), folder / REVIEWS]:
+        lines.update(lines_of(file))
+    return lines
+
+
+def lines_of(file: Path) -> dict[str, bytes]:
+    """Return the last line of each photo in one file, by its name; a truncated line at the end is ignored."""
+    lines = {}
+    text = file.read_bytes() if file.is_file() else b""
+    for number, line in enumerate(text.splitlines(keepends=True), 1):
+        if line.endswith(b"\n"):
+            lines[_name_in(line, f"'{file}', line {number}")] = line
     return lines
 
 

@@ -54,6 +54,7 @@ class Request:
     shard: tuple[int, int] | None
     watch: bool
     force: bool
+    discard_reviews: bool = False
     max_pixels: int
     progress: Callable[[PhotoDone], None] | None
     notice: Notice

@@ -17,9 +17,12 @@ HEADER: Final = "# Photos to review, least confidence first."
 def needs_review(record: Record, min_confidence: float | None) -> bool:
     """Return whether a mask of the photo has less than this confidence, or no object was found.
 
-    A photo that failed has no mask to review: the run reports it, and does it again.
+    A photo that failed has no mask to review: the run reports it, and does it again. Nor has one that a person has
+    reviewed.
     """
-    return min_confidence is not None and not record.error and (record.trust < min_confidence or _is_empty(record))
+    if record.error or record.is_reviewed:
+        return False
+    return min_confidence is not None and (record.trust < min_confidence or _is_empty(record))
 
 
 def _is_empty(record: Record) -> bool:

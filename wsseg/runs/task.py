@@ -120,12 +120,17 @@ class Task:
         return Outcome(replace(self._blank(photo), error=error), fresh=True)
 
     def is_complete(self, earlier: Record) -> bool:
-        """Whether a record says all that this task would, if the photo has not changed."""
+        """Whether a record says all that this task would, if the photo has not changed; or what a person decided."""
+        if earlier.has_decision:
+            return True
         return not earlier.error and earlier.settings == self.settings and set(self.pictures) <= earlier.pictures
 
     def _blank(self, photo: PhotoInput) -> Record:
+        """Return the record to begin with: a blank one, or the earlier one if a person decided on its masks."""
         path = photo.source.path
         base = store_of(path).base_of(path)
+        if photo.complete and photo.earlier and photo.earlier.has_decision:
+            return replace(photo.earlier, input=str(path), base=base, error="", traceback="")
         return Record(input=str(path), base=base, name=name_of(photo.source), settings=self.settings)
 
     def _read(self, photo: PhotoInput) -> _Decoded | _Ended:
@@ -148,6 +153,8 @@ class Task:
         hints = _sha256(read_file(given.hints, max_pixels=self.max_pixels)) if given.hints else ""
         record = replace(step.record, hash=_sha256(data), hints=hints)
         earlier = given.earlier if given.complete else None
+        if earlier and earlier.has_decision:
+            return _reviewed(step, record.hash)
         if earlier and (earlier.hash, earlier.hints) == (record.hash, record.hints):
             kept = replace(earlier, input=record.input, base=record.base)
             return _Ended(given=given, record=kept, kept=True)
@@ -239,6 +246,16 @@ def _attempted(stage: str, act: Callable[[Before], After], step: Before) -> Afte
             raise
         trace = "".join(traceback.format_exception(error)) if is_bug(error) else ""
         return _Ended(given=step.given, record=replace(step.record, error=reason_of(error), traceback=trace))
+
+
+def _reviewed(step: _Step, digest: str) -> _Ended:
+    """Return the end of a photo whose masks a person decided on; PhotoError if it is another photo now."""
+    if step.record.hash != digest:
+        raise PhotoError(
+            f"photo must be unchanged since its review, got another file at '{step.record.place}'; restore it, or redo "
+            "all photos with --force --discard-reviews"
+        )
+    return _Ended(given=step.given, record=step.record, kept=True)
 
 
 def _sha256(data: bytes) -> str:

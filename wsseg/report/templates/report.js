@@ -83,12 +83,43 @@
     row.words = [row.name, row.category, row.error, ...(row.reasons || [])].filter(Boolean).join("\n").toLowerCase();
   }
 
-  const REVIEW = "to review";
+  const REVIEW = "to review", MARKED = "marked";
+  const isOf = (row, status) => {
+    if (status === REVIEW) return row.review;
+    if (status === MARKED) return marks.has(row.name);
+    return status.startsWith("=") ? row.decision === status.slice(1) : row.status === status;
+  };
+
+  // Marks of a person, which the browser keeps for this page.
+
+  const KEY = `wsseg-marks:${location.pathname}`;
+  const marks = new Set();
+  try { for (const name of JSON.parse(localStorage.getItem(KEY)) || []) marks.add(name); } catch { /* kept nowhere */ }
+  const mark = (row) => {
+    if (!marks.delete(row.name)) marks.add(row.name);
+    try { localStorage.setItem(KEY, JSON.stringify([...marks])); } catch { /* only until the page is closed */ }
+    showMarks();
+  };
+  const showMarks = () => {
+    at("marks").hidden = !marks.size;
+    at("marked").textContent = `${marks.size} marked`;
+    if (rows[current]) at("mark").setAttribute("aria-pressed", marks.has(rows[current].name));
+  };
+  const copy = async (text, button) => {
+    const done = (word) => { button.textContent = word; };
+    try { await navigator.clipboard.writeText(text); done("Copied"); } catch {
+      const area = make("textarea", "", text);
+      button.after(area);
+      area.select();
+      done(document.execCommand("copy") ? "Copied" : "Not copied");
+      area.remove();
+    }
+  };
   const matching = () => {
     const text = at("filter").value.trim().toLowerCase();
     const category = at("category").value, status = at("status").value;
     const found = data.rows.filter((row) =>
-      row.words.includes(text) && (!category || row.category === category) && (!status || (status === REVIEW ? row.review : row.status === status)));
+      row.words.includes(text) && (!category || row.category === category) && (!status || isOf(row, status)));
     const order = orders[at("order").value][1];
     return found.sort((one, other) => order(one, other) || collator.compare(one.name, other.name));
   };
@@ -118,7 +149,8 @@
     const category = row.category ? `${row.category} ${shown(row.probability)}` : row.error || "";
     const name = make("span", "title", row.name), seen = make("span", "category", category);
     const title = make("span", "line", "", name), figures = make("span", "line");
-    if (row.status) title.append(make("span", `status ${slug(row.status)}`, row.status));
+    if (marks.has(row.name)) title.append(make("span", "marked", "★"));
+    if (row.status) title.append(make("span", `status ${iou(row) < 0.5 && row.status === "ok" ? "other" : slug(row.status)}`, row.status));
     if (iou(row) !== undefined) figures.append(make("span", "", `IoU ${shown(iou(row))}`));
     if (row.confidence !== undefined) figures.append(make("span", "quiet", `conf. ${shown(row.confidence)}`));
     name.title = row.input || row.name;
@@ -219,9 +251,25 @@
   const detail = at("detail"), stage = at("stage"), slide = at("slide");
   let current = 0, over = "";
 
+  // Left and right edge of the picture, as shares of the stage.
+  const edges = () => {
+    const image = stage.querySelector("img"), { width, height } = stage.getBoundingClientRect();
+    if (!image || !image.naturalWidth) return [0, 1];
+    const share = Math.min(1, (height * image.naturalWidth) / image.naturalHeight / width);
+    return [(1 - share) / 2, (1 + share) / 2];
+  };
   const divide = (percent) => {
+    const [from, to] = edges();
     slide.value = percent;
-    stage.style.setProperty("--cut", `${slide.value}%`);
+    slide.style.marginLeft = `${100 * from}%`;
+    slide.style.width = `${100 * (to - from)}%`;
+    stage.style.setProperty("--cut", `${100 * (from + ((to - from) * slide.value) / 100)}%`);
+  };
+  const ZOOMS = [1, 2, 4, 8];
+  const zoom = (factor) => {
+    stage.dataset.zoom = factor;
+    stage.style.setProperty("--zoom", factor);
+    at("zoom").textContent = `Zoom ${factor}×`;
   };
   const showOver = (kind) => {
     const row = rows[current];
@@ -229,6 +277,7 @@
     over = kind;
     shot.classList.add("over");
     stage.replaceChildren(picture(row, "photo"), shot, make("span", "edge"));
+    for (const image of stage.querySelectorAll("img")) image.addEventListener("load", () => divide(slide.value));
     at("over").textContent = names[kind];
     if (at("errors-over")) at("errors-over").hidden = kind !== "errors";
     for (const button of at("reel").children) button.setAttribute("aria-pressed", button.dataset.kind === kind);
@@ -244,10 +293,16 @@
     if (row.probability !== undefined) add("probability", shown(row.probability));
     if (row.confidence !== undefined) add("confidence", shown(row.confidence));
     add("status", row.status);
+    add("review", row.decision);
     for (const reason of row.reasons || []) add("reason", reason);
-    for (const [name, value] of Object.entries(row.scores || {})) add(name === "iou" ? "IoU" : name, shown(value, 4));
+    for (const [name, value] of Object.entries(row.scores || {})) add({ iou: "IoU", mae: "mean absolute error" }[name] || name, shown(value, 4));
     if (row.seconds) add("seconds", shown(row.seconds));
     add("photo", row.input);
+    if (row.link) {
+      const link = make("a", "", row.input);
+      link.href = row.link;
+      list.lastChild.lastChild.replaceChildren(link);
+    }
     return list;
   };
   const showDetail = () => {
@@ -265,6 +320,7 @@
       return button;
     }));
     at("about").replaceChildren(factsOf(row));
+    showMarks();
     showOver(over && has(row, over) ? over : data.kinds.slice(1).find((kind) => has(row, kind)) || data.kinds[1]);
   };
   const openDetail = (index) => {
@@ -272,8 +328,9 @@
     current = index;
     if (seen !== ALL && seen !== "photo") over = seen;
     showDetail();
-    divide(50);
+    zoom(1);
     detail.showModal();
+    divide(0);
     at("detail-name").focus();
   };
   const move = (step) => {
@@ -288,18 +345,28 @@
     if (event.target === slide || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "ArrowLeft") move(-1);
     else if (event.key === "ArrowRight") move(1);
+    else if (event.key === "m") mark(rows[current]);
+    else if (event.key === "z") at("zoom").click();
     else return;
     event.preventDefault();
   });
-  detail.addEventListener("close", () => focusOn(current));
+  detail.addEventListener("close", () => { layOut(); focusOn(current); });
   detail.addEventListener("click", (event) => { if (event.target === detail) detail.close(); });
+  at("zoom").addEventListener("click", () => zoom(ZOOMS[(ZOOMS.indexOf(Number(stage.dataset.zoom)) + 1) % ZOOMS.length]));
+  at("mark").addEventListener("click", () => mark(rows[current]));
+  at("copy-marked").addEventListener("click", () => copy([...marks].join("\n"), at("copy-marked")));
+  at("copy-review").addEventListener("click", () => copy(at("review-command").textContent, at("copy-review")));
   at("close").addEventListener("click", () => detail.close());
   at("previous").addEventListener("click", () => move(-1));
   at("next").addEventListener("click", () => move(1));
   slide.addEventListener("input", () => divide(slide.value));
   const drag = (event) => {
-    const box = stage.getBoundingClientRect();
-    if (event.buttons) divide((100 * (event.clientX - box.left)) / box.width);
+    const box = stage.getBoundingClientRect(), [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+    if (stage.dataset.zoom > 1) stage.style.setProperty("--at", `${100 * x}% ${100 * y}%`);
+    else if (event.buttons) {
+      const [from, to] = edges();
+      divide((100 * (x - from)) / (to - from));
+    }
   };
   stage.addEventListener("pointerdown", (event) => { stage.setPointerCapture(event.pointerId); drag(event); });
   stage.addEventListener("pointermove", drag);
@@ -312,9 +379,12 @@
     return option;
   }));
   const counts = new Map(), marked = data.rows.filter((row) => row.review).length;
+  const verdicts = new Map();
+  for (const row of data.rows) if (row.decision) verdicts.set(row.decision, (verdicts.get(row.decision) || 0) + 1);
   for (const row of data.rows) if (row.status) counts.set(row.status, (counts.get(row.status) || 0) + 1);
   choices("status", [["", "all"], ...[...counts].map(([status, number]) => [status, `${status} (${number})`]),
-    ...(marked ? [[REVIEW, `to review (${marked})`]] : [])]);
+    ...(marked ? [[REVIEW, `to review (${marked})`]] : []),
+    ...[...verdicts].map(([verdict, number]) => [`=${verdict}`, `review: ${verdict} (${number})`]), [MARKED, "marked"]]);
   choices("order", Object.entries(orders).map(([value, [text]]) => [value, text]));
   choices("show", [...data.kinds.map((kind) => [kind, names[kind].toLowerCase()]), [ALL, "all pictures"]]);
   at("show").value = data.kinds.includes("overlay") ? "overlay" : data.kinds[1];
@@ -354,6 +424,7 @@
   addEventListener("scroll", () => requestAnimationFrame(draw), { passive: true });
   addEventListener("resize", () => requestAnimationFrame(() => (grid.clientWidth === layout.width ? draw() : layOut())));
   refresh();
+  showMarks();
   performance.mark("wsseg-ready");
 
   // The pictures are most of the page and come last; the page can be used before they arrive.
