@@ -10,6 +10,7 @@ from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image as pillow
 from test_architecture import ROOMS
@@ -61,11 +62,15 @@ def expanded(word: str) -> list[str]:
 
 
 def fill(folder: Path, count: int) -> None:
-    """Add small photos and the folder of hints."""
+    """Add small photos, the folder of hints, and a volume with its seeds."""
     for name in ("chelsea", "coffee", "astronaut", "motorcycle_left")[:count]:
         with resources.as_file(resources.files("skimage") / "data" / f"{name}.png") as path:
             pillow.open(path).convert("RGB").reduce(8).save(folder / "photos" / f"{name}.jpg")
     (folder / "seeds").mkdir()
+    cells, seeds = np.zeros((4, 8, 8), np.uint8), np.full((4, 8, 8), 128, np.uint8)
+    cells[1:3, 2:6, 2:6], seeds[2, 4, 4], seeds[0, 0, 0] = 200, 255, 0
+    for name, values in {"cells.tif": cells, "seeds.tif": seeds}.items():
+        wsseg.write_volume(name, wsseg.Volume(values))
     with pillow.open("photos/cup.jpg") as photo:
         cup = photo.reduce(4)
     cup.save("photos/cup.jpg")
@@ -105,6 +110,7 @@ MADE = {
     "5_hints": ("a box: ", "hints.png"),
     "6_a_folder": ("2 photos: see report.html", "report.html"),
     "7_an_adversary": ("Egyptian cat", "adversary.png"),
+    "8_a_volume": ("exact: True", "cells.tif"),
 }
 """Text that each example prints, and a file that it makes."""
 
@@ -161,7 +167,7 @@ def test_the_commands_of_the_page_run(page: Path, folder: Path) -> None:
 
 
 def test_every_command_of_the_pages_runs() -> None:
-    assert sum(len(commands(page)) for page in PAGES) == 38
+    assert sum(len(commands(page)) for page in PAGES) == 40
 
 
 def test_the_pages_name_an_existing_recipe(folder: Path) -> None:

@@ -36,6 +36,9 @@ from .files.masks import read_labels as read_labels
 from .files.masks import read_mask as read_mask
 from .files.masks import read_truth as read_truth
 from .files.photos import read_image as read_image
+from .files.volumes import Volume as Volume
+from .files.volumes import read_volume as read_volume
+from .files.volumes import write_volume as write_volume
 from .graphcut.colors import mixtures_from_seeds as mixtures_from_seeds
 from .graphcut.colors import palette_of as palette_of
 from .graphcut.colors import unary_from_mixtures as unary_from_mixtures
@@ -77,6 +80,7 @@ from .pictures.strip import strip as strip
 from .pictures.style import Style as Style
 from .recipe import RECIPES as RECIPES
 from .recipe import Recipe as Recipe
+from .recipe import VolumeRecipe as VolumeRecipe
 from .recipe import read_recipe as read_recipe
 from .report.page import Report as Report
 from .report.page import write_report as write_report
@@ -104,5 +108,13 @@ from .segmenting.results import TargetResult as TargetResult
 from .segmenting.segmenter import Segmenter as Segmenter
 from .segmenting.segmenter import segment as segment
 from .segmenting.session import Session as Session
+from .volumes.file import segment_volume_file as segment_volume_file
+from .volumes.hints import VolumeBox as VolumeBox
+from .volumes.hints import VolumeHints as VolumeHints
+from .volumes.hints import Voxel as Voxel
+from .volumes.results import VolumeSegmentation as VolumeSegmentation
+from .volumes.session import VolumeSession as VolumeSession
+from .volumes.session import open_volume as open_volume
+from .volumes.session import segment_volume as segment_volume
 
 __version__: str

@@ -9,9 +9,13 @@
 | Pairwise | float64 | (4, H, W) | nats; planes are the neighbors right, down, down-right, down-left      |
 | Mask     | bool    | (H, W)    | True on the object                                                     |
 | Labels   | uint8   | (H, W)    | each pixel's label, counted from 0; 255 is void                        |
+
+In volumes (D, H, W) stands for (H, W), and a Pairwise has one plane for each of 3, 9 or 13 neighbors.
 """
 
-from typing import Any, NamedTuple, TypeAlias
+from itertools import product
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,16 +37,45 @@ FOREGROUND = 1
 UNKNOWN = 255
 """The value of a pixel without a seed, and of a void pixel of a truth."""
 
-NEIGHBORS = ((0, 1), (1, 0), (1, 1), (1, -1))
-"""(dy, dx) of each plane of a Pairwise: half of the 8 neighbors, so each pair of pixels comes once."""
+Offset: TypeAlias = tuple[int, ...]
+"""Steps along each axis from a pixel or voxel to a neighbor."""
+
+NEIGHBOR_COUNTS: Final = MappingProxyType({2: (4, 8), 3: (6, 18, 26)})
+"""The numbers of neighbors that a pixel or a voxel can have, by the number of axes."""
 
 
-def neighbors_at(offset: tuple[int, int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Return slices of all pixels with a neighbor at (dy, dx), and of those neighbors; dx may be negative."""
-    dy, dx = offset
-    left, right = slice(None, -abs(dx) or None), slice(abs(dx), None)
-    here, there = (left, right) if dx >= 0 else (right, left)
-    return (slice(None, -dy or None), here), (slice(dy, None), there)
+def _half_of_all(axes: int) -> tuple[Offset, ...]:
+    """Return half of all neighbors, so that each pair comes once: those along an axis first, then diagonals."""
+    positive = [offset for offset in product((-1, 0, 1), repeat=axes) if offset > (0,) * axes]
+    return tuple(sorted(positive, key=lambda one: (sum(map(abs, one)), [*map(abs, one)], [-step for step in one])))
+
+
+_HALVES: Final = MappingProxyType({axes: _half_of_all(axes) for axes in NEIGHBOR_COUNTS})
+
+NEIGHBORS: Final = _HALVES[2]
+"""(dy, dx) of each plane of a photo's Pairwise: half of the 8 neighbors, so each pair of pixels comes once."""
+
+
+def offsets_of(axes: int, neighbors: int) -> tuple[Offset, ...]:
+    """Return half of the 4 or 8 neighbors in two axes, or of the 6, 18 or 26 in three; ValueError for other numbers."""
+    if neighbors not in NEIGHBOR_COUNTS[axes]:
+        raise ValueError(
+            f"neighbors must be one of {', '.join(map(str, NEIGHBOR_COUNTS[axes]))}, got {neighbors}; "
+            "more of them make a smoother surface and a larger graph"
+        )
+    return _HALVES[axes][: neighbors // 2]
+
+
+def offsets_in(pairwise: "Pairwise") -> tuple[Offset, ...]:
+    """Return the neighbor of each plane of a Pairwise, of a photo or a volume."""
+    return offsets_of(pairwise.ndim - 1, 2 * len(pairwise))
+
+
+def neighbors_at(offset: Offset) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Return slices of all pixels with a neighbor at the offset, and of those neighbors; steps may be negative."""
+    here = tuple(slice(-min(step, 0) or None, -max(step, 0) or None) for step in offset)
+    there = tuple(slice(max(step, 0) or None, min(step, 0) or None) for step in offset)
+    return here, there
 
 
 class PhotoError(ValueError):
@@ -96,9 +129,9 @@ def check_saliency(saliency: object, argument: str = "saliency") -> Saliency:
     return array
 
 
-def check_seeds(seeds: object, argument: str = "seeds") -> Seeds:
+def check_seeds(seeds: object, argument: str = "seeds", *, axes: int = 2) -> Seeds:
     """Return the seeds; TypeError or ValueError unless they are uint8 (H, W) of BACKGROUND, FOREGROUND, UNKNOWN."""
-    array = _check(seeds, np.uint8, (None, None), argument, "start from numpy.full(shape, UNKNOWN, numpy.uint8)")
+    array = _check(seeds, np.uint8, (None,) * axes, argument, "start from numpy.full(shape, UNKNOWN, numpy.uint8)")
     known = (array == BACKGROUND) | (array == FOREGROUND) | (array == UNKNOWN)
     if not known.all():
         strange = np.unique(array[~known]).tolist()
@@ -106,9 +139,9 @@ def check_seeds(seeds: object, argument: str = "seeds") -> Seeds:
     return array
 
 
-def check_mask(mask: object, argument: str = "mask") -> Mask:
-    """Return the mask; TypeError or ValueError unless it is bool (H, W)."""
-    return _check(mask, np.bool_, (None, None), argument, "compare with a threshold, as in `soft >= 0.5`")
+def check_mask(mask: object, argument: str = "mask", *, axes: int = 2) -> Mask:
+    """Return the mask; TypeError or ValueError unless it is bool (H, W), or has another number of axes."""
+    return _check(mask, np.bool_, (None,) * axes, argument, "compare with a threshold, as in `soft >= 0.5`")
 
 
 def check_labels(labels: object, argument: str = "labels") -> Labels:
@@ -119,25 +152,33 @@ def check_labels(labels: object, argument: str = "labels") -> Labels:
 def check_unary(unary: object, argument: str = "unary", *, labels: int | None = 2) -> Unary:
     """Return the costs; TypeError or ValueError unless they are float64 (H, W, labels), finite and not negative.
 
-    With `labels` None any number of labels will do.
+    Those of a volume are (D, H, W, labels). With `labels` None any number of labels will do.
     """
+    axes = 3 if isinstance(unary, np.ndarray) and unary.ndim == 4 else 2
     array = _check(
-        unary, np.float64, (None, None, labels), argument, "stack the costs of all labels along the last axis"
+        unary, np.float64, (*(None,) * axes, labels), argument, "stack the costs of all labels along the last axis"
     )
     return _check_costs(array, argument)
 
 
 def check_pairwise(pairwise: object, shape: tuple[int, ...], argument: str = "pairwise") -> Pairwise:
-    """Return the costs; TypeError or ValueError unless they are float64 (4, *shape), finite and not negative."""
-    array = _check(pairwise, np.float64, (4, *shape), argument, "make both from the same image")
+    """Return the costs; TypeError or ValueError unless they are float64 (4, *shape), finite and not negative.
+
+    The first axis may have any length that half of `NEIGHBOR_COUNTS` has, so 3, 9 or 13 in a volume.
+    """
+    planes = [count // 2 for count in NEIGHBOR_COUNTS[len(shape)]]
+    given = len(pairwise) if isinstance(pairwise, np.ndarray) and pairwise.ndim else planes[-1]
+    wanted = (given if given in planes else planes[-1], *shape)
+    array = _check(pairwise, np.float64, wanted, argument, "make both from the same image")
     return _check_costs(array, argument)
 
 
-def check_same_size(first: NDArray[Any], second: NDArray[Any], arguments: str) -> None:
-    """Raise ValueError unless both arrays have the same height and width."""
-    if first.shape[:2] != second.shape[:2]:
+def check_same_size(first: NDArray[Any], second: NDArray[Any], arguments: str, *, axes: int = 2) -> None:
+    """Raise ValueError unless both arrays have the same height and width, and depth if they are volumes."""
+    if first.shape[:axes] != second.shape[:axes]:
         raise ValueError(
-            f"{arguments} must have one height and width, got {first.shape[:2]} and {second.shape[:2]}; resize one"
+            f"{arguments} must have one {'height and width' if axes == 2 else 'shape'}, "
+            f"got {first.shape[:axes]} and {second.shape[:axes]}; resize one"
         )
 
 

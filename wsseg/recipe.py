@@ -28,6 +28,9 @@ EMBEDDED: Final = "efficientnet_lite0"
 MAX_PIXELS: Final = 100_000_000
 """Photos with more pixels than this are refused unless the caller allows more."""
 
+VOLUME_MEMORY: Final = 4.0
+"""GB that the cut of a volume may take; larger ones are cut in bands."""
+
 MAX_BYTES: Final = 100_000
 """Largest size of a recipe file."""
 
@@ -261,6 +264,37 @@ class Recipe:
             f"{item.name} = {json.dumps(getattr(self, item.name), ensure_ascii=False)}  # {item.metadata['help']}\n"
             for item in fields(self)
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class VolumeRecipe:
+    """All numbers of the cut of a volume, whose values are first scaled to levels from 0 to 255.
+
+    The weights were chosen on volumes like those of `benchmarks/volumes.py`, of other random numbers.
+    """
+
+    low: float = _number("seeds", 0.5, "percentile of the values that becomes level 0", 0, 100)
+    high: float = _number("seeds", 99.5, "percentile of the values that becomes level 255", 0, 100)
+    components: int = _number("mixtures", 2, "largest number of Gaussians for each label", 1, 50)
+    color_radius: float = _number("mixtures", 6.0, "distance from a seed up to which levels are learned, in voxels", 1)
+    color_samples: int = _number("mixtures", 20_000, "voxels that each mixture is fitted to", 1)
+    refits: int = _number("mixtures", 3, "fits of the mixtures to the labels of a cut", 0, 50)
+    color_limit: float = _number("energy", 6.0, "largest weight of a voxel's levels, in nats")
+    nearness: float = _number("energy", 2.5, "weight of the distance to the seeds of each label, in nats")
+    neighbors: int = _number("energy", 6, "neighbors of a voxel: 6, 18 or 26", 6, 26)
+    smoothness: float = _number("energy", 2.0, "cost of a surface of one voxel's face between equal levels, in nats")
+    noises: float = _number(
+        "energy", 6.0, "difference that lowers the cost of a surface, as a multiple of the noise", 0.1
+    )
+    band: int = _number("mask", 3, "half width of the band along the surface, in voxels, at each doubling", 1, 100)
+    seeded: bool = _switch("mask", True, "keep only the parts of an object that hold one of its seeds")
+    random_state: int = _number("mixtures", 0, "seed of everything that is drawn at random", 0, 2**32 - 1)
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            _check_number(item.name, getattr(self, item.name), type(item.default), item.metadata)
+        if not self.low < self.high:
+            raise ValueError(f"low must be less than high, got {self.low} and {self.high}; use 0.5 and 99.5")
 
 
 def _check_number(name: str, value: object, kind: type, metadata: Mapping[str, Any]) -> None:

@@ -219,3 +219,60 @@ class TestNetwork:
         unary, pairwise = random_problem(3, 4)
         network = CutGraph.of_grid(pairwise)
         np.testing.assert_array_equal(network.cut(unary.reshape(12, 2)).mask, network.cut(unary).mask.ravel())
+
+
+class TestVolumes:
+    """The same cut in three dimensions."""
+
+    @pytest.mark.parametrize("planes", [3, 9, 13])
+    @pytest.mark.parametrize("random_state", range(3))
+    def test_the_cut_is_the_best_of_all_labelings_of_18_voxels(self, planes: int, random_state: int) -> None:
+        rng = np.random.default_rng(random_state)
+        unary, pairwise = rng.exponential(2, (3, 3, 2, 2)), rng.exponential(0.5, (planes, 3, 3, 2))
+        labelings = (np.arange(2**18)[:, None] >> np.arange(18) & 1).astype(np.bool_)
+        grid = labelings.reshape(-1, 3, 3, 2)
+        energies = np.where(labelings, unary[..., 1].ravel(), unary[..., 0].ravel()).sum(axis=1)
+        for weights, step in zip(pairwise, _half_of_neighbors(planes), strict=True):
+            for place in np.ndindex(3, 3, 2):
+                other = tuple(np.add(place, step))
+                if all(0 <= at < side for at, side in zip(other, (3, 3, 2), strict=True)):
+                    energies += weights[place] * (grid[:, *place] != grid[:, *other])
+        found = min_cut(unary, pairwise)
+        np.testing.assert_array_equal(found.mask, grid[energies.argmin()])
+        assert found.energy == pytest.approx(energies.min())
+        assert found.flow == pytest.approx(found.energy, abs=1e-3)
+        assert energy_of(found.mask, unary, pairwise) == pytest.approx(found.energy)
+
+    @pytest.mark.parametrize("shape", [(3, 4), (2, 3, 4)])
+    def test_odds_give_the_cut_of_their_costs_also_again(self, shape: tuple[int, ...]) -> None:
+        rng = np.random.default_rng(0)
+        pairwise = rng.exponential(0.5, ({2: 4, 3: 13}[len(shape)], *shape))
+        odds = rng.normal(0, 2, shape)
+        graph = CutGraph.of_grid(pairwise)
+        for changed in (None, np.array([0, 5, 7]), np.array([5]), np.zeros(0, np.intp)):
+            if changed is not None:
+                odds.ravel()[changed] = rng.normal(0, 4, len(changed))
+            found = graph.cut_odds(odds, changed)
+            expected = min_cut(np.stack([odds.clip(min=0), (-odds).clip(min=0)], axis=-1), pairwise)
+            np.testing.assert_array_equal(found.mask, expected.mask)
+            assert found.energy == pytest.approx(expected.energy)
+            assert found.flow == pytest.approx(expected.flow)
+
+    def test_a_volume_of_one_slice_is_a_photo(self) -> None:
+        unary, pairwise = random_problem(5, 6)
+        flat = min_cut(unary, pairwise[:2])
+        thin = min_cut(unary[None], np.stack([pairwise[0][None], pairwise[1][None], pairwise[2][None]]))
+        np.testing.assert_array_equal(thin.mask[0], flat.mask)
+        assert thin.energy == pytest.approx(flat.energy)
+
+    def test_other_numbers_of_planes_are_refused(self) -> None:
+        with pytest.raises(ValueError, match="pairwise must be a non-empty float64 array of shape"):
+            min_cut(np.ones((2, 2, 2, 2)), np.ones((4, 2, 2, 2)))
+
+
+def _half_of_neighbors(planes: int) -> list[tuple[int, ...]]:
+    """Half of the 6, 18 or 26 neighbors, along the axes first, written out."""
+    straight = [(0, 0, 1), (0, 1, 0), (1, 0, 0)]
+    faces = [(0, 1, 1), (0, 1, -1), (1, 0, 1), (1, 0, -1), (1, 1, 0), (1, -1, 0)]
+    corners = [(1, 1, 1), (1, 1, -1), (1, -1, 1), (1, -1, -1)]
+    return [*straight, *faces, *corners][:planes]

@@ -27,6 +27,7 @@ from wsseg.cli.review import review, serve
 from wsseg.cli.run import demo, merge, saliency, segment
 from wsseg.cli.score import calibrate, compare, evaluate
 from wsseg.cli.show import doctor, export, models, report, visualize
+from wsseg.cli.volume import volume
 
 COMMANDS = {
     command.__name__: command
@@ -41,6 +42,7 @@ COMMANDS = {
         adapt,
         merge,
         demo,
+        volume,
         export,
         report,
         review,

@@ -5,6 +5,7 @@ map of objects, and one from comparing it with the classifier's own map. Weights
 signs, and are the same for all recipes and photos.
 """
 
+import math
 from collections.abc import Container, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -123,7 +124,7 @@ def _contrast(pairwise: Pairwise, mask: Mask, smoothness: float) -> float:
     for plane, offset in zip(pairwise, NEIGHBORS, strict=True):
         here, there = neighbors_at(offset)
         severed = plane[here][mask[here] != mask[there]]
-        paid, full = paid + severed.sum(), full + severed.size * smoothness / np.hypot(*offset)
+        paid, full = paid + severed.sum(), full + severed.size * smoothness / math.hypot(*offset)
     return float(1 - paid / full) if full else 0.0
 
 

@@ -4,8 +4,9 @@
 term has the constants of GrabCut (Rother, Kolmogorov, Blake 2004, equations 4, 5 and 11).
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ from wsseg.arrays import (
     UNKNOWN,
     Image,
     Mask,
+    Offset,
     Pairwise,
     Saliency,
     Seeds,
@@ -30,7 +32,11 @@ from wsseg.arrays import (
     check_seeds,
     check_unary,
     neighbors_at,
+    offsets_in,
 )
+
+Weights: TypeAlias = Callable[[NDArray[np.int32], Offset], NDArray[np.float64]]
+"""A function of differences of levels, channels first, and an offset, that gives the costs of such pairs in nats."""
 
 CLEAREST_ODDS = 0.97
 """Saliency is clipped to this and its complement, because a map is never certain. .9 and .99 were no better."""
@@ -125,17 +131,31 @@ def ties_within(image: Image, labels: NDArray[np.integer], free: Mask, *, smooth
     """
     check_same_size(check_image(image), labels, "image and labels")
     check_same_size(image, check_mask(free), "image and free")
-    weights_of, colors, width = _contrast(image, smoothness), image.reshape(-1, 3), image.shape[1]
+    return ties_of_free(image, labels, free, NEIGHBORS, _contrast(image, smoothness), count=count)
+
+
+def ties_of_free(
+    levels: NDArray[np.uint8],
+    labels: NDArray[np.integer],
+    free: Mask,
+    offsets: Sequence[Offset],
+    weights_of: Weights,
+    *,
+    count: int,
+) -> Ties:
+    """Return the `Ties` of a photo (H, W, C) or a volume (D, H, W, C), between the neighbors at these offsets."""
+    colors, shape = levels.reshape(-1, levels.shape[-1]), free.shape
     pixels, place = np.flatnonzero(free), np.cumsum(free, dtype=np.int32) - 1
-    y, x = np.divmod(pixels, width)
+    places, strides = np.unravel_index(pixels, shape), [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
     outward, inward = np.zeros((len(pixels), count)), []
-    for dy, dx in (*NEIGHBORS, *((-dy, -dx) for dy, dx in NEIGHBORS)):
-        here = np.flatnonzero((y + dy >= 0) & (y + dy < image.shape[0]) & (x + dx >= 0) & (x + dx < width))
-        there = pixels[here] + dy * width + dx
+    for offset in (*offsets, *(tuple(-step for step in offset) for offset in offsets)):
+        moves = [(at, step, side) for at, step, side in zip(places, offset, shape, strict=True) if step]
+        here = np.flatnonzero(np.all([(at + step >= 0) & (at + step < side) for at, step, side in moves], axis=0))
+        there = pixels[here] + sum(step * stride for step, stride in zip(offset, strides, strict=True))
         tied = free.ravel()[there]
-        for ends in (tied, ~tied) if (dy, dx) in NEIGHBORS else (~tied,):
+        for ends in (tied, ~tied) if offset in offsets else (~tied,):
             first, second = here[ends], there[ends]
-            weights = weights_of((colors[pixels[first]].astype(np.int32) - colors[second]).T, (dy, dx))
+            weights = weights_of((colors[pixels[first]].astype(np.int32) - colors[second]).T, offset)
             if ends is tied:
                 inward.append((first, place[second].astype(np.intp), weights))
             else:
@@ -158,7 +178,7 @@ def clamp_to_seeds(unary: Unary, pairwise: Pairwise, seeds: Seeds) -> Unary:
     pairwise : (4, H, W) float64 array
         Costs in nats, see `pairwise_from_contrast`.
     seeds : (H, W) uint8 array
-        FOREGROUND, BACKGROUND or UNKNOWN.
+        FOREGROUND, BACKGROUND or UNKNOWN. All arrays may be those of a volume, with (D, H, W) for (H, W).
 
     Returns
     -------
@@ -177,8 +197,9 @@ def clamp_to_seeds(unary: Unary, pairwise: Pairwise, seeds: Seeds) -> Unary:
     >>> wsseg.clamp_to_seeds(unary, pairwise, np.array([[0, 255, 1]], np.uint8)).tolist()
     [[[0.0, 3.5], [1.0, 1.0], [3.5, 0.0]]]
     """
-    check_pairwise(pairwise, check_unary(unary).shape[:2])
-    check_same_size(unary, check_seeds(seeds), "unary and seeds")
+    shape = check_unary(unary).shape[:-1]
+    check_pairwise(pairwise, shape)
+    check_same_size(unary, check_seeds(seeds, axes=len(shape)), "unary and seeds", axes=len(shape))
     impossible = 1 + _sum_over_neighbors(pairwise).max()
     clamped = unary.copy()
     clamped[seeds == FOREGROUND] = (impossible, 0)
@@ -222,7 +243,7 @@ def energy_of(mask: Mask, unary: Unary, pairwise: Pairwise) -> float:
     Parameters
     ----------
     mask : (H, W) bool array
-        The labeling.
+        The labeling. All arrays may be those of a volume, with (D, H, W) for (H, W).
     unary : (H, W, 2) float64 array
         Costs in nats.
     pairwise : (4, H, W) float64 array
@@ -245,24 +266,24 @@ def energy_of(mask: Mask, unary: Unary, pairwise: Pairwise) -> float:
     >>> wsseg.energy_of(np.array([[False, True]]), unary, pairwise)
     0.5
     """
-    check_pairwise(pairwise, check_unary(unary).shape[:2])
-    check_same_size(check_mask(mask), unary, "mask and unary")
+    shape = check_unary(unary).shape[:-1]
+    check_pairwise(pairwise, shape)
+    check_same_size(check_mask(mask, axes=len(shape)), unary, "mask and unary", axes=len(shape))
     total = float(np.where(mask, unary[..., FOREGROUND], unary[..., BACKGROUND]).sum())
-    for plane, offset in zip(pairwise, NEIGHBORS, strict=True):
+    for plane, offset in zip(pairwise, offsets_in(pairwise), strict=True):
         here, there = neighbors_at(offset)
         total += float(plane[here][mask[here] != mask[there]].sum())
     return total
 
 
-def _contrast(image: Image, smoothness: float) -> Callable[[NDArray[np.int32], tuple[int, int]], NDArray[np.float64]]:
-    """Return a function of color differences, channels first, and an offset, that gives the costs of such pairs."""
+def _contrast(image: Image, smoothness: float) -> Weights:
     pairs = [(image[here], image[there]) for here, there in map(neighbors_at, NEIGHBORS)]
     total = sum(cv2.norm(first, second, cv2.NORM_L2SQR) for first, second in pairs if first.size)
     beta = sum(first[..., 0].size for first, _ in pairs) / (2 * total) if total else 0.0
 
-    def weights_of(differences: NDArray[np.int32], offset: tuple[int, int]) -> NDArray[np.float64]:
+    def weights_of(differences: NDArray[np.int32], offset: Offset) -> NDArray[np.float64]:
         squares = np.einsum("c...,c...->...", differences, differences)
-        return np.asarray(smoothness / np.hypot(*offset) * np.exp(-beta * squares))
+        return np.asarray(smoothness / math.hypot(*offset) * np.exp(-beta * squares))
 
     return weights_of
 
@@ -274,7 +295,7 @@ def unary_from_log_odds(log_odds: NDArray[np.float64]) -> Unary:
 
 def _sum_over_neighbors(pairwise: Pairwise) -> NDArray[np.float64]:
     total: NDArray[np.float64] = pairwise.sum(axis=0)
-    for plane, offset in zip(pairwise, NEIGHBORS, strict=True):
+    for plane, offset in zip(pairwise, offsets_in(pairwise), strict=True):
         here, there = neighbors_at(offset)
         total[there] += plane[here]
     return total

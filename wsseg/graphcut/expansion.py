@@ -37,7 +37,7 @@ def expand(unary: Unary, pairwise: Pairwise) -> Expansion:
     Parameters
     ----------
     unary : (H, W, L) float64 array
-        Costs of each label for each pixel, in nats; at most 255 labels.
+        Costs of each label for each pixel, in nats; at most 255 labels. Those of a volume are (D, H, W, L).
     pairwise : (4, H, W) float64 array
         Costs of different labels, in nats, see `pairwise_from_contrast`.
 
@@ -59,9 +59,9 @@ def expand(unary: Unary, pairwise: Pairwise) -> Expansion:
     >>> found.labels.tolist(), found.energy, found.exact
     ([[0, 0, 2]], 5.0, False)
     """
-    check_pairwise(pairwise, check_unary(unary, labels=None).shape[:2])
-    found = expand_nodes(unary.reshape(-1, unary.shape[2]), *ties_of_grid(pairwise))
-    return found._replace(labels=found.labels.reshape(unary.shape[:2]))
+    check_pairwise(pairwise, check_unary(unary, labels=None).shape[:-1])
+    found = expand_nodes(unary.reshape(-1, unary.shape[-1]), *ties_of_grid(pairwise))
+    return found._replace(labels=found.labels.reshape(unary.shape[:-1]))
 
 
 def expand_nodes(unary: NDArray[np.float64], pairs: Pairs, weights: NDArray[np.float64]) -> Expansion:
