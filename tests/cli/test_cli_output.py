@@ -32,7 +32,7 @@ from wsseg.runs.record import Finding, Record
 from wsseg.runs.result import PhotoDone
 
 class Made:
-    done, photos, kept, failed, folders, review, out = 9, 9, 0, 0, ("out/masks",), None, "out"
+    done, photos, kept, failed, planned, folders, review, out = 9, 9, 0, 0, (), ("out/masks",), None, "out"
 
 def segment_folder(*_, progress, **__):
     for number in range(9):

@@ -314,7 +314,7 @@ CHANGES: dict[str, tuple[str, Any]] = {
     "method": ("smoothgrad", "gradient"),
     "mirror": ("smoothgrad", False),
     "crops": ("smoothgrad", True),
-    "samples": ("smoothgrad", 2),
+    "samples": ("smoothgrad", 3),
     "noise": ("smoothgrad", 0.5),
     "steps": ("integrated", 1),
     "layers": ("layer_cam", "0"),

@@ -70,7 +70,7 @@ class SegmentOptions(HintedRecipe, FolderOptions, StyleOptions):
     ] = False
     hints: Annotated[
         Path | None,
-        option("PNGs named like the photos: 0 background, 128 unknown, 255 object.", group=OBJECT, metavar="FOLDER"),
+        option("Seed PNGs: 0 background, 128 unknown, 255 object.", group=OBJECT, metavar="FOLDER"),
     ] = None
 
 
