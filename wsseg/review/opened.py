@@ -1,9 +1,10 @@
 """A photo while a person works on it: the view, the photo itself, and a session of each."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import RLock
 from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -50,6 +51,7 @@ class OpenPhoto:
         self.lock = RLock()
         self.segmenter = segmenter
         self._sessions: dict[tuple[bool, str | None], Session] = {}
+        self._drawn: WeakKeyDictionary[Session, list[Stroke]] = WeakKeyDictionary()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -75,9 +77,16 @@ class OpenPhoto:
     def cut(self, work: Work, saved: Seeds | None, *, full: bool) -> "Segmentation":
         """Return the mask under a person's hints, at the photo's own size or at that of the view.
 
+        Each stroke corrects the mask before it, so a session that has not seen the others gets them one by one.
         `saved` are hints of an earlier review, (H, W) of the photo.
         """
-        return self.session(work.target, full=full).segment(self.hints(work, saved, full=full))
+        session, strokes = self.session(work.target, full=full), list(work.strokes)
+        before = self._drawn.get(session, [])
+        known = before == strokes[:-1] or before[: len(strokes)] == strokes
+        for count in range(len(strokes) if known else min(1, len(strokes)), len(strokes) + 1):
+            found = session.segment(self.hints(replace(work, strokes=strokes[:count]), saved, full=full))
+        self._drawn[session] = strokes
+        return found
 
     def hints(self, work: Work, saved: Seeds | None, *, full: bool) -> Hints | None:
         """Return the hints that a person gave; None if there are none."""
