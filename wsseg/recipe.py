@@ -174,15 +174,9 @@ class Recipe:
     presence: float = _number(
         "mask", 0.015, "least probability of a given target, as a share of that of the photo's likeliest class", 0, 1
     )
-    click_radius: float = _number(
-        "hints", 0.01, "radius of the disc around a point, as a share of the window's long side", 0, 1
-    )
-    hint_margin: float = _number(
-        "hints", 1.0, "width of the area around mask and hints in their window, as a share of their sides", 0, 10
-    )
-    hint_middle: float = _number(
-        "hints", 0.85, "least depth of a hint in what it changes, as a share of the deepest pixel's", 0, 1
-    )
+    click_radius: float = _number("hints", 0.01, "radius of the disc around a point, per long side of the window", 0, 1)
+    hint_margin: float = _number("hints", 1.0, "width of the window around mask and hints, per their sides", 0, 10)
+    hint_middle: float = _number("hints", 0.85, "least depth of a hint in its change, per the deepest pixel's", 0, 1)
     hint_reach: float = _number("hints", 0.15, "sigma of a hint's reach, as a share of the window's long side", 1e-3, 1)
     hint_near: float = _number("hints", 6.0, "weight of a hint on nearby pixels, in nats")
     hint_alike: float = _number("hints", 3.0, "weight of a hint on pixels with similar features, in nats")

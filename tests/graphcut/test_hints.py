@@ -150,6 +150,14 @@ class TestSeeds:
         with pytest.raises(TypeError, match=r"^foreground must be points \(x, y\) in whole pixels, or a mask, got "):
             Hints(foreground=[point])
 
+    def test_points_may_come_in_any_way_and_are_kept(self) -> None:
+        points = [(3, 4), (5, 6)]
+        for way in (iter(points), np.array(points), (point for point in points), [(3.0, 4.0), (5.0, 6.0)]):
+            hints = Hints(foreground=way)  # type: ignore[arg-type]  # As people write it.
+            assert hints.foreground == ((3, 4), (5, 6))
+            assert (seeds_of(hints) == FOREGROUND).sum() == 2
+        assert Hints(background=np.zeros((0, 2), int)).background == ()
+
     @pytest.mark.parametrize("points", [7, None, "here", (3, 4)])
     def test_points_must_be_a_sequence_of_points(self, points: Any) -> None:
         with pytest.raises(TypeError, match=r"^background must be points \(x, y\) in whole pixels, or a mask, got "):

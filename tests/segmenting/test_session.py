@@ -5,6 +5,7 @@ import weakref
 from dataclasses import fields, replace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from quick import QUICK, sure_classifier
@@ -123,6 +124,39 @@ class TestSession:
         more = replace(first, background=[(180, 20)])
         masks = [session.segment(hints).mask for hints in (first, more, first, more)]
         assert masks[0].tobytes() == masks[2].tobytes() and masks[1].tobytes() == masks[3].tobytes()
+
+    def test_taking_a_hint_back_and_giving_it_again_changes_nothing(self, session: Session) -> None:
+        both = Hints(foreground=[(20, 20)], background=[(108, 60)])
+        first = session.segment(both).mask
+        session.segment(replace(both, foreground=()))
+        assert session.segment(both).mask.tobytes() == first.tobytes()
+
+    def test_clicks_on_the_rim_are_kept(self, quick: Segmenter, result: SaliencyResult) -> None:
+        mask = Session(quick.classifier, result, QUICK).segment().mask
+        levels = mask.astype(np.uint8)
+        rims = {True: cv2.dilate(levels, np.ones((3, 3))) > levels, False: cv2.erode(levels, np.ones((3, 3))) < levels}
+        for label, rim in rims.items():
+            for y, x in np.argwhere(rim)[::97].tolist():
+                session = Session(quick.classifier, result, QUICK)
+                hints = Hints(foreground=[(x, y)]) if label else Hints(background=[(x, y)])
+                assert session.segment(hints).mask[y, x] == label
+
+    def test_a_checkerboard_of_hints_is_kept(self, session: Session) -> None:
+        rng = np.random.default_rng(0)
+        seeds = rng.choice([FOREGROUND, BACKGROUND, UNKNOWN], (150, 226), p=[0.2, 0.2, 0.6]).astype(np.uint8)
+        for hints in (
+            Hints(seeds=seeds),
+            Hints(seeds=np.where(np.indices(seeds.shape).sum(0) % 2, 1, 0).astype(np.uint8)),
+        ):
+            assert agrees(session.segment(hints).mask, hints)
+            assert agrees(session.segment(hints, refit=True).mask, hints)
+
+    def test_a_thin_strip_beyond_a_box_stays_background(self, session: Session) -> None:
+        seeds = np.full((150, 226), UNKNOWN, np.uint8)
+        seeds[1:4], seeds[8] = FOREGROUND, BACKGROUND
+        hints = Hints(box=Box(0, 1, 226, 150), seeds=seeds)
+        for refit in (False, True):
+            assert agrees(session.segment(hints, refit=refit).mask, hints)
 
     def test_a_hint_that_the_mask_agrees_with_changes_nothing(self, session: Session) -> None:
         before = session.segment().mask

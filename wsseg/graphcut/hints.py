@@ -63,10 +63,10 @@ class Hints:
         if self.box is not None:
             _check_box(self.box)
         for name, places in (("foreground", self.foreground), ("background", self.background)):
-            if isinstance(places, np.ndarray):
+            if isinstance(places, np.ndarray) and not _are_points(places):
                 check_mask(places, name)
             else:
-                _check_points(places, name)
+                object.__setattr__(self, name, _points_of(places, name))
         if self.seeds is not None:
             check_seeds(self.seeds)
 
@@ -133,7 +133,7 @@ def _places_in(window: Box, places: Places) -> Places:
     if isinstance(places, np.ndarray):
         return places[slices_of(window)]
     x0, y0, x1, y1 = window
-    return [Point(int(x) - x0, int(y) - y0) for x, y in places if x0 <= x < x1 and y0 <= y < y1]
+    return [Point(x - x0, y - y0) for x, y in places if x0 <= x < x1 and y0 <= y < y1]
 
 
 def _check_box(box: Any) -> None:
@@ -150,16 +150,21 @@ def _check_box(box: Any) -> None:
         )
 
 
-def _check_points(points: Any, name: str) -> None:
-    refused = points
+def _are_points(array: NDArray[Any]) -> bool:
+    return array.dtype != np.bool_ and array.ndim == 2 and array.shape[1] == 2
+
+
+def _points_of(points: Any, name: str) -> tuple[Point, ...]:
+    """Return points as a person gives them: in a list, an array (N, 2) or any iterable."""
+    found, refused = [], points
     try:
-        for point in points:
-            refused = point
-            x, y = point
-            if not (int(x) == x and int(y) == y):
+        for refused in points:
+            x, y = refused
+            if int(x) != x or int(y) != y:
                 break
+            found.append(Point(int(x), int(y)))
         else:
-            return
+            return tuple(found)
     except (TypeError, ValueError, OverflowError):
         pass  # Told below, as are numbers that are not whole.
     raise TypeError(
@@ -186,7 +191,7 @@ def _marks(places: Places, shape: tuple[int, ...], name: str) -> Mask:
                 f"{name} must be points (x, y), pixels of the {shape[1]} x {shape[0]} photo, got {_shown((x, y))}; "
                 f"use whole numbers with 0 <= x < {shape[1]} and 0 <= y < {shape[0]}"
             )
-        marked[int(y), int(x)] = True
+        marked[y, x] = True
     return marked
 
 

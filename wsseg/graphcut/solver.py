@@ -101,7 +101,7 @@ class MaskSolver:
 
     def learn(self, mask: Mask, evidence: Evidence) -> None:
         """Learn the mixtures anew, from a mask (H, W) of any size and the evidence."""
-        self._labels = self._small.labels_of(mask)
+        self._labels, self._mixtures = self._small.labels_of(mask), None
         self._learn(evidence)
 
     def cut(self, evidence: Evidence) -> Cut:

@@ -49,7 +49,7 @@ class Corrector:
         self._recipe = replace(recipe, border=0.0, largest=False)
         self._window: _Window | None = None
 
-    def corrected(self, before: MaskResult, hints: Hints, new: Seeds, *, refit: bool) -> MaskResult:
+    def corrected(self, before: MaskResult, hints: Hints, marks: Seeds, new: Seeds, *, refit: bool) -> MaskResult:
         """Return the mask under all hints.
 
         Parameters
@@ -58,6 +58,8 @@ class Corrector:
             The mask before the new hints.
         hints : Hints
             All hints so far.
+        marks : (H, W) uint8 array
+            The pixels that they mark.
         new : (H, W) uint8 array
             The pixels that new hints mark.
         refit : bool
@@ -67,11 +69,11 @@ class Corrector:
         -------
         MaskResult
         """
-        window = self._window_at(self._box_around(before.mask, hints, new))
+        window = self._window_at(self._box_around(before.mask, marks, new))
         inside = slices_of(window.box)
         found = window.corrected(before.mask[inside], hints_in(window.box, hints), new[inside], refit=refit)
         mask = before.mask.copy()
-        mask[inside] = found.mask
+        mask[inside] = np.where(marks[inside] == UNKNOWN, found.mask, marks[inside] == FOREGROUND)
         return found._replace(mask=mask, exact=found.exact and window.box == self._photo)
 
     @property
@@ -79,10 +81,9 @@ class Corrector:
         height, width = self._result.saliency.shape
         return Box(0, 0, width, height)
 
-    def _box_around(self, mask: Mask, hints: Hints, new: Seeds) -> Box:
+    def _box_around(self, mask: Mask, marks: Seeds, new: Seeds) -> Box:
         """Return a window around the mask, the hints on the object and the new hints."""
-        on_object = seeds_from_hints(hints, mask.shape, click_radius=0) == FOREGROUND
-        box = box_of(mask | on_object | (new != UNKNOWN))
+        box = box_of(mask | (marks == FOREGROUND) | (new != UNKNOWN))
         if box is None:
             return self._photo
         window = box_around(box, mask.shape, margin=self._recipe.hint_margin, least=LEAST)
@@ -127,7 +128,7 @@ class _Window:
         if refit:
             whole = self._finished(self._solver.cut(plain), replace(plain, certain=certain))
             mask = components_of(whole.mask, before | (said == FOREGROUND))
-            return whole._replace(mask=_without_specks(mask, before, said))
+            return whole._replace(mask=_without_specks(mask, before, certain))
         found = correction_of(
             coarse,
             marks,
@@ -136,10 +137,11 @@ class _Window:
         )
         final = evidence(found.kept, found.emphasis)
         cut = self._solver.cut(final)._replace(mask=coarse ^ found.change)
-        certain = np.where(_near(found.change, before.shape), certain, before).astype(np.uint8)
-        corrected = self._finished(cut, replace(final, certain=certain))
+        near = _near(found.change | (marks != UNKNOWN), before.shape)
+        held = np.where(near, certain, before).astype(np.uint8)
+        corrected = self._finished(cut, replace(final, certain=held))
         mask = _one_sided(corrected.mask, before, new)
-        return corrected._replace(mask=_without_specks(mask, before, said))
+        return corrected._replace(mask=_without_specks(mask, before, certain))
 
     def _finished(self, cut: Cut, evidence: Evidence) -> MaskResult:
         """Return the mask at the window's own size."""
@@ -152,9 +154,9 @@ def _near(change: Mask, shape: tuple[int, ...]) -> Mask:
     return np.asarray(cv2.resize(grown, shape[::-1], interpolation=cv2.INTER_NEAREST) > 0)
 
 
-def _without_specks(mask: Mask, before: Mask, said: Seeds) -> Mask:
+def _without_specks(mask: Mask, before: Mask, certain: Seeds) -> Mask:
     """Return the mask without specks of the object, and then without specks of the background."""
-    changed, hinted = mask != before, said != UNKNOWN
+    changed, hinted = mask != before, certain != UNKNOWN
     for _ in range(2):
         mask = ~without_specks(mask, changed, hinted, least=SPECK)
     return mask

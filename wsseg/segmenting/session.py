@@ -13,6 +13,7 @@ from wsseg.graphcut.evidence import Clues
 from wsseg.graphcut.hints import Hints, seeds_from_hints
 from wsseg.graphcut.seeds import seeds_from_saliency
 from wsseg.graphcut.solver import MaskResult
+from wsseg.graphcut.windows import slices_of
 from wsseg.recipe import Recipe
 from wsseg.saliency.objectness.objectness import Objectness
 from wsseg.segmenting.clues import clues_of, mask_in_box
@@ -55,7 +56,8 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         """Free the graphs, which are most of the memory."""
-        self.__dict__.pop("_corrector", None)
+        with self._lock:
+            self.__dict__.pop("_corrector", None)
 
     def segment(self, hints: Hints | None = None, *, refit: bool = False) -> Segmentation:
         """Return the mask under all hints so far, which it never contradicts.
@@ -90,27 +92,30 @@ class Session:
             raise TypeError(f"hints must be wsseg.Hints, got {type(hints).__name__}; use wsseg.Hints(box=...) instead")
         marks = seeds_from_hints(hints, self.result.saliency.shape, click_radius=0)
         box = None if hints.box is None else Box(*map(int, hints.box))
-        step = self._step_before(box, marks)
-        new = step.new_among(marks)
+        said = _beyond_unknown(box, marks)
+        step = self._step_before(box, said)
+        new = step.new_among(said)
         if refit or (new != UNKNOWN).any():
-            found = self._corrector.corrected(step.found, hints, new, refit=refit)
-            self._steps.append(step := Step(box, marks, found))
+            found = self._corrector.corrected(step.found, hints, marks, new, refit=refit)
+            self._steps.append(step := Step(box, said, found._replace(seeds=self._seeds)))
         notes = () if self._clues.features is not None else (NO_FEATURES,)
-        return self._segmentation(step.found._replace(seeds=self._seeds), notes)
+        return self._segmentation(step.found, notes)
 
-    def _step_before(self, box: Box | None, marks: Seeds) -> Step:
-        """Return the last step whose hints are all among these; the first one has the box alone, or nothing."""
-        for step in reversed(self._steps):
-            if step.leads_to(box, marks):
+    def _step_before(self, box: Box | None, said: Seeds) -> Step:
+        """Return the last step with these hints, or else the last whose hints are all among these.
+
+        The first step of all has the box alone, or nothing.
+        """
+        leading = [step for step in reversed(self._steps) if step.leads_to(box, said)]
+        for step in leading:
+            if (step.new_among(said) == UNKNOWN).all():
                 return step
-        outside = seeds_from_hints(Hints(box=box), marks.shape, click_radius=0)
-        # A box around the whole photo says nothing.
-        start = (
-            self._unhinted
-            if box is None or (outside == UNKNOWN).all()
-            else mask_in_box(box, self.result, self._clues, self._recipe, self._objectness)
-        )
-        self._steps.append(Step(box, outside, start))
+        if leading:
+            return leading[0]
+        start = self._unhinted
+        if box is not None and box != Box(0, 0, said.shape[1], said.shape[0]):
+            start = mask_in_box(box, self.result, self._clues, self._recipe, self._objectness)
+        self._steps.append(Step(box, np.full_like(said, UNKNOWN), start._replace(seeds=self._seeds)))
         return self._steps[-1]
 
     @cached_property
@@ -138,3 +143,12 @@ class Session:
 
     def _segmentation(self, found: MaskResult, notes: tuple[str, ...] = ()) -> Segmentation:
         return segmentation_of(self.result, found, classes=len(self._classifier.categories), notes=notes)
+
+
+def _beyond_unknown(box: Box | None, marks: Seeds) -> Seeds:
+    """Return the marks inside a box alone: the box itself says what lies beyond."""
+    if box is None:
+        return marks
+    said = np.full_like(marks, UNKNOWN)
+    said[slices_of(box)] = marks[slices_of(box)]
+    return said

@@ -19,15 +19,15 @@ class Step:
     box : Box or None
         The box that was given.
     marks : (H, W) uint8 array
-        The pixels that hints mark: FOREGROUND, BACKGROUND or UNKNOWN.
+        The pixels that hints mark: FOREGROUND, BACKGROUND or UNKNOWN, also beyond the box.
     found : MaskResult
         The mask (H, W), and what belongs to it.
     """
 
     def __init__(self, box: Box | None, marks: Seeds, found: MaskResult) -> None:
-        self._box, self._shape = box, marks.shape
-        self._marks = {side: _packed(marks == side) for side in (BACKGROUND, FOREGROUND)}
-        self._found, self._mask = found._replace(mask=NO_MASK), _packed(found.mask)
+        self._box = box
+        self._marks = {side: np.flatnonzero(marks == side).astype(np.int32) for side in (BACKGROUND, FOREGROUND)}
+        self._found, self._mask, self._shape = found._replace(mask=NO_MASK), _packed(found.mask), marks.shape
 
     @property
     def found(self) -> MaskResult:
@@ -36,14 +36,14 @@ class Step:
 
     def leads_to(self, box: Box | None, marks: Seeds) -> bool:
         """Return whether all hints of this step are among these."""
-        return box == self._box and all(
-            (marks[_unpacked(packed, self._shape)] == side).all() for side, packed in self._marks.items()
-        )
+        return box == self._box and all((marks.ravel()[places] == side).all() for side, places in self._marks.items())
 
     def new_among(self, marks: Seeds) -> Seeds:
         """Return the marks that this step does not have; UNKNOWN elsewhere."""
-        old = np.logical_or.reduce([_unpacked(packed, self._shape) for packed in self._marks.values()])
-        return np.where(old, UNKNOWN, marks).astype(np.uint8)
+        new = marks.copy()
+        for places in self._marks.values():
+            new.ravel()[places] = UNKNOWN
+        return new
 
 
 def _packed(mask: Mask) -> bytes:
