@@ -43,7 +43,7 @@ def test_clicks_are_points_in_their_order() -> None:
         [stroke("point", (9.7, 2.2)), stroke("point", (3, 4)), stroke("point", (1, 1), label=0)], SHAPE
     )
     assert found is not None
-    assert (found.foreground, found.background) == ([(9, 2), (3, 4)], [(1, 1)])
+    assert (found.foreground, found.background) == (((9, 2), (3, 4)), ((1, 1),))
     assert found.seeds is None
 
 
@@ -62,9 +62,9 @@ def test_the_eraser_removes_hints_of_either_kind_and_the_box() -> None:
         stroke("box", (2, 2), (38, 28)),
     ]
     found = hints_from_strokes([*strokes, stroke("eraser", (5, 5), radius=2)], SHAPE)
-    assert found is not None and found.foreground == [] and found.box == Box(2, 2, 38, 28)
+    assert found is not None and found.foreground == () and found.box == Box(2, 2, 38, 28)
     found = hints_from_strokes([*strokes, stroke("eraser", (15, 5), (35, 5), radius=3)], SHAPE)
-    assert found is not None and found.seeds is None and found.foreground == [(5, 5)]
+    assert found is not None and found.seeds is None and found.foreground == ((5, 5),)
     found = hints_from_strokes([*strokes, stroke("eraser", (2, 15), radius=1)], SHAPE)
     assert found is not None and found.box is None
 
@@ -77,7 +77,7 @@ def test_a_box_ends_at_the_photo_and_may_be_drawn_from_any_corner() -> None:
 def test_hints_are_smaller_in_a_smaller_view() -> None:
     found = hints_from_strokes([stroke("point", (30, 20)), stroke("box", (4, 4), (39, 29))], (15, 20), scale=0.5)
     assert found is not None
-    assert found.foreground == [(15, 10)] and found.box == Box(2, 2, 20, 15)
+    assert found.foreground == ((15, 10),) and found.box == Box(2, 2, 20, 15)
 
 
 def test_saved_hints_lie_below_the_strokes() -> None:
