@@ -94,13 +94,20 @@ def saved(page: Page, name: str, verdict: str) -> None:
     expect(page.locator("#saved")).to_have_text(f"saved: {name}, {verdict}", timeout=30_000)
 
 
-def zoom_of(page: Page) -> float:
+def let_draw(page: Page) -> None:
+    """Wait until the page has drawn what was asked for so far, however busy the machine is."""
     page.wait_for_timeout(100)
+    for _ in range(3):
+        page.evaluate("() => new Promise(drawn => requestAnimationFrame(drawn))")
+
+
+def zoom_of(page: Page) -> float:
+    let_draw(page)
     return float(page.locator("#canvas").get_attribute("data-zoom") or 0)
 
 
 def colors(page: Page) -> str:
-    page.wait_for_timeout(100)
+    let_draw(page)
     return str(page.evaluate("document.getElementById('canvas').toDataURL().slice(-4000)"))
 
 
