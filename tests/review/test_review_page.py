@@ -302,7 +302,7 @@ class TestHints:
             client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
         assert zoom_of(page) == pytest.approx(3 * zoom, rel=0.1)
         assert cuts(page) == 1
-        page.locator("#accept").tap()
+        page.locator("#accept").click()  # A tap right after a pinch may be taken for a part of it.
         saved(page, "a", "corrected")
         assert read_mask(served.run / "masks/a.png")[10, 10]
 
