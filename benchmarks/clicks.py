@@ -31,6 +31,7 @@ from workers import Workers, each, segmenter
 
 import wsseg
 from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Image, Mask, Point, Seeds
+from wsseg.graphcut.corrections import depth_in
 from wsseg.graphcut.hints import Hints, seeds_from_hints
 from wsseg.metrics import scores
 from wsseg.recipe import Recipe
@@ -114,8 +115,7 @@ def run_of(annotate: Annotate, mask: Mask, truth: Seeds) -> Run:
 def next_click(mask: Mask, truth: Seeds) -> tuple[int, Point]:
     """Return the true label of the largest wrong region, and its deepest pixel."""
     side, region = largest_wrong(mask, truth)
-    depth = cv2.distanceTransform(np.pad(region, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    y, x = np.unravel_index(depth[1:-1, 1:-1].argmax(), region.shape)
+    y, x = np.unravel_index(depth_in(region).argmax(), region.shape)
     return side, Point(int(x), int(y))
 
 

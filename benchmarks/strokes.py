@@ -22,6 +22,7 @@ from workers import Workers, each, segmenter
 
 import wsseg
 from wsseg.arrays import BACKGROUND, FOREGROUND, Mask, Seeds
+from wsseg.graphcut.corrections import depth_in
 from wsseg.graphcut.hints import Hints
 from wsseg.metrics import scores
 
@@ -61,7 +62,7 @@ def run_of(annotate: Callable[[Hints], Mask], mask: Mask, truth: Seeds) -> Run:
 
 def middle_line(region: Mask) -> Mask:
     """Return a stroke along the middle of a region, within it."""
-    depths = cv2.distanceTransform(np.pad(region, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    depths = depth_in(region)
     line = skeletonize(region) & (2 * depths >= depths.max())
     line |= depths == depths.max()
     drawn = cv2.dilate(line.astype(np.uint8), np.ones((WIDTH, WIDTH), np.uint8)) > 0

@@ -1,8 +1,11 @@
 """Shared by several test files: photos, the command line, and the settings of hypothesis."""
 
 import os
+import shutil
 import sys
+from collections.abc import Iterator
 from importlib import resources
+from typing import TYPE_CHECKING
 
 import cv2
 import pytest
@@ -12,6 +15,9 @@ from hypothesis import Phase, settings
 from wsseg.arrays import Image
 from wsseg.cli.app import THREADS, main
 from wsseg.cli.output import answers
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 os.environ.update(THREADS)  # Before torch is loaded, because several tests learn at once.
 settings.register_profile("wsseg", deadline=None, max_examples=50)  # A busy machine is not a failure.
@@ -56,3 +62,20 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds, "TUNING", Plan(steps=2, decoder_rate=1e-4, layer_rate=1e-5))
     monkeypatch.setattr(rounds, "KEPT_EVERY", 4)
     monkeypatch.setattr(rounds, "SIDE", 64)
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """The system's Chromium; it is required where tests must not be skipped (CI)."""
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None and os.environ.get("CI"):
+        pytest.fail("chromium must be installed, got none; apt-get install chromium")
+    if path is None:
+        pytest.skip("chromium must be installed for the tests of the pages; apt-get install chromium")
+    from playwright.sync_api import sync_playwright  # Slow, and most tests need no browser.
+
+    with sync_playwright() as playwright:
+        # Chromium has no sandbox for root, as in a container.
+        browser = playwright.chromium.launch(executable_path=path, chromium_sandbox=os.geteuid() != 0)
+        yield browser
+        browser.close()

@@ -1,15 +1,13 @@
 """The report's page in a browser."""
 
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 from report_runs import HOSTILE, SIZE, Made
 
 from wsseg.runs.record import Finding
@@ -19,21 +17,6 @@ REMOTE = ("http", "https", "ws", "wss", "ftp")
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 Opened = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium; it is required where tests must not be skipped (CI)."""
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None and os.environ.get("CI"):
-        pytest.fail("chromium must be installed, got none; apt-get install chromium")
-    if path is None:
-        pytest.skip("chromium must be installed for the tests of the report's page; apt-get install chromium")
-    with sync_playwright() as playwright:
-        # Chromium has no sandbox for root, as in a container.
-        browser = playwright.chromium.launch(executable_path=path, chromium_sandbox=os.geteuid() != 0)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -146,6 +129,7 @@ class TestInABrowser:
         assert page.locator("#detail-name").inner_text() == "p19"
         page.keyboard.press("Escape")
         assert not detail.is_visible()
+        page.wait_for_function("() => document.activeElement.innerText.startsWith('p19')")  # A dialog closes later.
         assert focused(page).startswith("p19\n")
 
     def test_focus_can_be_seen(self, opened: Opened, thirty: Made) -> None:

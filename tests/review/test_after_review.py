@@ -1,4 +1,4 @@
-"""What happens to a reviewed run: it is segmented again, exported, evaluated, calibrated, tuned."""
+"""A reviewed run is segmented again, exported, evaluated, calibrated and tuned."""
 
 import json
 import shutil

@@ -1,15 +1,13 @@
 """The page in a browser: each key and each gesture, and what they leave in the run."""
 
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from served import Served
 
 from wsseg.files.masks import UNKNOWN_LEVEL, read_mask, read_truth
@@ -17,19 +15,6 @@ from wsseg.files.masks import UNKNOWN_LEVEL, read_mask, read_truth
 pytestmark = pytest.mark.slow
 
 Opened = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None and os.environ.get("CI"):
-        pytest.fail("chromium must be installed, got none; apt-get install chromium")
-    if path is None:
-        pytest.skip("chromium must be installed for the tests of the review's page; apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, chromium_sandbox=os.geteuid() != 0)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

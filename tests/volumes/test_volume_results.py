@@ -1,4 +1,4 @@
-"""What a segmentation says and saves."""
+"""The segmentation of a volume: its text, and the files that it writes."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What surfaces cost: their area in any direction, less where levels differ."""
+"""The cost of a surface is its area, in any direction; it is less where levels differ."""
 
 from typing import Any
 

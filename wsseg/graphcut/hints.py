@@ -61,7 +61,7 @@ class Hints:
 
     def __post_init__(self) -> None:
         if self.box is not None:
-            _check_box(self.box)
+            object.__setattr__(self, "box", _box_of(self.box))
         for name, places in (("foreground", self.foreground), ("background", self.background)):
             if isinstance(places, np.ndarray) and not _are_points(places):
                 check_mask(places, name)
@@ -136,7 +136,8 @@ def _places_in(window: Box, places: Places) -> Places:
     return [Point(x - x0, y - y0) for x, y in places if x0 <= x < x1 and y0 <= y < y1]
 
 
-def _check_box(box: Any) -> None:
+def _box_of(box: Any) -> Box:
+    """Return a box as a person gives it: four whole numbers of any type."""
     try:
         x0, y0, x1, y1 = box
         whole = all(int(side) == side for side in (x0, y0, x1, y1))
@@ -148,6 +149,7 @@ def _check_box(box: Any) -> None:
         raise PhotoError(
             f"box must be 0 <= x0 < x1 and 0 <= y0 < y1, got {_shown(box)}; write the upper left corner first"
         )
+    return Box(int(x0), int(y0), int(x1), int(y1))
 
 
 def _are_points(array: NDArray[Any]) -> bool:
@@ -199,12 +201,12 @@ def _outside_of(box: Box | None, shape: tuple[int, ...]) -> Seeds:
     """Return `seeds_outside` of a person's box."""
     if box is None:
         return np.full(shape, UNKNOWN, np.uint8)
-    if not (box[2] <= shape[1] and box[3] <= shape[0]):
+    if not (box.x1 <= shape[1] and box.y1 <= shape[0]):
         raise PhotoError(
             f"box must lie within the {shape[1]} x {shape[0]} photo, got {_shown(tuple(box))}; "
             f"use whole numbers with x1 <= {shape[1]} and y1 <= {shape[0]}"
         )
-    return seeds_outside(Box(*map(int, box)), shape)
+    return seeds_outside(box, shape)
 
 
 def seeds_outside(box: Box, shape: tuple[int, ...]) -> Seeds:

@@ -37,8 +37,8 @@ def slices_of(window: Box) -> tuple[slice, slice]:
 
 def box_in(window: Box, box: Box) -> Box:
     """Return the part of a box that lies in a window, in pixels of the window."""
-    x0, x1 = (min(max(int(x), window.x0), window.x1) - window.x0 for x in (box[0], box[2]))
-    y0, y1 = (min(max(int(y), window.y0), window.y1) - window.y0 for y in (box[1], box[3]))
+    x0, x1 = (min(max(x, window.x0), window.x1) - window.x0 for x in (box.x0, box.x1))
+    y0, y1 = (min(max(y, window.y0), window.y1) - window.y0 for y in (box.y0, box.y1))
     return Box(x0, y0, x1, y1)
 
 

@@ -54,7 +54,7 @@ class Desk:
         self._writing = RLock()
 
     def photo(self, number: int) -> OpenPhoto:
-        """Return a photo, opened if need be; PhotoError or OSError if it is gone or has changed."""
+        """Return a photo, and open it first if it is closed; PhotoError or OSError if it is gone or has changed."""
         with self._lock:
             if number not in self._open:
                 self._open[number] = self._opened(self.items.get(number))

@@ -143,7 +143,9 @@ def _made_ahead(
         while ahead.poll() is None and not is_run(out):
             sleep(POLL)
         if ahead.poll() not in (None, 0, 1):  # 1 is that some photos failed, each of which was named.
-            raise ValueError(f"photos must be segmented first, got the error above; mend it, or review '{out}' alone")
+            raise ValueError(
+                f"photos must be segmented first, got the error above; solve it, or run `wsseg review {out}`"
+            )
         yield
     finally:
         ahead.terminate()

@@ -82,7 +82,7 @@ class Finding:
     outputs: Outputs = field(default_factory=dict)
     """The target's own files."""
     decision: Decision | None = None
-    """What a person said of the mask; confidence, status and reasons stay those of the automatic mask."""
+    """The verdict of a person; confidence, status and reasons stay those of the automatic mask."""
 
 
 @dataclass(frozen=True, kw_only=True)

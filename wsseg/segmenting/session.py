@@ -91,13 +91,12 @@ class Session:
         if not isinstance(hints, Hints):
             raise TypeError(f"hints must be wsseg.Hints, got {type(hints).__name__}; use wsseg.Hints(box=...) instead")
         marks = seeds_from_hints(hints, self.result.saliency.shape, click_radius=0)
-        box = None if hints.box is None else Box(*map(int, hints.box))
-        said = _beyond_unknown(box, marks)
-        step = self._step_before(box, said)
+        said = _beyond_unknown(hints.box, marks)
+        step = self._step_before(hints.box, said)
         new = step.new_among(said)
         if refit or (new != UNKNOWN).any():
             found = self._corrector.corrected(step.found, hints, marks, new, refit=refit)
-            self._steps.append(step := Step(box, said, found._replace(seeds=self._seeds)))
+            self._steps.append(step := Step(hints.box, said, found._replace(seeds=self._seeds)))
         notes = () if self._clues.features is not None else (NO_FEATURES,)
         return self._segmentation(step.found, notes)
 
