@@ -103,7 +103,7 @@ def test_refit_depends_on_the_seeds_alone() -> None:
 def test_a_volume_above_the_memory_is_cut_in_bands() -> None:
     volume, truth = ball((24, 26, 28), radius=8, noise=0.3)
     seeds = marked(truth.shape, one=[(1, 1, 1), (12, 13, 1)], two=[(12, 13, 14), (10, 13, 12)]).astype(np.uint8)
-    banded = solver_of(volume, memory=0.003)
+    banded = solver_of(volume, memory=0.006)
     assert len(banded.plan().halvings) == 1
     found, whole = banded.solve(seeds), solver_of(volume).solve(seeds)
     assert (found.exact, whole.exact) == (False, True)
@@ -160,7 +160,7 @@ def test_stages_are_tracked_in_their_order() -> None:
         seen.append(len(stages))  # type: ignore[arg-type]
         return stages
 
-    solver = solver_of(volume, memory=0.003)
+    solver = solver_of(volume, memory=0.006)
     for _ in range(2):
         solver.solve(seeds, track=track)  # type: ignore[arg-type]
     assert seen == [3, 2]  # Mixtures, the small size and a band; mixtures are kept.
