@@ -18,7 +18,7 @@ from statistics import mean, median
 from typing import NamedTuple
 
 import numpy as np
-from accuracy import interval
+from intervals import interval
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from skimage.segmentation import random_walker
