@@ -2,9 +2,10 @@
 
     python benchmarks/review.py --data DIR/grabcut --limit 10
 
-DIR is as in accuracy.py. The annotator is that of clicks.py. Each click is made with the mouse on the page, and the
-mask that the page then shows is scored; the clicks are compared with those of a session in Python. The seconds are from
-the click to the mask drawn. `--photos N` instead goes through N photos and prints the memory of the server.
+DIR is as in accuracy.py. The photos are the first whose automatic mask has an IoU under 0.9. The annotator is that of
+clicks.py. Each click is made with the mouse on the page, and the mask that the page then shows is scored; the clicks are
+compared with those of a session in Python. The seconds are from the click to the mask drawn. `--photos N` instead goes
+through N photos and prints the memory of the server.
 """
 
 import os
@@ -14,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -22,7 +24,7 @@ from typing import Annotated
 import cv2
 import cyclopts
 import numpy as np
-from accuracy import Data, samples_of, truth_of
+from accuracy import Data, Sample, samples_of, truth_of
 from clicks import GOALS, MOST, next_click, run_of
 from cyclopts import Parameter
 from cyclopts.types import PositiveInt
@@ -48,11 +50,11 @@ MASK = """() => {
 def main(
     *,
     data: Data,
-    limit: Annotated[PositiveInt | None, Parameter(help="Maximum number of photos of each set.")] = 10,
+    limit: Annotated[PositiveInt | None, Parameter(help="Maximum number of photos.")] = 10,
     photos: Annotated[int, Parameter(help="Only go through this many copies of the photos, and print memory.")] = 0,
 ) -> None:
     """Print the clicks to each goal on the page and in Python, and the seconds from a click to its mask."""
-    samples = list(samples_of(data, limit))
+    samples = list(samples_of(data, limit)) if photos else list(islice(begun_wrong(data), limit))
     print(provenance())
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
@@ -66,6 +68,14 @@ def main(
                 walk(page, photos, server)
             else:
                 Console(width=120).print(annotate(page, out, [truth_of(sample) for sample in samples]))
+
+
+def begun_wrong(data: Path) -> Iterator[Sample]:
+    """Yield the photos whose automatic mask misses the highest goal."""
+    segmenter = wsseg.Segmenter()
+    for sample in samples_of(data, None):
+        if scores(segmenter.segment(sample.photo).mask, truth_of(sample))["iou"] < max(GOALS):
+            yield sample
 
 
 @contextmanager

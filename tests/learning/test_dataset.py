@@ -12,7 +12,7 @@ import wsseg
 from wsseg.arrays import Mask
 from wsseg.files.encode import write_labels, write_mask, write_picture
 from wsseg.runs.journal import opened
-from wsseg.runs.record import Finding, Record
+from wsseg.runs.record import Decision, Finding, Record, Verdict, read_run
 
 
 def circle(x: float) -> Mask:
@@ -45,6 +45,28 @@ def run(tmp_path: Path) -> Path:
         for record in records:
             journal.append(record)
     return tmp_path / "run"
+
+
+def test_what_a_person_decided_counts_more_than_the_run(run: Path) -> None:
+    """The verdicts of a person on: dog and cat of a, the cat of sub/b and the one that was not found in c."""
+
+    def decide(**verdicts: list[Verdict | None]) -> None:
+        with opened(run, {"wsseg": "0"}) as journal:
+            for record in read_run(run).records:
+                decisions = [one and Decision(verdict=one, when="now") for one in verdicts.get(record.name[-1], [])]
+                found = [replace(one, decision=each) for one, each in zip(record.findings, decisions, strict=False)]
+                journal.append(replace(record, findings=tuple(found)))
+
+    def items(accepted: bool, least: float = 0.0) -> list[tuple[str, str, float]]:
+        data = wsseg.MaskDataset(run, accepted=accepted, min_confidence=least)
+        return [(item.name, item.category, item.confidence) for item in data]
+
+    decide(a=["rejected", None], b=["corrected"], c=["accepted"])
+    assert items(True) == [("a", "cat", 0.8), ("c", "cat", 1.0), ("sub/b", "cat", 1.0)]
+    assert items(False) == [("a", "dog", 0.0), *items(True)]
+    assert items(False, 0.9) == [("c", "cat", 1.0), ("sub/b", "cat", 1.0)]
+    decide(a=["no object", None], b=[None], c=[None])
+    assert items(False) == [("a", "cat", 0.8), ("sub/b", "cat", 0.6)]
 
 
 def test_every_object_is_an_item(run: Path) -> None:

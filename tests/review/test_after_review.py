@@ -128,6 +128,24 @@ def test_scores_say_that_a_person_corrected_masks(reviewed: Path, run_folder: Pa
     assert "The masks of 2 photos were corrected by a person." in evaluation.notes
 
 
+def test_accepted_masks_are_truths(made: Path, reviewed: Path, run: Run) -> None:
+    evaluation = wsseg.evaluate(made / "run", reviewed)
+    assert len(evaluation.photos) == 3
+    decided = {record.name: record.findings[0].decision for record in read_run(reviewed).records}
+    assert evaluation.photos["a"]["iou"] == pytest.approx(decided["a"].iou)
+    assert next(scores["iou"] for name, scores in evaluation.photos.items() if name.startswith("c")) == 1
+    assert "The truths are 3 masks that a person accepted, of 5." in evaluation.notes
+    ended = run("evaluate", made / "run", reviewed)
+    assert ended.code == 0 and "The truths are 3 masks that a person accepted" in ended.out + ended.err
+
+
+def test_a_run_without_accepted_masks_is_no_truth(made: Path, run_folder: Path, segmenter: Segmenter) -> None:
+    with serving(run_folder, segmenter) as served:
+        served.decide(1, "rejected")
+    with pytest.raises(ValueError, match="truths must hold masks that a person accepted, got a run with none"):
+        wsseg.evaluate(made / "run", run_folder)
+
+
 def test_the_report_shows_the_verdicts(reviewed: Path, tmp_path: Path) -> None:
     wsseg.write_report(reviewed, tmp_path / "r.html")
     text = (tmp_path / "r.html").read_text()
@@ -189,10 +207,10 @@ class TestUnseen:
         assert found["numbers"] == [number for number in range(40, 140) if items[number].finding.confidence >= least]
 
     def test_it_asks_for_more_in_random_order_first(self, tmp_path: Path) -> None:
-        assert (
-            "Review 10 more in the order 'at random'"
-            in summary_of(self.items(tmp_path, 20, 100), error=0.1, iou=0.5)["unseen"]
-        )
+        found = summary_of(self.items(tmp_path, 20, 100), error=0.1, iou=0.5)
+        assert "Review 10 more in the order 'at random'" in found["unseen"]
+        assert found["calibrates"]
+        assert not summary_of(self.items(tmp_path, 8, 100), error=0.1, iou=0.5)["calibrates"]
 
 
 def test_tune_takes_the_reviewed_masks(

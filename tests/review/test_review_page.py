@@ -134,11 +134,25 @@ class TestDecisions:
         page.keyboard.press("Enter")
         saved(page, "a", "accepted")
         expect(page.locator("#end")).to_be_visible()
+        expect(page.locator("#end-title")).to_have_text("Nothing is left")
+        expect(page.locator("#show-left")).to_be_hidden()
         assert f"wsseg export '{served.run}' --accepted --to coco" in page.locator("#commands").inner_text()
+        assert "wsseg calibrate" not in page.locator("#commands").inner_text()  # No photo was drawn at random.
         page.keyboard.press("b")
         expect(page.locator("#name")).to_have_text("a")
         page.get_by_label("Show").select_option("rejected")
         expect(page.locator("#strip li")).to_have_count(4)
+
+    def test_the_end_of_a_filtered_list_says_what_is_left(self, opened: Opened) -> None:
+        page = opened()
+        page.get_by_label("Filter").fill("sub/e")
+        page.locator("#stage[data-ready='4']").wait_for()
+        page.locator("#stage").focus()
+        page.keyboard.press("Enter")
+        saved(page, "sub/e", "accepted")
+        expect(page.locator("#end-title")).to_have_text("The end of this list; 4 left to review")
+        page.get_by_role("button", name="Go on with what is left").click()
+        expect(page.locator("#name")).to_have_text("a")
 
     def test_buttons_do_the_same_and_give_the_keys_back(self, opened: Opened) -> None:
         page = opened()
@@ -272,9 +286,23 @@ class TestHints:
         page.keyboard.press("t")
         page.keyboard.type("cow")
         after_cut(page, lambda: page.keyboard.press("Enter"))
+        after_cut(page, lambda: page.keyboard.press("Control+z"))
+        expect(page.locator("#target")).to_have_value("")
+        after_cut(page, lambda: page.keyboard.press("Control+y"))
+        expect(page.locator("#target")).to_have_value("cow")
         page.keyboard.press("Enter")
         expect(page.locator("#saved")).to_contain_text("saved: a", timeout=30_000)
         assert served.findings()["a"].category == "cow"
+
+    def test_a_target_that_is_none_is_taken_back_and_no_stroke_with_it(self, opened: Opened) -> None:
+        page = opened()
+        after_cut(page, lambda: page.mouse.click(*spot(page, 40, 40)))
+        page.keyboard.press("t")
+        page.keyboard.type("no such thing")
+        after_cut(page, lambda: page.keyboard.press("Enter"))
+        expect(page.locator("#notice")).to_contain_text("no such thing")
+        expect(page.locator("#target")).to_have_value("")
+        expect(page.locator("#undo")).to_be_enabled()
 
     def test_touch_and_two_fingers(self, opened: Opened, served: Served) -> None:
         page = opened(has_touch=True)

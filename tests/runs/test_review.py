@@ -72,7 +72,9 @@ def test_the_list_has_the_least_trusted_first_and_no_path_that_it_cannot_hold(tm
     assert not (tmp_path / "review.txt").exists()
     (tmp_path / "review.txt").write_text("my own list")
     remove_review(tmp_path)
-    assert (tmp_path / "review.txt").exists()
+    with pytest.raises(FileExistsError, match=r"no review.txt of your own, got '.*review.txt'; rename it"):
+        write_review(tmp_path, photos)
+    assert (tmp_path / "review.txt").read_text() == "my own list"
 
 
 TARGET = Target((0,), "class 0")

@@ -98,7 +98,10 @@ class ScoreOptions(TruthOptions):
 def evaluate(
     masks: Annotated[Path, option("Folder of masks, or of a run.", "MASKS", group=FILES)],
     truths: Annotated[
-        Path, option("Folder of truths of the same names, benchmark folder, or COCO .json.", "TRUTHS", group=FILES)
+        Path,
+        option(
+            "Folder of truths of the same names, benchmark folder, COCO .json or reviewed run.", "TRUTHS", group=FILES
+        ),
     ],
     /,
     *,

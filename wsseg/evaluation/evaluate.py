@@ -49,8 +49,8 @@ def evaluate(
         Folder of masks, or of a run: then its subfolder `masks` is read, unless `truths` has such a subfolder too.
         Hidden files and links that leave the folder are skipped.
     truths : path
-        Folder of truths, folder of a benchmark that has one of `wsseg.evaluation.layouts.LAYOUTS`, or COCO file of
-        annotations (.json).
+        Folder of truths, folder of a benchmark that has one of `wsseg.evaluation.layouts.LAYOUTS`, COCO file of
+        annotations (.json), or a run with reviews: then those of its masks that a person accepted (`serve_review`).
     protocol : str
         Scores to compute, one of `wsseg.evaluation.protocols.PROTOCOLS`.
     layout : str, optional

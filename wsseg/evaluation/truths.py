@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final, TypeAlias
 
 from wsseg.evaluation.box_truths import BoxTruths
@@ -22,7 +22,8 @@ from wsseg.evaluation.protocols import PROTOCOLS, Kind
 from wsseg.evaluation.truth import Boxes, ClassBoxes, Truth, TruthValue
 from wsseg.files.find import pictures_below
 from wsseg.files.palettes import Palettes, palettes_of
-from wsseg.files.text import nfc, pair_key
+from wsseg.files.text import counted, nfc, pair_key
+from wsseg.runs.record import ACCEPTED, Record, is_run, read_run
 
 DEEPEST: Final = 65535
 """Largest value in a truth file: 16 bits."""
@@ -79,12 +80,12 @@ def check_word(argument: str, word: str, known: Iterable[str]) -> None:
 
 
 def truths_in(root: Path, reading: Reading) -> TruthSet:
-    """Find the truths in a folder, in a benchmark's folder or in a COCO file (.json).
+    """Find the truths in a folder, in a benchmark's folder, in a COCO file (.json), or in a run that a person reviewed.
 
     Parameters
     ----------
     root : Path
-        The folder or file.
+        The folder or file. Of a run's folder, the masks that a person accepted, corrected or found to have no object.
     reading : Reading
         How to read it.
 
@@ -105,6 +106,8 @@ def truths_in(root: Path, reading: Reading) -> TruthSet:
         raise ValueError(
             f"split needs the folder of a benchmark, got '{reading.split}' for '{root}'; leave out the split"
         )
+    elif reading.kind == "object" and (reviewed := _reviewed_in(root)):
+        found = _of_reviews(root, reviewed, reading)
     elif root.suffix.lower() == ".json" and reading.kind == "object":
         found = TruthSet(root=root, protocol=reading.protocol, by_photo=_in_coco(root, reading.category))
     else:
@@ -121,6 +124,39 @@ def _in_layout(root: Path, layout: Layout, reading: Reading) -> TruthSet:
     else:
         whole = _in_files(root, home / layout.truths, coding, reading)
     return _split_of(whole, home, layout, reading.split)
+
+
+def _reviewed_in(root: Path) -> list[Record]:
+    """Return the records of a run that a person reviewed, all of them; none if it is no run, or nobody did."""
+    records = read_run(root).records if is_run(root) else []
+    return list(records) if any(record.has_decision for record in records) else []
+
+
+def _of_reviews(run: Path, records: Iterable[Record], reading: Reading) -> TruthSet:
+    """Return the masks of a run that a person accepted; its other photos are not scored."""
+    accepted = {
+        one.outputs["mask"]: bool(one.decision and one.decision.verdict in ACCEPTED)
+        for record in records
+        for one in record.findings
+        if "mask" in one.outputs
+    }
+    if not (files := [file for file in accepted if accepted[file]]):
+        raise ValueError(
+            f"truths must hold masks that a person accepted, got a run with none, '{run}'; review more of it, or give "
+            "the folder of its masks"
+        )
+    coding = reading.coding or DEFAULT_CODING
+    check_word("coding", coding, CODINGS)
+    read = _reader(coding, reading, None)
+    names = {file: pair_key(PurePosixPath(*PurePosixPath(file).parts[1:])) for file in accepted}
+    return TruthSet(
+        root=run / "masks",
+        protocol=reading.protocol,
+        by_photo={names[file]: [Truth(Path(file).name, partial(read, run / file))] for file in files},
+        coding=coding,
+        excluded=frozenset(names[file] for file in accepted if not accepted[file]),
+        notes=(f"The truths are {counted(len(files), 'mask')} that a person accepted, of {len(accepted)}.",),
+    )
 
 
 def _in_coco(file: Path, category: str | None) -> TruthsByPhoto:

@@ -14,7 +14,7 @@ from wsseg.files.masks import read_labels, read_mask
 from wsseg.files.photos import read_image
 from wsseg.files.store import path_of
 from wsseg.recipe import MAX_PIXELS
-from wsseg.runs.record import Finding, Record, read_run
+from wsseg.runs.record import ACCEPTED, Finding, Record, read_run
 
 
 class MaskSample(NamedTuple):
@@ -28,7 +28,7 @@ class MaskSample(NamedTuple):
     label: int
     """Index of the category in `MaskDataset.categories`."""
     confidence: float
-    """Expected IoU of the mask with the truth, in [0, 1]."""
+    """Expected IoU of the mask with the truth, in [0, 1]: 1 if a person accepted the mask, 0 if rejected."""
     name: str
     """The photo's name in the run: `sub/a`."""
 
@@ -46,7 +46,8 @@ class MaskDataset(Dataset[MaskSample]):
     min_confidence : float, optional
         Objects of less confidence are left out; `wsseg.calibrate` finds a number.
     accepted : bool, optional
-        Whether to leave out photos that the run marks for review.
+        Whether to take only masks that a person accepted or corrected (`serve_review`), and those that nobody decided
+        on in photos that the run does not mark for review.
     transform : callable, optional
         Called with image (3, H, W) and mask (H, W), returns both.
     max_pixels : int, optional
@@ -79,12 +80,13 @@ class MaskDataset(Dataset[MaskSample]):
         if isinstance(min_confidence, bool) or not 0 <= min_confidence <= 1:
             raise ValueError(f"min_confidence must be from 0 to 1, got {min_confidence}; 0 takes every mask")
         self._folder, self._transform, self._max_pixels = path_of(run, "run"), transform, max_pixels
-        records = [each for each in read_run(self._folder).records if not (accepted and each.review)]
         self._items = [
             (record, number)
-            for record in records
+            for record in read_run(self._folder).records
             for number, finding in enumerate(record.findings)
-            if finding.status != "no object" and (finding.confidence or 0.0) >= min_confidence
+            if _holds_object(finding)
+            and _confidence(finding) >= min_confidence
+            and not (accepted and _is_doubted(record, finding))
         ]
         for record, number in self._items:
             if not _has_mask(record, record.findings[number]):
@@ -105,7 +107,7 @@ class MaskDataset(Dataset[MaskSample]):
         pair = torch.from_numpy(np.ascontiguousarray(np.moveaxis(image, 2, 0))), torch.from_numpy(mask)
         label = self.categories.index(finding.category)
         changed = self._transform(*pair) if self._transform else pair
-        return MaskSample(*changed, finding.category, label, finding.confidence or 0.0, record.name)
+        return MaskSample(*changed, finding.category, label, _confidence(finding), record.name)
 
     @staticmethod
     def _finding(item: tuple[Record, int]) -> Finding:
@@ -117,6 +119,24 @@ class MaskDataset(Dataset[MaskSample]):
             labels = read_labels(self._folder / record.outputs["labels"], max_pixels=self._max_pixels)
             return np.asarray(labels == number + 1)
         return read_mask(self._folder / record.findings[number].outputs["mask"], max_pixels=self._max_pixels)
+
+
+def _holds_object(finding: Finding) -> bool:
+    """Return whether there is an object, as a person said or else the run."""
+    if finding.decision:
+        return finding.decision.verdict != "no object"
+    return finding.status != "no object"
+
+
+def _confidence(finding: Finding) -> float:
+    if finding.decision:
+        return float(finding.decision.verdict in ACCEPTED)
+    return finding.confidence or 0.0
+
+
+def _is_doubted(record: Record, finding: Finding) -> bool:
+    """Return whether a person rejected the mask, or else the run marks its photo for review."""
+    return finding.decision.verdict not in ACCEPTED if finding.decision else record.review
 
 
 def _has_mask(record: Record, finding: Finding) -> bool:

@@ -27,19 +27,21 @@ def summary_of(items: Sequence[Item], *, error: float, iou: float) -> dict[str, 
     Returns
     -------
     dict
-        `total`, `left`, a count for each verdict, the sentence `unseen`, and `numbers` of the masks that it means.
+        `total`, `counts` of the masks left and of each verdict, the sentence `unseen`, `numbers` of the masks that it
+        means, and whether `calibrate` has decisions enough (`calibrates`).
     """
     verdicts = Counter(item.finding.decision.verdict if item.finding.decision else "left" for item in items)
     counts = {verdict: verdicts[verdict] for verdict in ("accepted", "corrected", "rejected", "no object", "left")}
-    sentence, numbers = _unseen(items, error, iou)
-    return {"total": len(items), "counts": counts, "unseen": sentence, "numbers": numbers}
+    drawn = sum(bool(item.finding.decision and item.finding.decision.at_random) for item in items)
+    sentence, numbers = _unseen(items, drawn, error, iou)
+    calibrates = drawn >= fewest_photos(error) and all(len(item.record.findings) == 1 for item in items)
+    return {"total": len(items), "counts": counts, "unseen": sentence, "numbers": numbers, "calibrates": calibrates}
 
 
-def _unseen(items: Sequence[Item], error: float, iou: float) -> tuple[str, list[int]]:
+def _unseen(items: Sequence[Item], drawn: int, error: float, iou: float) -> tuple[str, list[int]]:
     """Return the sentence and the numbers of the masks that may be accepted unseen."""
     if any(len(item.record.findings) != 1 for item in items):
         return "", []
-    drawn = sum(bool(item.finding.decision and item.finding.decision.at_random) for item in items)
     left = sum(item.finding.decision is None for item in items)
     if (needed := max(FEWEST, fewest_photos(error)) - drawn) >= left:
         return "", []

@@ -16,7 +16,7 @@ from wsseg.files.store import is_local, replacing, store_of
 from wsseg.files.text import folded
 from wsseg.runs.lines import lines_in
 from wsseg.runs.record import DIRTY, RUN, WORKING, Record, is_run, lines_by_name, record_of, record_order
-from wsseg.runs.review import remove_review, write_review
+from wsseg.runs.review import check_no_own_list, remove_review, write_review
 from wsseg.runs.reviews import Reviews, absorbing
 
 Ending: TypeAlias = Literal["done", "interrupted"]
@@ -113,7 +113,7 @@ class Journal:
         with absorbing(self._out):
             self._take_reviews()
             self._rewrite()
-        if self._marked or made_by.get("min_confidence") is not None:
+        if self.lists_photos(made_by):
             write_review(self._out, self._marked.values())
         else:
             remove_review(self._out)
@@ -124,6 +124,10 @@ class Journal:
         summary = {**made_by, "state": ending, "counts": {"photos": len(self._met), **counts}}
         with replacing(self._out / RUN, by=self._out / WORKING) as file:
             file.write(json.dumps(summary, indent=2).encode())
+
+    def lists_photos(self, made_by: Mapping[str, Any]) -> bool:
+        """Return whether the run lists photos to review, perhaps none."""
+        return bool(self._marked) or made_by.get("min_confidence") is not None
 
     def list_reviews(self) -> None:
         """Bring the list of photos to review up to date, for those who read it while the run goes on."""
@@ -205,14 +209,17 @@ def opened(out: Path, made_by: Mapping[str, Any], *, force: bool = False) -> Ite
     Raises
     ------
     FileExistsError
-        If `out` holds files of another origin and `force` is not set, or if another run is at work there.
+        If `out` holds files of another origin and `force` is not set, or a list of photos that a person wrote where
+        the run would write its own, or if another run is at work there.
     """
     store = store_of(out)
     check_claimable(out, force=force)
     with _locked(out) if is_local(out) else nullcontext():  # An object store has no locks.
+        journal = Journal(out)
+        if journal.lists_photos(made_by):
+            check_no_own_list(out)
         with store.answering(out):
             (out / RUN).unlink(missing_ok=True)
-        journal = Journal(out)
         ending: Ending = "interrupted"
         try:
             yield journal

@@ -30,19 +30,34 @@ def _is_empty(record: Record) -> bool:
 
 
 def write_review(out: Path, records: Iterable[Record]) -> None:
-    """Write the paths of these photos, one a line, least confidence first."""
+    """Write the paths of these photos, one a line, least confidence first; see `check_no_own_list`."""
+    check_no_own_list(out)
     ordered = sorted(records, key=lambda record: (record.trust, record.place))
     text = "\n".join([HEADER, *(_line_of(record.place) for record in ordered), ""])
     with replacing(out / REVIEW, by=out / WORKING) as file:
         file.write(text.encode())
 
 
+def check_no_own_list(out: Path) -> None:
+    """Raise FileExistsError if the list would replace a file that a person wrote."""
+    if _whose(out) == "a person's":
+        raise FileExistsError(f"out must hold no {REVIEW} of your own, got '{out / REVIEW}'; rename it")
+
+
 def remove_review(out: Path) -> None:
     """Remove the list of an earlier run; a file of that name that a person wrote stays."""
+    if _whose(out) == "a run's":
+        with store_of(out).answering(out):
+            (out / REVIEW).unlink()
+
+
+def _whose(out: Path) -> str:
+    """Return who wrote the list; empty if there is none."""
     file = out / REVIEW
     with store_of(out).answering(out):
-        if file.is_file() and file.read_bytes().startswith(HEADER.encode()):
-            file.unlink()
+        if not file.is_file():
+            return ""
+        return "a run's" if file.read_bytes().startswith(HEADER.encode()) else "a person's"
 
 
 def _line_of(place: str) -> str:

@@ -57,6 +57,10 @@ const count = (summary) => {
   at("unseen").textContent = summary.unseen;
   at("accept-unseen").hidden = !summary.numbers.length;
   at("accept-unseen").onclick = () => { queue.only = new Set(summary.numbers); arrange(); };
+  const { left } = summary.counts;
+  at("end-title").textContent = left ? `The end of this list; ${left} left to review` : "Nothing is left";
+  at("show-left").hidden = !left;
+  at("calibrate-command").hidden = !summary.calibrates;
   at("end-counts").textContent = COUNTS.map((name) => `${summary.counts[name]} ${name}`).join(", ");
 };
 const poll = async () => {
@@ -66,7 +70,9 @@ const poll = async () => {
     run = found.run;
     at("run").textContent = run;
     const quoted = `'${run.replaceAll("'", "'\\''")}'`;
-    at("commands").textContent = `wsseg export ${quoted} --accepted --to coco --out masks.json\nwsseg calibrate ${quoted}\nwsseg tune ${quoted} --out recipe.toml`;
+    at("export-command").textContent = `wsseg export ${quoted} --accepted --to coco --out masks.json`;
+    at("tune-command").textContent = `wsseg tune ${quoted} --out recipe.toml`;
+    at("calibrate-command").textContent = `wsseg calibrate ${quoted}`;
     count(found.summary);
     const isNew = found.items.length !== queue.items.length, wasEnd = !at("end").hidden || queue.current < 0;
     queue.update(found.items);
@@ -94,7 +100,8 @@ const describe = (...now) => {
   const { item } = queue, place = queue.list.indexOf(queue.current) + 1;
   at("name").textContent = item.name;
   const facts = [place ? `${place} of ${queue.list.length}` : "", item.verdict, status ?? item.status,
-    (confidence ?? item.confidence) === null ? "" : `confidence ${(confidence ?? item.confidence).toFixed(2)}`, ...item.reasons];
+    (confidence ?? item.confidence) === null ? "" : `confidence ${(confidence ?? item.confidence).toFixed(2)}`,
+    ...item.reasons.filter((reason) => !reason.startsWith("low confidence"))]; // The number is there already.
   at("facts").textContent = facts.filter(Boolean).join(" · ");
 };
 const open = async (number) => {
@@ -104,7 +111,7 @@ const open = async (number) => {
   at("desk").hidden = isEnd;
   queue.select(number);
   strokes = null;
-  if (isEnd) { at("end").focus(); say(`Nothing is left here. ${at("end-counts").textContent}`); return; }
+  if (isEnd) { at("end").focus(); say(`${at("end-title").textContent}. ${at("end-counts").textContent}`); return; }
   if (visited.at(-1) !== number) visited.push(number);
   describe();
   at("busy").hidden = false;
@@ -119,7 +126,6 @@ const open = async (number) => {
     view.showSaved = strokes.isSaved;
     view.strokes = strokes.list;
     since = performance.now();
-    at("target").value = strokes.target;
     at("target").placeholder = item.category;
     at("stage").focus({ preventScroll: true });
     say(`${item.name}, ${item.category}, ${item.verdict || item.status}. ${at("facts").textContent}`);
@@ -168,7 +174,7 @@ const changed = (text) => {
   recut();
 };
 const refresh = () => {
-  if (strokes) { view.strokes = strokes.list; view.showSaved = strokes.isSaved; }
+  if (strokes) { view.strokes = strokes.list; view.showSaved = strokes.isSaved; at("target").value = strokes.target; }
   at("undo").disabled = !strokes?.canUndo;
   at("redo").disabled = !strokes?.canRedo;
   for (const button of document.querySelectorAll("[data-tool]")) button.setAttribute("aria-pressed", button.dataset.tool === tools.tool);
@@ -321,7 +327,9 @@ const arrange = async () => {
 };
 for (const id of ["order", "show", "filter"]) at(id).addEventListener("input", () => { queue.only = null; arrange(); });
 at("order").addEventListener("change", () => { if (queue.list.length) open(queue.list[0]); });
-at("show-all").addEventListener("click", () => { at("show").value = "all"; queue.only = null; arrange(); });
+for (const [id, show] of [["show-all", "all"], ["show-left", "left"]]) {
+  at(id).addEventListener("click", () => { at("show").value = show; at("filter").value = ""; queue.only = null; arrange(); });
+}
 
 // Pixels of a large photo are fetched when they can be seen.
 

@@ -1,45 +1,44 @@
-// What a person drew on a photo, with undo and redo without limit. Drafts survive a reload and a closed tab.
+// What a person drew on a photo and its target, with undo and redo of all of it without limit. Drafts survive a reload and a closed tab.
 
 const DRAFTS = "wsseg-draft:";
 
 export class Strokes {
   constructor(key) {
     this.key = DRAFTS + key;
-    this.past = [[]];
-    this.at = 0;
+    let first = { list: [], isSaved: true, target: "" };
     this.isTouched = false;
     try {
       const draft = JSON.parse(localStorage.getItem(this.key));
       if (draft && Array.isArray(draft.list)) {
-        this.past = [draft.list];
+        first = { ...first, ...draft };
         this.isTouched = true;
-        this.isSaved = draft.isSaved;
-        this.target = draft.target;
       }
     } catch { /* a draft of another version */ }
-    this.isSaved ??= true;
-    this.target ??= "";
+    this.past = [first];
+    this.at = 0;
   }
 
-  get list() { return this.past[this.at]; }
+  get list() { return this.past[this.at].list; }
+  // Whether the hints of an earlier review hold.
+  get isSaved() { return this.past[this.at].isSaved; }
+  get target() { return this.past[this.at].target; }
   get canUndo() { return this.at > 0; }
   get canRedo() { return this.at < this.past.length - 1; }
 
-  set(list) {
-    this.past = [...this.past.slice(0, this.at + 1), list];
+  set(change) {
+    this.past = [...this.past.slice(0, this.at + 1), { ...this.past[this.at], ...change }];
     this.at += 1;
     this.keep();
   }
-  add(stroke) { this.set([...this.list, stroke]); }
+  add(stroke) { this.set({ list: [...this.list, stroke] }); }
   undo() { if (!this.canUndo) return false; this.at -= 1; this.keep(); return true; }
   redo() { if (!this.canRedo) return false; this.at += 1; this.keep(); return true; }
-  clear() { this.isSaved = false; this.set([]); }
-  retarget(target) { this.target = target; this.keep(); }
+  clear() { this.set({ list: [], isSaved: false }); }
+  retarget(target) { this.set({ target }); }
 
   keep() {
     this.isTouched = true;
-    const { list, isSaved, target } = this;
-    try { localStorage.setItem(this.key, JSON.stringify({ list, isSaved, target })); } catch { /* no room: the page goes on */ }
+    try { localStorage.setItem(this.key, JSON.stringify(this.past[this.at])); } catch { /* no room: the page goes on */ }
   }
   forget() { localStorage.removeItem(this.key); }
 
