@@ -3,9 +3,9 @@
     python benchmarks/review.py --data DIR/grabcut --limit 10
 
 DIR is as in accuracy.py. The photos are the first whose automatic mask has an IoU under 0.9. The annotator is that of
-clicks.py. Each click is made with the mouse on the page, and the mask that the page then shows is scored; the clicks are
-compared with those of a session in Python. The seconds are from the click to the mask drawn. `--photos N` instead goes
-through N photos and prints the memory of the server.
+clicks.py. Each click is made with the mouse on the page, and the mask that the page then shows is scored; the clicks
+are compared with those of a session in Python. The seconds are from the click to the mask drawn. `--photos N` instead
+goes through N photos and prints the memory of the server.
 """
 
 import os
