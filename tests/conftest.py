@@ -54,12 +54,13 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fits of a few steps on small samples."""
-    from wsseg.learning import rounds
+    from wsseg.learning import reviewed, rounds
     from wsseg.saliency.objectness.fit import Plan
 
     monkeypatch.setattr(rounds, "DECODER", Plan(steps=40, decoder_rate=1e-2))
     monkeypatch.setattr(rounds, "LAYERS", Plan(steps=8, decoder_rate=1e-3, layer_rate=1e-4))
     monkeypatch.setattr(rounds, "TUNING", Plan(steps=2, decoder_rate=1e-4, layer_rate=1e-5))
+    monkeypatch.setattr(reviewed, "PLAN", Plan(steps=2, decoder_rate=1e-4, layer_rate=1e-5))
     monkeypatch.setattr(rounds, "KEPT_EVERY", 4)
     monkeypatch.setattr(rounds, "SIDE", 64)
 

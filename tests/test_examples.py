@@ -167,7 +167,7 @@ def test_the_commands_of_the_page_run(page: Path, folder: Path) -> None:
 
 
 def test_every_command_of_the_pages_runs() -> None:
-    assert sum(len(commands(page)) for page in PAGES) == 44
+    assert sum(len(commands(page)) for page in PAGES) == 45
 
 
 def test_the_pages_name_an_existing_recipe(folder: Path) -> None:

@@ -21,7 +21,8 @@ from hypothesis.extra.numpy import arrays
 from wsseg.arrays import PhotoError
 from wsseg.export.labelstudio import rle_of
 from wsseg.review.brush import mask_of_rle
-from wsseg.review.labelstudio import backend, interface_of
+from wsseg.review.labelstudio import Hint, backend, hints_of, interface_of
+from wsseg.review.strokes import Stroke
 from wsseg.segmenting.segmenter import Segmenter
 
 CONFIG = """<View>
@@ -120,6 +121,14 @@ def test_points_rectangles_and_the_brush_are_hints(ask: Ask) -> None:
     assert mask_in(ask("/predict", predict(A, hint("brushlabels", format="rle", rle=rle_of(drawn).tolist()))))[
         drawn
     ].all()
+
+
+def test_places_are_percents_of_the_photo_s_width_and_height() -> None:
+    point = Hint(type="keypointlabels", value={"x": 10, "y": 50}, is_positive=0)
+    box = Hint(type="rectanglelabels", value={"x": 10, "y": 50, "width": 20, "height": 25})
+    strokes, seeds = hints_of([point, box], (200, 1000))
+    assert strokes == [Stroke("point", [(100, 100)], 0), Stroke("box", [(100, 100), (300, 150)])]
+    assert seeds is None
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,12 @@ def test_clicks_are_points_in_their_order() -> None:
     assert found.seeds is None
 
 
+def test_of_two_clicks_on_one_pixel_the_later_holds() -> None:
+    found = hints_from_strokes([Stroke("point", [(5.2, 6.9)], 1), Stroke("point", [(5.8, 6.1)], 0)], (20, 30))
+    assert found is not None
+    assert (list(found.foreground), [tuple(place) for place in found.background]) == ([], [(5, 6)])
+
+
 def test_the_brush_marks_a_line_of_its_width() -> None:
     found = hints_from_strokes([stroke("brush", (5, 10), (25, 10), radius=2)], SHAPE)
     assert found is not None and found.seeds is not None

@@ -20,7 +20,7 @@ from wsseg.runs.batch import run
 from wsseg.runs.journal import opened
 from wsseg.runs.merge import Merging, merge_runs
 from wsseg.runs.photos import photos_of_shard
-from wsseg.runs.record import read_run
+from wsseg.runs.record import Decision, read_run
 from wsseg.runs.task import Outcome, Task
 from wsseg.segmenting.results import SaliencyResult
 
@@ -263,3 +263,22 @@ def test_the_command_prints_counts(
     assert f"{shards[1]} did not finish and may be missing photos; rerun it" in printed
     left_out = "1 left out because their pictures are missing or stale"
     assert f"11 photos from 3 runs, {left_out}: {tmp_path / 'out'}" in printed
+
+
+@pytest.mark.parametrize("latest", [0, 1])
+def test_the_latest_review_of_a_photo_is_taken_and_any_review_before_none(
+    latest: int, photos: Path, tmp_path: Path
+) -> None:
+    folders = [tmp_path / name for name in ("first", "second", "third")]
+    for number, folder in enumerate(folders):
+        done(folder, sources_in(photos)[:1])
+        if number < 2:
+            with opened(folder, MADE_BY) as journal:
+                [record] = read_run(folder).records
+                decision = Decision(verdict="accepted", when=f"2026-11-28T10:0{int(number == latest)}", strokes=number)
+                journal.append(replace(record, findings=(replace(record.findings[0], decision=decision),)))
+    for order in (folders, folders[::-1]):
+        merge_runs(order, out := tmp_path / f"merged from {order[0].name}")
+        [record] = read_run(out).records
+        assert record.findings[0].decision
+        assert record.findings[0].decision.strokes == latest

@@ -37,6 +37,9 @@ class AdaptOptions:
 
     out: Annotated[Path, option("File for the network.", "--out", "-o", group=FILES, metavar="FILE")]
     force: ForceFile = False
+    reviewed: Annotated[
+        bool, option("Learn from the masks of a run that a person accepted.", "--reviewed", group=FILES)
+    ] = False
     classifier: Annotated[
         str | None,
         option(
@@ -101,6 +104,7 @@ def adapt(paths: Paths, /, *, options: AdaptOptions) -> int:
     with tracking("learning", after=RESUME) as track:
         found = wsseg.adapt(
             paths,
+            reviewed=options.reviewed,
             classifier=options.classifier,
             rounds=options.rounds,
             checkpoint=partial,

@@ -16,6 +16,7 @@ from wsseg.files.find import find_photos
 from wsseg.files.store import paths_of
 from wsseg.recipe import EMBEDDED, MAX_PIXELS, ROUNDS
 from wsseg.runs.notices import warnings_at_caller
+from wsseg.runs.record import is_run
 
 if TYPE_CHECKING:
     from wsseg.classifier.classifier import Classifier
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 def adapt(
     photos: str | PathLike[str] | Iterable[str | PathLike[str]],
     *,
+    reviewed: bool = False,
     classifier: "Classifier | str | Path | None" = None,
     rounds: int = ROUNDS,
     checkpoint: str | PathLike[str] | None = None,
@@ -33,10 +35,10 @@ def adapt(
     track: Callable[[Sequence[str]], Iterable[str]] = iter,
     notice: Callable[[str], None] | None = None,
 ) -> "Objectness":
-    """Learn from photos without masks what objects look like.
+    """Learn from photos without masks what objects look like, or from masks that a person accepted.
 
-    The method's own cuts are the labels, see `wsseg/learning/rounds.py`. The network does not depend on the number of
-    workers, nor on whether the learning was interrupted.
+    Without masks, the method's own cuts are the labels, see `wsseg/learning/rounds.py`. The network does not depend on
+    the number of workers, nor on whether the learning was interrupted.
 
     The fit has two threads. If other programs need the cores, set the environment variable `GOMP_SPINCOUNT` to 1000
     before torch is imported, as `wsseg adapt` does: threads that wait then leave their core to others.
@@ -44,7 +46,10 @@ def adapt(
     Parameters
     ----------
     photos : str, path, or iterable of them
-        Photos, folders, glob patterns or .txt lists, as in `find_photos`.
+        Photos, folders, glob patterns or .txt lists, as in `find_photos`; with `reviewed`, the folder of a run.
+    reviewed : bool
+        Learn from the photos of a run all of whose masks a person accepted or corrected (`serve_review`), in one fit of
+        the network that wsseg ships.
     classifier : Classifier, str or Path, optional
         A classifier, or a name for `load_classifier`, whose layers a new network gets. By default the network that
         wsseg ships goes on learning.
@@ -78,6 +83,13 @@ def adapt(
     """
     notice = _once(notice or warnings_at_caller())
     _check_counts(rounds, workers)
+    if reviewed:
+        run = _run_of(photos, is_new=classifier is not None or rounds != ROUNDS)
+
+        from wsseg.learning.reviewed import learned_from_reviews
+
+        kept = Path(checkpoint) if checkpoint is not None else None
+        return learned_from_reviews(run, checkpoint=kept, max_pixels=max_pixels, track=track, notice=notice)
     paths = [source.path for source in find_photos(paths_of(photos, "photos"))]
     kept = Path(checkpoint) if checkpoint is not None else None
 
@@ -103,6 +115,21 @@ def adapt(
     found, count = learned(start, parts_of(paths, rounds=rounds, new=new), setting, new=new)
     setting.checkpoint.remove()
     return replace(found, provenance=msgspec.structs.replace(made, photos=count))
+
+
+def _run_of(photos: str | PathLike[str] | Iterable[str | PathLike[str]], *, is_new: bool) -> Path:
+    """Return the folder of the reviewed run; ValueError if there is none, or it cannot be learned from as asked."""
+    paths = paths_of(photos, "photos")
+    if len(paths) != 1 or not is_run(Path(paths[0])):
+        raise ValueError(
+            f"photos must be the folder of one run with reviews, got {', '.join(map(str, paths))}; leave out reviewed "
+            "(--reviewed) to learn without masks"
+        )
+    if is_new:
+        raise ValueError(
+            "reviewed must go without classifier and rounds, got one of them; the bundled network is fitted once"
+        )
+    return Path(paths[0])
 
 
 def _once(notice: Callable[[str], None]) -> Callable[[str], None]:

@@ -8,7 +8,7 @@ are fitted to it. So a network never labels photos that its layers have learned 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from wsseg.saliency.objectness.fit import BATCH, SIDE, Fit, Plan
 from wsseg.saliency.objectness.network import ObjectnessNetwork
 from wsseg.saliency.objectness.objectness import Objectness
 from wsseg.segmenting.segmenter import Segmenter
+
+Progress: TypeAlias = Callable[[Sequence[str]], Iterable[str]]
 
 FIRST_PHOTOS: Final = 1000
 """Photos that the classifier labels alone, at most: these labels are slow, and the decoder needs no more."""
@@ -49,7 +51,7 @@ class Setting:
     """Processes that label photos."""
     max_pixels: int
     """Larger photos fail."""
-    track: Callable[[Sequence[str]], Iterable[str]]
+    track: Progress
     """Iterates over names of photos, or of steps; it may show progress."""
     notice: Callable[[str], None]
     """Gets one sentence about each photo that fails."""
@@ -105,8 +107,8 @@ def learned(
         labels_alone = new and number == 0
         objectness.network.load_state_dict(state["network"])
         if "examples" not in state:
-            recipe, network = (FIRST, None) if labels_alone else (LATER, objectness)
-            segmenter = Segmenter(setting.classifier, recipe, network)
+            recipe, mapper = (FIRST, None) if labels_alone else (LATER, objectness)
+            segmenter = Segmenter(setting.classifier, recipe, mapper)
             labeled, failures = _labeled(parts[number], segmenter, setting)
             state |= {
                 "photos": sorted({*state["photos"], *labeled}),
@@ -116,9 +118,16 @@ def learned(
             }
         examples = restored(state["examples"])
         plan = DECODER if labels_alone else LAYERS if new else TUNING
-        fitted = _fitted(objectness, examples, replace(plan, seed=number), state, setting)
-        objectness = replace(objectness, network=fitted)
-        state = {**state, "round": number + 1, "network": fitted.state_dict()}
+        network = fitted(
+            objectness,
+            examples,
+            replace(plan, seed=number),
+            state,
+            checkpoint=setting.checkpoint,
+            track=setting.track,
+        )
+        objectness = replace(objectness, network=network)
+        state = {**state, "round": number + 1, "network": network.state_dict()}
         del state["examples"], state["fit"]
         setting.checkpoint.write(state)
     objectness.network.load_state_dict(state["network"])
@@ -140,16 +149,22 @@ def _labeled(paths: Sequence[Path], segmenter: Segmenter, setting: Setting) -> t
     return examples, failures
 
 
-def _fitted(
-    objectness: Objectness, examples: Sequence[Example], plan: Plan, state: dict[str, Any], setting: Setting
+def fitted(
+    objectness: Objectness,
+    examples: Sequence[Example],
+    plan: Plan,
+    state: dict[str, Any],
+    *,
+    checkpoint: Checkpoint,
+    track: Progress,
 ) -> ObjectnessNetwork:
     """Fit the network, from where the state left off, and keep the state every so many steps."""
     size = (SIDE, SIDE) if objectness.any_size else objectness.network.preprocessing.size
     fit = Fit(objectness.network, plan, size)
     if state["fit"] is not None:
         fit.resume(state["fit"])
-    for name in setting.track([str(step) for step in range(fit.step, plan.steps)]):
+    for name in track([str(step) for step in range(fit.step, plan.steps)]):
         if int(name) % KEPT_EVERY == 0:
-            setting.checkpoint.write({**state, "fit": fit.state()})
+            checkpoint.write({**state, "fit": fit.state()})
         fit.run(examples, [int(name)])
     return fit.averaged
