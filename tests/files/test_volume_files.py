@@ -62,6 +62,14 @@ def test_a_nifti_with_a_damaged_affine_has_none(tmp_path: Path) -> None:
     assert (found.spacing, found.affine) == ((1, 1, 1), None)
 
 
+def test_a_nifti_with_a_flat_affine_has_none(tmp_path: Path) -> None:
+    nibabel.save(nibabel.Nifti1Image(np.zeros((4, 3, 2), np.uint8), np.eye(4)), tmp_path / "v.nii")
+    data = bytearray((tmp_path / "v.nii").read_bytes())
+    data[280:328] = bytes(48)  # All three rows.
+    (tmp_path / "v.nii").write_bytes(data)
+    assert read_volume(tmp_path / "v.nii").affine is None
+
+
 def test_a_nifti_of_several_channels_has_them_last(tmp_path: Path) -> None:
     nibabel.save(nibabel.Nifti1Image(np.zeros((4, 3, 2, 5), np.float32), np.eye(4)), tmp_path / "v.nii")
     assert read_volume(tmp_path / "v.nii").values.shape == (2, 3, 4, 5)

@@ -68,6 +68,12 @@ def test_a_spacing_must_be_positive_and_moderate(spacing: Any) -> None:
             wsseg.open_volume(given, spacing=None if isinstance(given, wsseg.Volume) else spacing)
 
 
+def test_an_affine_that_could_not_be_written_is_refused_before_any_work() -> None:
+    volume = wsseg.Volume(np.zeros((2, 2, 2)), affine=np.zeros((4, 4)))
+    with pytest.raises(ValueError, match=r"affine must be an invertible \(4, 4\) array, got array"):
+        wsseg.open_volume(volume)
+
+
 @pytest.mark.parametrize(("name", "value"), [("recipe", "default"), ("recipe", {}), ("memory", "4")])
 def test_another_type_is_refused(name: str, value: Any) -> None:
     with pytest.raises(TypeError, match=f"{name} must be .*, got {value!r}; use "):

@@ -1,5 +1,6 @@
 """Volumes: their values, and where their voxels are."""
 
+import reprlib
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
@@ -49,3 +50,18 @@ def check_spacing(spacing: Any) -> tuple[float, float, float]:
             "give the size of a voxel along z, y and x"
         )
     return z, y, x
+
+
+def check_affine(affine: Any) -> None:
+    """Raise ValueError unless it is None, or an affine that has an inverse."""
+    if affine is not None and not is_affine(np.asarray(affine)):
+        raise ValueError(
+            f"affine must be an invertible (4, 4) array, got {reprlib.repr(affine)}; use that of read_volume, or None"
+        )
+
+
+def is_affine(affine: NDArray[Any]) -> bool:
+    """Return whether it is a (4, 4) array of finite numbers that has an inverse."""
+    if affine.shape != (4, 4) or affine.dtype.kind not in "iuf" or not np.isfinite(affine).all():
+        return False
+    return bool(np.linalg.matrix_rank(affine) == len(affine))

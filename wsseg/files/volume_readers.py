@@ -18,7 +18,7 @@ from wsseg.files.decode import opened_picture
 from wsseg.files.find import pictures_below
 from wsseg.files.levels import ReadError
 from wsseg.files.tiff import is_tiff
-from wsseg.files.volume import Volume, spacing_of
+from wsseg.files.volume import Volume, is_affine, spacing_of
 
 NIFTI: Final = (".nii", ".nii.gz")
 
@@ -115,7 +115,7 @@ def _read_nifti(path: Path, max_voxels: int) -> Volume:
     order = (2, 1, 0, 3)[: values.ndim]
     spacing = spacing_of((*image.header.get_zooms(), 1.0)[2::-1])
     affine = np.asarray(image.affine, np.float64)
-    return Volume(np.ascontiguousarray(values.transpose(order)), spacing, affine if np.isfinite(affine).all() else None)
+    return Volume(np.ascontiguousarray(values.transpose(order)), spacing, affine if is_affine(affine) else None)
 
 
 def read_slices(folder: Path, max_voxels: int) -> Volume:
@@ -179,6 +179,7 @@ def _numbers_in(name: str) -> list[int]:
 
 
 def nibabel() -> Any:
+    """Return the library; ReadError if it is not installed."""
     try:
         import nibabel
     except ImportError as error:

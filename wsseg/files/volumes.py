@@ -6,15 +6,14 @@ from io import BytesIO
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import tifffile
-from numpy.typing import NDArray
 
 from wsseg.files.levels import ReadError
 from wsseg.files.store import one_line, replacing
-from wsseg.files.volume import Volume, check_spacing
+from wsseg.files.volume import Volume, check_affine, check_spacing
 from wsseg.files.volume_readers import NIFTI, READERS, nibabel, read_slices
 
 MAX_VOXELS: Final = 2_000_000_000
@@ -131,16 +130,7 @@ def _check_writable(volume: Volume, suffix: str) -> None:
             f"use values.astype('{allowed[-1]}')"
         )
     check_spacing(volume.spacing)
-    if volume.affine is not None:
-        affine = np.asarray(volume.affine)
-        if affine.shape != (4, 4) or affine.dtype.kind not in "iuf" or not _is_invertible(affine):
-            raise ValueError(
-                f"affine must be an invertible (4, 4) array, got {affine.tolist()}; use that of read_volume"
-            )
-
-
-def _is_invertible(affine: NDArray[Any]) -> bool:
-    return bool(np.isfinite(affine).all() and np.linalg.matrix_rank(affine) == len(affine))
+    check_affine(volume.affine)
 
 
 def _suffix_of(path: Path) -> str:

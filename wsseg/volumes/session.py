@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wsseg.files.volume import Volume, check_spacing
+from wsseg.files.volume import Volume, check_affine, check_spacing
 from wsseg.recipe import VOLUME_MEMORY, VolumeRecipe
 from wsseg.volumes.hints import VolumeHints, labels_from_hints
 from wsseg.volumes.levels import levels_of
@@ -145,6 +145,7 @@ class VolumeSession:
             )
         if not isinstance(memory, int | float):
             raise TypeError(f"memory must be a number of GB, got {memory!r}; use memory=8")
+        check_affine(given.affine)
         self.spacing = check_spacing(given.spacing if spacing is None else spacing)
         """Size of a voxel along z, y and x."""
         levels, self.ranges = levels_of(given.values, low=numbers.low, high=numbers.high)
