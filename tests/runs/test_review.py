@@ -116,6 +116,21 @@ def marked(out: Path) -> list[str]:
     return sorted(record.name for record in read_run(out).records if record.review)
 
 
+def test_a_list_of_one_s_own_is_refused_before_any_work_if_the_run_would_replace_it(
+    photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    done(photos, out, None)
+    (out / "review.txt").write_text("my own list")
+    before = (out / "run.json").read_bytes()
+    with pytest.raises(FileExistsError, match=r"no review.txt of your own"):
+        done(photos, out, 0.4)
+    assert (out / "run.json").read_bytes() == before
+    assert marked(out) == []
+    done(photos, out, None)
+    assert (out / "review.txt").read_text() == "my own list"
+
+
 def test_another_confidence_renews_marks_and_list_without_new_masks(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert all(outcome.fresh for outcome in done(photos, out, 0.4))
