@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Mask, Seeds
+from wsseg.graphcut.cut import Cut
 
 ATTEMPTS: Final = 5
 """Cuts until a change that still goes too deep is trimmed to a disc around the hint."""
@@ -20,7 +21,7 @@ ATTEMPTS: Final = 5
 KEPT: Final = 0.5
 """Radius of the disc that keeps its label around the deepest pixel of a change, as a share of its depth."""
 
-EMPHASIS: Final = 2.0
+EMPHASIS: Final = 3.0
 """Factor of the hints' weight if they change little at first."""
 
 COLLAPSED: Final = 0.1
@@ -40,8 +41,8 @@ FARTHEST: Final = 4.0
 """Radius of the disc that the change of an object hint is trimmed to: what leaks out of it is long and thin. A
 background hint takes a whole false object away, so its change may have any length."""
 
-Cut: TypeAlias = Callable[[Seeds, float], Mask]
-"""Function from seeds that keep their labels, and the factor of the hints' weight, to a mask."""
+CutUnder: TypeAlias = Callable[[Seeds, float], Cut]
+"""Function from seeds that keep their labels, and the factor of the hints' weight, to the cut of the photo."""
 
 
 class Correction(NamedTuple):
@@ -53,6 +54,8 @@ class Correction(NamedTuple):
     """(H, W): pixels that kept their labels so that the change goes no deeper; UNKNOWN elsewhere."""
     emphasis: float
     """Factor of the hints' weight."""
+    cut: Cut
+    """The cut that the change was taken from."""
 
 
 class Part(NamedTuple):
@@ -70,7 +73,7 @@ class Part(NamedTuple):
     """(x, y) of the deepest pixel."""
 
 
-def correction_of(before: Mask, marks: Seeds, cut: Cut, *, middle: float) -> Correction:
+def correction_of(before: Mask, marks: Seeds, cut: CutUnder, *, middle: float) -> Correction:
     """Return the change that new hints make to a mask.
 
     Parameters
@@ -132,11 +135,12 @@ def _part_of(pixels: Mask, hinted: Mask) -> Part:
 
 
 def _attempt(
-    before: Mask, marks: Seeds, cut: Cut, emphasis: float, middle: float
+    before: Mask, marks: Seeds, cut: CutUnder, emphasis: float, middle: float
 ) -> tuple[Correction, list[tuple[float, float]]]:
     """Return what hints of this weight change, and for each part its depth at the hints and the room there was."""
     kept = np.full(before.shape, UNKNOWN, np.uint8)
-    first = parts = list(parts_of_change(before, cut(kept, emphasis), marks))
+    found = cut(kept, emphasis)
+    first = parts = list(parts_of_change(before, found.mask, marks))
     for _ in range(ATTEMPTS - 1):
         deep = [part for part in parts if part.depth < middle * part.deepest]
         if not deep:
@@ -144,7 +148,8 @@ def _attempt(
         for part in deep:
             label = FOREGROUND if before[part.place[::-1]] else BACKGROUND
             cv2.circle(kept, part.place, max(1, int(KEPT * part.deepest)), label, cv2.FILLED)
-        parts = list(parts_of_change(before, cut(kept, emphasis), marks))
+        found = cut(kept, emphasis)
+        parts = list(parts_of_change(before, found.mask, marks))
     change = np.zeros(before.shape, np.bool_)
     for part in parts:
         change |= _within(part, _reach(part, before, middle))
@@ -152,7 +157,7 @@ def _attempt(
         disc = _within(part, FIRST)
         if (change & part.pixels).sum() < COLLAPSED * disc.sum():
             change |= disc
-    return Correction(change, kept, emphasis), [(part.depth, _room(part, before)) for part in parts]
+    return Correction(change, kept, emphasis, found), [(part.depth, _room(part, before)) for part in parts]
 
 
 def _reach(part: Part, before: Mask, middle: float) -> float:

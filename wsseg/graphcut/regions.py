@@ -65,6 +65,8 @@ def without_specks(mask: Mask, changed: Mask, hinted: Mask, *, least: float) -> 
     areas = statistics[:, cv2.CC_STAT_AREA]
     areas[0] = 0
     goes = areas < least * areas.max()
+    if goes.sum() == 1:  # The rest of the photo alone.
+        return mask
     goes &= np.isin(np.arange(len(areas)), labels[cv2.dilate(changed.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0])
     goes[labels[hinted & mask]] = False
     return np.asarray(mask & ~goes[labels])
