@@ -31,7 +31,7 @@ SAID = Hints(box=CAT, foreground=[(108, 85), (40, 100)], background=[(180, 20)])
 CHANGES = {
     "click_radius": 0.08,
     "hint_margin": 0.1,
-    "hint_middle": 1.0,
+    "hint_middle": 0.1,
     "hint_reach": 0.5,
     "hint_near": 0.0,
     "hint_alike": 0.0,
