@@ -21,7 +21,7 @@ ATTEMPTS: Final = 5
 KEPT: Final = 0.5
 """Radius of the disc that keeps its label around the deepest pixel of a change, as a share of its depth."""
 
-EMPHASIS: Final = 3.0
+EMPHASIS: Final = 2.0
 """Factor of the hints' weight if they change little at first."""
 
 COLLAPSED: Final = 0.1
