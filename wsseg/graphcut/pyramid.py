@@ -79,8 +79,9 @@ def cut_in_band(
     The energy and its bound are those of the band, 0 where there is no outline.
     """
     known = seeds_at(certain, image.shape[:2])
-    labels = np.where(known == UNKNOWN, enlarged(coarse, image.shape[:2]), known)
-    free = band_along(labels, band) & (known == UNKNOWN)
+    unknown = known == UNKNOWN
+    labels = np.where(unknown, enlarged(coarse, image.shape[:2]), known)
+    free = band_along(labels, band) & unknown
     if not free.any():
         return Expansion(labels, 0.0, True, 0.0)
     costs = costs_within(free)
@@ -142,8 +143,8 @@ def seeds_at(seeds: Seeds, shape: tuple[int, ...]) -> Seeds:
     """
     if seeds.shape == shape:
         return seeds
-    if (seeds == UNKNOWN).all():
-        return np.full(shape, UNKNOWN, np.uint8)
+    if _all_unknown(seeds):
+        return np.broadcast_to(np.uint8(UNKNOWN), shape)
     holds = [
         cv2.resize((seeds == label).astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA) > 0
         for label in (BACKGROUND, FOREGROUND)
@@ -152,3 +153,9 @@ def seeds_at(seeds: Seeds, shape: tuple[int, ...]) -> Seeds:
     for label, held, other in ((BACKGROUND, *holds), (FOREGROUND, *holds[::-1])):
         smaller[held & ~other] = label
     return smaller
+
+
+def _all_unknown(seeds: Seeds) -> bool:
+    """Return whether no pixel has a seed; an array that repeats one row or column is asked only once for it."""
+    distinct = seeds[tuple(slice(None if stride else 1) for stride in seeds.strides)]
+    return bool((distinct == UNKNOWN).all())
