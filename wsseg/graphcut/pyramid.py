@@ -82,8 +82,9 @@ def cut_in_band(
     The energy and its bound are those of the band, 0 where there is no outline.
     """
     known = seeds_at(certain, image.shape[:2])
-    labels = np.where(known == UNKNOWN, enlarged(coarse, image.shape[:2]), known)
-    free = band_along(labels, band) & (known == UNKNOWN)
+    unknown = known == UNKNOWN
+    labels = np.where(unknown, enlarged(coarse, image.shape[:2]), known)
+    free = band_along(labels, band) & unknown
     if not free.any():
         return Expansion(labels, 0.0, True, 0.0)
     costs = costs_within(free)
@@ -145,6 +146,8 @@ def seeds_at(seeds: Seeds, shape: tuple[int, ...]) -> Seeds:
     """
     if seeds.shape == shape:
         return seeds
+    if _all_unknown(seeds):
+        return np.broadcast_to(np.uint8(UNKNOWN), shape)
     background, foreground = (_any_in_cells(seeds == label, shape) for label in (BACKGROUND, FOREGROUND))
     smaller = np.full(shape, UNKNOWN, np.uint8)
     smaller[background & ~foreground] = BACKGROUND
@@ -165,3 +168,9 @@ def _any_in_cells(mask: Mask, shape: tuple[int, ...]) -> Mask:
     for axis in range(2):
         found = found.take(first[axis], axis) | found.take(last[axis] - least[axis], axis)
     return found
+
+
+def _all_unknown(seeds: Seeds) -> bool:
+    """Return whether no pixel has a seed; an array that repeats one row or column is asked only once for it."""
+    distinct = seeds[tuple(slice(None if stride else 1) for stride in seeds.strides)]
+    return bool((distinct == UNKNOWN).all())

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from wsseg.arrays import BACKGROUND, UNKNOWN, Box, Labels, Mask, check_labels, check_mask, check_same_size
+from wsseg.graphcut.windows import slices_of
 
 
 def box_of(mask: Mask) -> Box | None:
@@ -37,15 +38,16 @@ def largest_component(mask: Mask) -> Mask:
     >>> wsseg.largest_component(np.array([[True, False, True, True]]))
     array([[False, False,  True,  True]])
     """
-    check_mask(mask)
-    _, labels, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    window, largest = box_of(check_mask(mask)), np.zeros_like(mask)
+    if window is None:
+        return largest
+    inside = slices_of(window)
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(mask[inside].astype(np.uint8), connectivity=8)
     areas = statistics[1:, cv2.CC_STAT_AREA]
-    if not len(areas):
-        return mask.copy()
-    equals = labels == 1 + areas.argmax()
+    largest[inside] = labels == 1 + areas.argmax()
     if (areas == areas.max()).sum() > 1:
-        equals = labels == labels.flat[np.isin(labels, 1 + np.flatnonzero(areas == areas.max())).argmax()]
-    return np.asarray(equals)
+        largest[inside] = labels == labels.flat[np.isin(labels, 1 + np.flatnonzero(areas == areas.max())).argmax()]
+    return largest
 
 
 def large_components(mask: Mask, *, least: float) -> Mask:

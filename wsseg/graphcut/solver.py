@@ -139,7 +139,8 @@ class MaskSolver:
         prior = unary_from_log_odds(evidence.odds_within(saliency, free))
         if self._mixtures is None:
             return prior
-        palette = palette_of(image[free][None])
+        # By their places, because a mask of a large photo is slow to index by.
+        palette = palette_of(image.reshape(-1, 3)[np.flatnonzero(free)][None])
         colors = unary_from_mixtures(palette, *self._mixtures, color_limit=self.recipe.color_limit)[0]
         return np.asarray(colors + prior)
 
