@@ -184,8 +184,10 @@ class MaskSolver:
 
         An object that is enclosed may be in several pieces.
         """
+        if not self.recipe.largest:
+            return labels
         mask, known = labels == FOREGROUND, seeds_at(evidence.certain, labels.shape) == FOREGROUND
-        if not self.recipe.largest or (evidence.enclosed and not known.any()):
+        if evidence.enclosed and not known.any():
             return labels
         kept = components_of(mask, known) if known.any() else largest_component(mask)
         return kept.astype(np.uint8)

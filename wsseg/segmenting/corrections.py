@@ -116,8 +116,9 @@ class _Window:
         """Return the corrected mask of the window; all arguments are those of the window."""
         radius = self._recipe.click_radius
         certain = seeds_from_hints(hints, before.shape, click_radius=radius)
-        # The outside of a box is certain, but it does not change the odds inside.
-        said = seeds_from_hints(replace(hints, box=None), before.shape, click_radius=radius)
+        said = certain
+        if hints.box is not None:  # Its outside is certain, but it does not change the odds inside.
+            said = seeds_from_hints(replace(hints, box=None), before.shape, click_radius=radius)
         coarse = self._solver.labels_of(before) > 0
         known, heard, marks = (seeds_at(one, coarse.shape) for one in (certain, said, new))
 
