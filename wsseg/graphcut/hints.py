@@ -24,6 +24,7 @@ from wsseg.arrays import (
     check_mask,
     check_seeds,
 )
+from wsseg.graphcut.regions import distances_from
 from wsseg.graphcut.windows import box_in, slices_of
 
 Places: TypeAlias = Sequence[tuple[int, int]] | Mask
@@ -284,8 +285,7 @@ def _mean_probability(odds: NDArray[np.float32]) -> float:
 
 def _nearness(hinted: Mask, sigma: float) -> NDArray[np.float32]:
     """Return exp(-d^2 / 2 sigma^2) at distance d from the nearest hinted pixel."""
-    distances = cv2.distanceTransform((~hinted).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.asarray(np.exp(-np.square(distances / sigma) / 2), np.float32)
+    return np.asarray(np.exp(-np.square(distances_from(hinted) / sigma) / 2), np.float32)
 
 
 def _likeness(hinted: Mask, features: NDArray[np.float32]) -> NDArray[np.float32]:
