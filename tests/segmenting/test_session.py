@@ -179,6 +179,12 @@ class TestSession:
         assert agrees(refitted.mask, hints) and kept.mask.tobytes() != refitted.mask.tobytes()
         assert session.segment(hints).mask.tobytes() == refitted.mask.tobytes()
 
+    def test_refit_works_without_hints_too(self, session: Session) -> None:
+        plain, again = session.segment(), session.segment(refit=True)
+        np.testing.assert_array_equal(session.segment(Hints()).mask, again.mask)
+        np.testing.assert_array_equal(session.segment().mask, plain.mask)
+        assert again.energy != plain.energy
+
     def test_a_box_around_the_whole_photo_says_nothing(self, session: Session) -> None:
         found = session.segment(Hints(box=Box(0, 0, 226, 150)))
         assert found.mask.tobytes() == session.segment().mask.tobytes()
