@@ -313,6 +313,12 @@ class TestWithoutFeatures:
         assert boxed.box == Box(70, 14, 90, 34)
         assert NO_FEATURES in boxed.reasons
 
+    def test_a_person_knows_better_than_hard_seeds(self, session: Session) -> None:
+        hard = Segmenter(sure_classifier(), replace(RECIPES["simonyan2013"], prior=2.0))
+        hinted = hard.open(session.result.image)
+        assert hinted.segment().mask[14:34, 40:60].all() and (hinted.segment().seeds[20:28, 44:56] == FOREGROUND).all()
+        assert not hinted.segment(Hints(background=[(50, 24)])).mask[14:34, 40:60].any()
+
     def test_missing_features_alone_are_not_a_flag(self, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("wsseg.segmenting.status.confidence_of", lambda signs: 1.0)
         found = session.segment(Hints(box=Box(68, 12, 92, 36)))
