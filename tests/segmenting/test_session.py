@@ -179,6 +179,11 @@ class TestSession:
         assert agrees(refitted.mask, hints) and kept.mask.tobytes() != refitted.mask.tobytes()
         assert session.segment(hints).mask.tobytes() == refitted.mask.tobytes()
 
+    @pytest.mark.parametrize("box", [Box(60, 20, 61, 120), Box(20, 60, 180, 61), Box(100, 70, 101, 71)])
+    def test_refit_in_a_thin_box_holds_something_too(self, session: Session, box: Box) -> None:
+        found = session.segment(Hints(box=box), refit=True)
+        assert found.mask.any() and agrees(found.mask, Hints(box=box))
+
     def test_refit_works_without_hints_too(self, session: Session) -> None:
         plain, again = session.segment(), session.segment(refit=True)
         np.testing.assert_array_equal(session.segment(Hints()).mask, again.mask)

@@ -133,7 +133,8 @@ class _Window:
         if refit:
             whole = self._finished(self._solver.cut(plain), replace(plain, certain=certain))
             mask = components_of(whole.mask, before | (said == FOREGROUND))
-            return whole._replace(mask=_without_specks(mask, before, (certain != UNKNOWN) | self._rim))
+            if mask.any():  # A refit that finds no object only corrects.
+                return whole._replace(mask=_without_specks(mask, before, (certain != UNKNOWN) | self._rim))
         found = correction_of(
             coarse,
             marks,
