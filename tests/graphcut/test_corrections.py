@@ -42,12 +42,13 @@ class TestParts:
     def test_only_components_with_a_hint_of_their_label_count(self) -> None:
         first, second = rectangle(5, 5, 15, 15), rectangle(30, 5, 40, 15)
         (part,) = parts_of_change(NOTHING, first | second, marked(FOREGROUND, (10, 10)))
-        np.testing.assert_array_equal(part.pixels, first)
+        assert part.inside == (slice(5, 15), slice(5, 15)) and part.pixels.all()
+        assert np.argwhere(part.hinted).tolist() == [[5, 5]]
         assert list(parts_of_change(first, NOTHING, marked(FOREGROUND, (10, 10)))) == []
 
     def test_a_hinted_pixel_always_changes(self) -> None:
         (part,) = parts_of_change(NOTHING, NOTHING, marked(FOREGROUND, (7, 9)))
-        assert np.argwhere(part.pixels).tolist() == [[9, 7]]
+        assert part.inside == (slice(9, 10), slice(7, 8)) and part.pixels.all()
         assert part.depth == part.deepest == 1
 
     def test_depths_are_distances_from_the_outside(self) -> None:
@@ -56,6 +57,16 @@ class TestParts:
 
     def test_the_photo_ends_at_its_border(self) -> None:
         assert depth_in(np.ones((3, 5), np.bool_)).tolist() == [[1] * 5, [1, 2, 2, 2, 1], [1] * 5]
+
+    def test_many_parts_need_no_array_of_the_photo_s_size_each(self) -> None:
+        dots = np.zeros((120, 120), np.bool_)
+        dots[::2, ::2] = True
+        marks = np.where(dots, FOREGROUND, UNKNOWN).astype(np.uint8)
+        parts = list(parts_of_change(np.zeros_like(dots), dots, marks))
+        assert len(parts) == 60**2
+        assert all(part.pixels.base is None or part.pixels.base.size == 1 for part in parts)
+        found = correction_of(np.zeros_like(dots), marks, lambda *_: cut_of(dots), middle=0.85)
+        np.testing.assert_array_equal(found.change, dots)
 
 
 class TestCorrection:

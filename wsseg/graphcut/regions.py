@@ -1,7 +1,8 @@
-"""The components of masks and labels, and the box around a mask."""
+"""The components of masks and labels, the box around a mask, and distances from it."""
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from wsseg.arrays import BACKGROUND, UNKNOWN, Box, Labels, Mask, check_labels, check_mask, check_same_size
 from wsseg.graphcut.windows import slices_of
@@ -13,6 +14,15 @@ def box_of(mask: Mask) -> Box | None:
     if not len(rows):
         return None
     return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+
+
+def distances_from(mask: Mask) -> NDArray[np.float32]:
+    """Return each pixel's distance from the nearest pixel of the mask, in pixels; the mask must not be empty.
+
+    The last bit of OpenCV's distances depends on where in memory they lie. Their squares are whole numbers.
+    """
+    distances = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(np.sqrt(np.rint(np.square(distances))))
 
 
 def largest_component(mask: Mask) -> Mask:

@@ -48,9 +48,10 @@ class Corrector:
 
     def __init__(self, result: SaliencyResult, clues: Clues, recipe: Recipe) -> None:
         self._result, self._clues = result, clues
-        # A window's border may cross the object, and what is right stays, in however many pieces.
+        # A window's border may cross the object, what is right stays in however many pieces, and a person knows better
+        # than the seeds of the map.
         side = min(recipe.exact_side, FIRST_SIDE)
-        self._recipe = replace(recipe, border=0.0, largest=False, exact_side=side)
+        self._recipe = replace(recipe, border=0.0, largest=False, hard_seeds=False, exact_side=side)
         self._window: _Window | None = None
 
     def corrected(self, before: MaskResult, hints: Hints, marks: Seeds, new: Seeds, *, refit: bool) -> MaskResult:
@@ -133,7 +134,8 @@ class _Window:
         if refit:
             whole = self._finished(self._solver.cut(plain), replace(plain, certain=certain))
             mask = components_of(whole.mask, before | (said == FOREGROUND))
-            return whole._replace(mask=_without_specks(mask, before, (certain != UNKNOWN) | self._rim))
+            if mask.any():  # A refit that finds no object only corrects.
+                return whole._replace(mask=_without_specks(mask, before, (certain != UNKNOWN) | self._rim))
         found = correction_of(
             coarse,
             marks,
