@@ -4,7 +4,7 @@
 
 The cut is everything after the saliency. DIR is as in accuracy.py; its photos are enlarged. The memory is the peak
 during the call minus the memory before it, as Linux reports it. For the comparison, every photo that the recipe cuts in
-a band at its own size is also cut exactly.
+a band at its own size is also cut exactly; the gap is the energy of the banded mask above the minimum.
 """
 
 from dataclasses import replace
@@ -28,6 +28,9 @@ from stages import MEGAPIXELS, alone, held, seconds_of
 import wsseg
 from wsseg.arrays import Image, Saliency
 from wsseg.cli.options import MaskRecipe
+from wsseg.graphcut.cut import ties_of_grid
+from wsseg.graphcut.evidence import evidence_from_saliency
+from wsseg.graphcut.solver import MaskSolver
 from wsseg.recipe import Recipe
 
 ENDLESS = 100_000
@@ -41,7 +44,7 @@ def main(
     compared: Annotated[PositiveInt, Parameter(help="Number of photos of each set to cut exactly as well.")] = 20,
     options: MaskRecipe = NO_FLAGS,
 ) -> None:
-    """Print the medians for each size, and the IoU of band and exact cut."""
+    """Print the medians for each size, and how near band and exact cut are."""
     recipe = options.changed_recipe
     cv2.setNumThreads(1)
     segmenter = wsseg.Segmenter(recipe=recipe)
@@ -52,12 +55,16 @@ def main(
         result = segmenter.saliency(sample.photo)
         for size in MEGAPIXELS:
             rows[size].append(alone(cost_of, result.image, result.saliency, size, recipe))
-    found = [agreement(segmenter.saliency(sample.photo), recipe) for sample in track(same, "bands", console=console)]
-    agreements = [one for one in found if one is not None]
+    results = [segmenter.saliency(sample.photo) for sample in track(same, "bands", console=console)]
+    results = [result for result in results if max(result.saliency.shape) > recipe.exact_side]
+    agreements = [agreement(result, recipe) for result in results]
+    gaps = [gap(result, replace(recipe, border=0.0, largest=False)) for result in results]
     print(provenance())
     Console(width=120).print(table_of(rows))
     low, middle = np.quantile(agreements, (0.25, 0.5))
     print(f"IoU of band and exact cut, {len(agreements)} photos: median {middle:.4f}, a quarter below {low:.4f}")
+    middle, high = np.quantile(gaps, (0.5, 0.9))
+    print(f"gap, without a presumed border: median {middle:.2%}, a tenth above {high:.2%}, largest {max(gaps):.2%}")
 
 
 def cost_of(image: Image, saliency: Saliency, megapixels: float, recipe: Recipe) -> tuple[float, float]:
@@ -73,13 +80,23 @@ def cost_of(image: Image, saliency: Saliency, megapixels: float, recipe: Recipe)
     return seconds, held("VmHWM") - before
 
 
-def agreement(result: wsseg.SaliencyResult, recipe: Recipe) -> float | None:
-    """Return the IoU of banded and exact mask, or None if the photo is not cut in a band."""
+def agreement(result: wsseg.SaliencyResult, recipe: Recipe) -> float:
+    """Return the IoU of banded and exact mask."""
     banded = wsseg.mask_from_saliency(result.image, result.saliency, recipe)
-    if banded.exact:
-        return None
     exact = wsseg.mask_from_saliency(result.image, result.saliency, replace(recipe, exact_side=ENDLESS))
     return float((banded.mask & exact.mask).sum() / max((banded.mask | exact.mask).sum(), 1))
+
+
+def gap(result: wsseg.SaliencyResult, recipe: Recipe) -> float:
+    """Return the energy of the banded mask above the minimum, as a share of the minimum."""
+    solver = MaskSolver(result.image, result.saliency, replace(recipe, exact_side=ENDLESS))
+    evidence = evidence_from_saliency(result.saliency, recipe, given=False)
+    least = solver.solve(evidence).flow
+    mask = wsseg.mask_from_saliency(result.image, result.saliency, recipe).mask
+    smoothness = recipe.smoothness_at(max(mask.shape))
+    (first, second), weights = ties_of_grid(wsseg.pairwise_from_contrast(result.image, smoothness=smoothness))
+    unary = np.take_along_axis(solver.costs(evidence), mask[..., None].astype(np.intp), axis=2)
+    return float((unary.sum() + weights[mask.ravel()[first] != mask.ravel()[second]].sum()) / least - 1)
 
 
 def table_of(rows: dict[float, list[tuple[float, float]]]) -> Table:

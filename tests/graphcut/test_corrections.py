@@ -6,6 +6,7 @@ import numpy as np
 
 from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Mask, Seeds
 from wsseg.graphcut.corrections import ATTEMPTS, FARTHEST, FIRST, correction_of, depth_in, parts_of_change
+from wsseg.graphcut.cut import Cut
 
 SHAPE = (60, 90)
 NOTHING = np.zeros(SHAPE, np.bool_)
@@ -24,11 +25,15 @@ def marked(side: int, *points: tuple[int, int]) -> Seeds:
     return seeds
 
 
-def always(after: Mask) -> Callable[[Seeds, float], Mask]:
+def cut_of(mask: Mask) -> Cut:
+    return Cut(mask, float(mask.sum()), float(mask.sum()))
+
+
+def always(after: Mask) -> Callable[[Seeds, float], Cut]:
     """Return a cut that heeds only the pixels that keep their labels."""
 
-    def cut(kept: Seeds, emphasis: float) -> Mask:
-        return np.where(kept == UNKNOWN, after, kept == FOREGROUND)
+    def cut(kept: Seeds, emphasis: float) -> Cut:
+        return cut_of(np.where(kept == UNKNOWN, after, kept == FOREGROUND))
 
     return cut
 
@@ -37,12 +42,13 @@ class TestParts:
     def test_only_components_with_a_hint_of_their_label_count(self) -> None:
         first, second = rectangle(5, 5, 15, 15), rectangle(30, 5, 40, 15)
         (part,) = parts_of_change(NOTHING, first | second, marked(FOREGROUND, (10, 10)))
-        np.testing.assert_array_equal(part.pixels, first)
+        assert part.inside == (slice(5, 15), slice(5, 15)) and part.pixels.all()
+        assert np.argwhere(part.hinted).tolist() == [[5, 5]]
         assert list(parts_of_change(first, NOTHING, marked(FOREGROUND, (10, 10)))) == []
 
     def test_a_hinted_pixel_always_changes(self) -> None:
         (part,) = parts_of_change(NOTHING, NOTHING, marked(FOREGROUND, (7, 9)))
-        assert np.argwhere(part.pixels).tolist() == [[9, 7]]
+        assert part.inside == (slice(9, 10), slice(7, 8)) and part.pixels.all()
         assert part.depth == part.deepest == 1
 
     def test_depths_are_distances_from_the_outside(self) -> None:
@@ -51,6 +57,16 @@ class TestParts:
 
     def test_the_photo_ends_at_its_border(self) -> None:
         assert depth_in(np.ones((3, 5), np.bool_)).tolist() == [[1] * 5, [1, 2, 2, 2, 1], [1] * 5]
+
+    def test_many_parts_need_no_array_of_the_photo_s_size_each(self) -> None:
+        dots = np.zeros((120, 120), np.bool_)
+        dots[::2, ::2] = True
+        marks = np.where(dots, FOREGROUND, UNKNOWN).astype(np.uint8)
+        parts = list(parts_of_change(np.zeros_like(dots), dots, marks))
+        assert len(parts) == 60**2
+        assert all(part.pixels.base is None or part.pixels.base.size == 1 for part in parts)
+        found = correction_of(np.zeros_like(dots), marks, lambda *_: cut_of(dots), middle=0.85)
+        np.testing.assert_array_equal(found.change, dots)
 
 
 class TestCorrection:
@@ -88,28 +104,28 @@ class TestCorrection:
         weak, strong = rectangle(29, 29, 32, 32), rectangle(20, 20, 41, 41)
         asked: list[float] = []
 
-        def cut(kept: Seeds, emphasis: float) -> Mask:
+        def cut(kept: Seeds, emphasis: float) -> Cut:
             asked.append(emphasis)
-            return strong if emphasis > 1 else weak
+            return cut_of(strong if emphasis > 1 else weak)
 
         found = correction_of(before, marked(FOREGROUND, (30, 30)), cut, middle=0.85)
         np.testing.assert_array_equal(found.change, strong)
-        assert asked == [1, found.emphasis]
+        assert asked == [1, found.emphasis] and found.cut.mask is strong
 
     def test_it_ends_even_if_the_cut_heeds_nothing(self) -> None:
         calls: list[float] = []
 
-        def deaf(kept: Seeds, emphasis: float) -> Mask:
+        def deaf(kept: Seeds, emphasis: float) -> Cut:
             calls.append(emphasis)
-            return np.ones(SHAPE, np.bool_)
+            return cut_of(np.ones(SHAPE, np.bool_))
 
         found = correction_of(NOTHING, marked(FOREGROUND, (5, 30)), deaf, middle=0.85)
         assert len(calls) <= 2 * ATTEMPTS
         assert found.change[30, 5] and found.change.mean() < 0.1
 
     def test_a_hint_off_the_middle_takes_at_least_a_disc_around_it(self) -> None:
-        def fickle(kept: Seeds, emphasis: float) -> Mask:
-            return NOTHING if (kept == BACKGROUND).any() else rectangle(10, 5, 60, 55)
+        def fickle(kept: Seeds, emphasis: float) -> Cut:
+            return cut_of(NOTHING if (kept == BACKGROUND).any() else rectangle(10, 5, 60, 55))
 
         found = correction_of(NOTHING, marked(FOREGROUND, (20, 30)), fickle, middle=0.85)
         columns = np.flatnonzero(found.change[30])

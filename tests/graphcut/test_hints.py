@@ -121,18 +121,39 @@ class TestSeeds:
         [
             Hints(foreground=[(1, 1), (7, 5)], background=[(7, 5)]),
             Hints(foreground=scribble((7, 5)), background=[(7, 5)]),
-            Hints(foreground=[(7, 5)], box=Box(8, 0, 20, 12)),
-            Hints(foreground=[(7, 5)], box=Box(0, 0, 7, 12)),
-            Hints(foreground=[(7, 5)], box=Box(0, 6, 20, 12)),
-            Hints(foreground=scribble((7, 5)), box=Box(0, 0, 20, 5)),
             Hints(foreground=[(7, 5)], seeds=np.where(scribble((7, 5)), 0, 255).astype(np.uint8)),
             Hints(background=[(7, 5)], seeds=np.where(scribble((7, 5)), 1, 255).astype(np.uint8)),
-            Hints(box=Box(0, 0, 7, 12), seeds=np.where(scribble((7, 5)), 1, 255).astype(np.uint8)),
         ],
     )
     def test_a_contradiction_is_named_by_its_pixel(self, hints: Hints) -> None:
         with pytest.raises(ValueError, match="^hints must not contradict .*, got both labels at x 7, y 5; remove one"):
             seeds_of(hints)
+
+    @pytest.mark.parametrize(
+        "hints",
+        [
+            Hints(foreground=[(7, 5)], box=Box(8, 0, 20, 12)),
+            Hints(foreground=[(7, 5)], box=Box(0, 0, 7, 12)),
+            Hints(foreground=[(7, 5)], box=Box(0, 6, 20, 12)),
+            Hints(foreground=scribble((7, 5)), box=Box(0, 0, 20, 5)),
+            Hints(box=Box(0, 0, 7, 12), seeds=np.where(scribble((7, 5)), 1, 255).astype(np.uint8)),
+        ],
+    )
+    def test_an_object_hint_beyond_the_box_is_named_by_its_pixel(self, hints: Hints) -> None:
+        with pytest.raises(
+            ValueError, match="^hints must not contradict the box, got the object at x 7, y 5 .*; enlarge the box"
+        ):
+            seeds_of(hints)
+
+    def test_the_remedy_for_a_lone_point_is_a_list(self) -> None:
+        with pytest.raises(TypeError, match=r"got 120; write points as \[\(120, 80\)\]$"):
+            Hints(foreground=(120, 80))  # type: ignore[arg-type]  # The usual slip.
+
+    def test_hints_stay_as_they_were_when_an_array_grows(self) -> None:
+        drawn, seeds = scribble((7, 5)).copy(), np.full(SHAPE, UNKNOWN, np.uint8)
+        hints = Hints(foreground=drawn, seeds=seeds)
+        drawn[0, 0], seeds[1, 1] = True, FOREGROUND
+        assert np.argwhere(seeds_of(hints) == FOREGROUND).tolist() == [[5, 7]]
 
     def test_hints_that_agree_may_meet(self) -> None:
         seeds = np.where(scribble((3, 4)), FOREGROUND, UNKNOWN).astype(np.uint8)

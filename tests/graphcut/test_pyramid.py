@@ -25,15 +25,18 @@ class TestSeedsAt:
         assert seeds_at(seeds, (20, 30)) is seeds
         np.testing.assert_array_equal(seeds_at(seeds, (4, 6)), np.full((4, 6), UNKNOWN))
 
-    @pytest.mark.parametrize("shape", [(10, 15), (5, 6), (20, 3), (4, 5), (1, 1)])
+    @pytest.mark.parametrize("shape", [(10, 15), (5, 6), (20, 3), (1, 1), (7, 11), (19, 29), (13, 8)])
     @pytest.mark.parametrize("random_state", range(3))
     def test_a_pixel_with_both_labels_or_none_is_unknown(self, shape: tuple[int, int], random_state: int) -> None:
         seeds = np.random.default_rng(random_state).choice([0, 1, 255, 255, 255, 255, 255], (20, 30)).astype(np.uint8)
-        height, width = 20 // shape[0], 30 // shape[1]
+        rows, columns = (
+            [(n * side // cells, -(-(n + 1) * side // cells)) for n in range(cells)]
+            for side, cells in zip((20, 30), shape, strict=True)
+        )
         found = seeds_at(seeds, shape)
         assert found.dtype == np.uint8
         for y, x in np.ndindex(*shape):
-            held = set(np.unique(seeds[y * height : (y + 1) * height, x * width : (x + 1) * width]).tolist()) - {255}
+            held = set(np.unique(seeds[slice(*rows[y]), slice(*columns[x])]).tolist()) - {UNKNOWN}
             assert found[y, x] == (held.pop() if len(held) == 1 else UNKNOWN)
 
 

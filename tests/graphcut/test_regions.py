@@ -13,6 +13,7 @@ from wsseg.arrays import Box
 from wsseg.graphcut.regions import (
     box_of,
     components_of,
+    distances_from,
     instances_of,
     large_components,
     largest_component,
@@ -202,3 +203,20 @@ def test_large_components_are_a_share_of_the_largest() -> None:
     mask[:, :10] = mask[:2, 12:22] = mask[:1, 24:29] = True
     assert np.flatnonzero(large_components(mask, least=0.1).any(axis=0)).tolist() == [*range(10), *range(12, 22)]
     assert not large_components(np.zeros_like(mask), least=0.1).any()
+
+
+class TestDistances:
+    def test_they_are_distances_from_the_nearest_pixel(self) -> None:
+        mask = np.random.default_rng(0).random((31, 47)) < 0.01
+        y, x = np.mgrid[:31, :47]
+        squares = np.min([(y - b) ** 2 + (x - a) ** 2 for b, a in np.argwhere(mask)], axis=0)
+        np.testing.assert_array_equal(distances_from(mask), np.sqrt(squares.astype(np.float32)))
+
+    def test_they_are_the_same_wherever_in_memory_they_lie(self) -> None:
+        y, x = np.mgrid[:52, :72]
+        mask = (y - 20) ** 2 + (x - 50) ** 2 > 19**2
+        held, found = [], set()
+        for size in range(200):
+            held.append(np.empty(997 * size % 5000, np.uint8))  # Moves the next array.
+            found.add(distances_from(mask).tobytes())
+        assert len(found) == 1

@@ -5,7 +5,7 @@ import pytest
 from scenes import locked
 
 from wsseg.arrays import Box
-from wsseg.graphcut.windows import box_grown, map_in
+from wsseg.graphcut.windows import box_grown, map_in, rim_of
 
 
 class TestWindow:
@@ -35,3 +35,8 @@ class TestWindow:
         odds = np.random.default_rng(0).normal(size=(13, 7)).astype(np.float32)
         np.testing.assert_array_equal(map_in(Box(0, 0, 14, 26), odds, (26, 14), (13, 7)), odds)
         np.testing.assert_array_equal(map_in(Box(2, 3, 6, 9), odds, (13, 7), (6, 4)), odds[3:9, 2:6])
+
+    def test_the_rim_is_where_the_photo_goes_on(self) -> None:
+        assert not rim_of(Box(0, 0, 5, 3), (3, 5)).any()
+        assert rim_of(Box(1, 0, 4, 2), (3, 5)).tolist() == [[True, False, True], [True, True, True]]
+        assert rim_of(Box(0, 1, 5, 3), (3, 5)).tolist() == [[True] * 5, [False] * 5]

@@ -38,6 +38,12 @@ def small_disc(side: int = 160) -> tuple[Image, np.ndarray]:
     return photo, truth
 
 
+def first_window(mask: np.ndarray) -> Box | None:
+    """The window around a mask of the whole photo."""
+    height, width = mask.shape
+    return window_around(mask, Box(0, 0, width, height), mask.shape, RECIPE)
+
+
 def result_of(image: Image, objects: Saliency | None, own: Saliency | None = None, recipe=RECIPE) -> SaliencyResult:
     target = Target((0,), "thing", (1.0,))
     maps = Maps(own, objects)
@@ -65,7 +71,7 @@ def test_the_network_looks_into_the_window_around_the_first_mask(seen: SaliencyR
     network = Watched()
     found = mask_from_looks(seen, RECIPE, network)
     first = mask_from_saliency(seen.image, seen.saliency, RECIPE)
-    window = window_around(first.mask, RECIPE)
+    window = first_window(first.mask)
     (shown,) = network.seen
     np.testing.assert_array_equal(shown, seen.image[window.y0 : window.y1, window.x0 : window.x1])
     inside = saliency_from_maps(Maps(None, blob(40, 40)), shown.shape[:2], RECIPE, given=False)
@@ -91,7 +97,7 @@ def test_each_further_look_is_around_the_mask_before(seen: SaliencyResult) -> No
     mask_from_looks(seen, replace(RECIPE, looks=3), network)
     second = mask_from_looks(seen, RECIPE, Watched())
     assert len(network.seen) == 2
-    window = window_around(second.mask, RECIPE)
+    window = first_window(second.mask)
     np.testing.assert_array_equal(network.seen[1], seen.image[window.y0 : window.y1, window.x0 : window.x1])
 
 
@@ -130,8 +136,36 @@ def test_the_own_map_is_that_of_the_whole_photo() -> None:
 def test_the_window_is_the_box_and_a_margin(box: Box, expected: Box | None) -> None:
     mask = np.zeros((100, 100), np.bool_)
     mask[box.y0 : box.y1, box.x0 : box.x1] = True
-    assert window_around(mask, RECIPE) == expected
+    assert first_window(mask) == expected
+
+
+def test_the_window_of_a_rough_mask_holds_all_of_its_pixels() -> None:
+    """A pixel of a mask a third as large covers 3 x 3 pixels of the photo, and a window's mask lies where it is."""
+    mask = np.zeros((20, 30), np.bool_)
+    mask[10:16, 10:20] = True
+    tight = replace(RECIPE, look_margin=0.0)
+    assert window_around(mask, Box(0, 0, 90, 60), (60, 90), tight) == Box(30, 30, 60, 48)
+    assert window_around(mask, Box(100, 200, 190, 260), (400, 400), tight) == Box(130, 230, 160, 248)
+    assert window_around(mask, Box(0, 0, 91, 61), (61, 91), tight) == Box(30, 30, 61, 49)
 
 
 def test_there_is_no_window_without_an_object() -> None:
-    assert window_around(np.zeros((30, 30), np.bool_), RECIPE) is None
+    assert first_window(np.zeros((30, 30), np.bool_)) is None
+
+
+@pytest.mark.parametrize("looks", [2, 3])
+def test_the_rough_look_of_a_large_photo_changes_little(seen: SaliencyResult, looks: int) -> None:
+    """Only looks that another one follows are rough; the mask of the last one is at the photo's own size."""
+    recipe = replace(RECIPE, exact_side=24, looks=looks)
+    found = mask_from_looks(seen, recipe, Watched())
+    _, truth = small_disc()
+    assert found.mask.shape == truth.shape
+    assert (found.mask & truth).sum() > 0.9 * (found.mask | truth).sum()
+
+
+def test_a_rough_look_that_no_window_follows_is_cut_again_at_the_own_size(seen: SaliencyResult) -> None:
+    recipe = replace(RECIPE, exact_side=24)
+    found = mask_from_looks(seen, recipe, Watched(height=0.0))
+    alone = mask_from_saliency(seen.image, seen.saliency, recipe)
+    np.testing.assert_array_equal(found.mask, alone.mask)
+    assert {name: found.signs[name] for name in alone.signs} == dict(alone.signs)

@@ -31,7 +31,7 @@ SAID = Hints(box=CAT, foreground=[(108, 85), (40, 100)], background=[(180, 20)])
 CHANGES = {
     "click_radius": 0.08,
     "hint_margin": 0.1,
-    "hint_middle": 1.0,
+    "hint_middle": 0.1,
     "hint_reach": 0.5,
     "hint_near": 0.0,
     "hint_alike": 0.0,
@@ -179,6 +179,17 @@ class TestSession:
         assert agrees(refitted.mask, hints) and kept.mask.tobytes() != refitted.mask.tobytes()
         assert session.segment(hints).mask.tobytes() == refitted.mask.tobytes()
 
+    @pytest.mark.parametrize("box", [Box(60, 20, 61, 120), Box(20, 60, 180, 61), Box(100, 70, 101, 71)])
+    def test_refit_in_a_thin_box_holds_something_too(self, session: Session, box: Box) -> None:
+        found = session.segment(Hints(box=box), refit=True)
+        assert found.mask.any() and agrees(found.mask, Hints(box=box))
+
+    def test_refit_works_without_hints_too(self, session: Session) -> None:
+        plain, again = session.segment(), session.segment(refit=True)
+        np.testing.assert_array_equal(session.segment(Hints()).mask, again.mask)
+        np.testing.assert_array_equal(session.segment().mask, plain.mask)
+        assert again.energy != plain.energy
+
     def test_a_box_around_the_whole_photo_says_nothing(self, session: Session) -> None:
         found = session.segment(Hints(box=Box(0, 0, 226, 150)))
         assert found.mask.tobytes() == session.segment().mask.tobytes()
@@ -306,6 +317,12 @@ class TestWithoutFeatures:
         boxed = session.segment(Hints(box=Box(68, 12, 92, 36)))
         assert boxed.box == Box(70, 14, 90, 34)
         assert NO_FEATURES in boxed.reasons
+
+    def test_a_person_knows_better_than_hard_seeds(self, session: Session) -> None:
+        hard = Segmenter(sure_classifier(), replace(RECIPES["simonyan2013"], prior=2.0))
+        hinted = hard.open(session.result.image)
+        assert hinted.segment().mask[14:34, 40:60].all() and (hinted.segment().seeds[20:28, 44:56] == FOREGROUND).all()
+        assert not hinted.segment(Hints(background=[(50, 24)])).mask[14:34, 40:60].any()
 
     def test_missing_features_alone_are_not_a_flag(self, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("wsseg.segmenting.status.confidence_of", lambda signs: 1.0)

@@ -1,5 +1,7 @@
 """Steps keep masks and hints, whatever their size."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -33,3 +35,11 @@ def test_it_leads_to_hints_that_hold_all_of_its_own() -> None:
     assert not step.leads_to(None, np.full_like(marks, UNKNOWN))
     assert not step.leads_to(Box(0, 0, 3, 3), more)
     assert np.argwhere(step.new_among(more) != UNKNOWN).tolist() == [[3, 3]]
+    assert step.is_of(None, marks)
+    assert not any(step.is_of(*one) for one in [(None, more), (None, other), (Box(0, 0, 3, 3), marks)])
+
+
+def test_large_scribbles_are_kept_small() -> None:
+    marks = np.full((1000, 1200), UNKNOWN, np.uint8)
+    marks[100:900, 100:600], marks[100:900, 700:] = FOREGROUND, BACKGROUND
+    assert len(pickle.dumps(vars(step_of(marks, marks == FOREGROUND))["_marks"])) < marks.size / 20

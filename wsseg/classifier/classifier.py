@@ -171,7 +171,7 @@ class Classifier:
         ValueError
             If the photo or the size is not valid.
         """
-        pixels = torch.tensor(np.ascontiguousarray(check_image(image)), device="cpu").permute(2, 0, 1)[None]
+        pixels = pixels_of(image)
         size = self.preprocessing.size if size is None else _check_size(size)
         small = squeezed(pixels, size, self.preprocessing.interpolation)
         mean, std = self._mean_and_std()
@@ -344,6 +344,11 @@ def raw_scores(classifier: Classifier, batch: torch.Tensor) -> torch.Tensor:
     scores = scores_in(raw_output(classifier, batch), len(batch))
     check_scores(scores, batch, classifier.name)
     return class_scores(scores, classifier.activation)
+
+
+def pixels_of(image: Image) -> torch.Tensor:
+    """Return a photo (H, W, 3) as uint8 (1, 3, H, W), which shares its memory if it can: only read it."""
+    return torch.from_numpy(np.require(check_image(image), requirements=["C", "W"])).permute(2, 0, 1)[None]
 
 
 def squeezed(pixels: torch.Tensor, size: tuple[int, int], interpolation: str) -> torch.Tensor:

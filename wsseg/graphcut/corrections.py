@@ -5,7 +5,7 @@ to its own label, and only if it lies about as deep in this change as any pixel 
 person would have marked that place. The deepest pixel then keeps its label, and the photo is cut again.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import cv2
@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Mask, Seeds
+from wsseg.graphcut.cut import Cut
+from wsseg.graphcut.regions import distances_from
 
 ATTEMPTS: Final = 5
 """Cuts until a change that still goes too deep is trimmed to a disc around the hint."""
@@ -40,8 +42,8 @@ FARTHEST: Final = 4.0
 """Radius of the disc that the change of an object hint is trimmed to: what leaks out of it is long and thin. A
 background hint takes a whole false object away, so its change may have any length."""
 
-Cut: TypeAlias = Callable[[Seeds, float], Mask]
-"""Function from seeds that keep their labels, and the factor of the hints' weight, to a mask."""
+CutUnder: TypeAlias = Callable[[Seeds, float], Cut]
+"""Function from seeds that keep their labels, and the factor of the hints' weight, to the cut of the photo."""
 
 
 class Correction(NamedTuple):
@@ -53,24 +55,28 @@ class Correction(NamedTuple):
     """(H, W): pixels that kept their labels so that the change goes no deeper; UNKNOWN elsewhere."""
     emphasis: float
     """Factor of the hints' weight."""
+    cut: Cut
+    """The cut that the change was taken from."""
 
 
 class Part(NamedTuple):
-    """A component of a change, and the hints in it."""
+    """A component of a change, and the hints in it, in the rectangle around it: there may be thousands."""
 
+    inside: tuple[slice, slice]
+    """Rows and columns of the rectangle in the photo."""
     pixels: Mask
-    """(H, W)."""
+    """(h, w) of the rectangle."""
     hinted: Mask
-    """(H, W): its pixels that are hinted."""
+    """(h, w): its pixels that are hinted."""
     depth: float
     """Largest distance of a hinted pixel from the outside, in pixels."""
     deepest: float
     """Largest distance of any pixel from the outside, in pixels."""
     place: tuple[int, int]
-    """(x, y) of the deepest pixel."""
+    """(x, y) of the deepest pixel in the photo."""
 
 
-def correction_of(before: Mask, marks: Seeds, cut: Cut, *, middle: float) -> Correction:
+def correction_of(before: Mask, marks: Seeds, cut: CutUnder, *, middle: float) -> Correction:
     """Return the change that new hints make to a mask.
 
     Parameters
@@ -114,29 +120,32 @@ def parts_of_change(before: Mask, after: Mask, marks: Seeds) -> Iterator[Part]:
     for side in (BACKGROUND, FOREGROUND):
         hinted = (marks == side) & (before != (side == FOREGROUND))
         change = hinted | ((after != before) & (after == (side == FOREGROUND)))
-        _, labels = cv2.connectedComponents(change.astype(np.uint8), connectivity=8)
+        _, labels, statistics, _ = cv2.connectedComponentsWithStats(change.astype(np.uint8), connectivity=8)
         for label in np.unique(labels[hinted]):
-            yield _part_of(labels == label, hinted)
+            x, y, width, height, _ = statistics[label].tolist()
+            inside = slice(y, y + height), slice(x, x + width)
+            yield _part_of(inside, labels[inside] == label, hinted[inside])
 
 
 def depth_in(region: Mask) -> NDArray[np.float32]:
     """Return each pixel's distance from the outside of a region, in pixels; the photo ends at its border."""
-    padded = np.pad(region, 1).astype(np.uint8)
-    return np.asarray(cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1])
+    return distances_from(~np.pad(region, 1))[1:-1, 1:-1]
 
 
-def _part_of(pixels: Mask, hinted: Mask) -> Part:
+def _part_of(inside: tuple[slice, slice], pixels: Mask, hinted: Mask) -> Part:
     depths, own = depth_in(pixels), hinted & pixels
     y, x = np.unravel_index(depths.argmax(), depths.shape)
-    return Part(pixels, own, float(depths[own].max()), float(depths[y, x]), (int(x), int(y)))
+    place = int(x) + inside[1].start, int(y) + inside[0].start
+    return Part(inside, pixels, own, float(depths[own].max()), float(depths[y, x]), place)
 
 
 def _attempt(
-    before: Mask, marks: Seeds, cut: Cut, emphasis: float, middle: float
+    before: Mask, marks: Seeds, cut: CutUnder, emphasis: float, middle: float
 ) -> tuple[Correction, list[tuple[float, float]]]:
     """Return what hints of this weight change, and for each part its depth at the hints and the room there was."""
     kept = np.full(before.shape, UNKNOWN, np.uint8)
-    first = parts = list(parts_of_change(before, cut(kept, emphasis), marks))
+    found = cut(kept, emphasis)
+    first = parts = list(parts_of_change(before, found.mask, marks))
     for _ in range(ATTEMPTS - 1):
         deep = [part for part in parts if part.depth < middle * part.deepest]
         if not deep:
@@ -144,30 +153,36 @@ def _attempt(
         for part in deep:
             label = FOREGROUND if before[part.place[::-1]] else BACKGROUND
             cv2.circle(kept, part.place, max(1, int(KEPT * part.deepest)), label, cv2.FILLED)
-        parts = list(parts_of_change(before, cut(kept, emphasis), marks))
+        found = cut(kept, emphasis)
+        parts = list(parts_of_change(before, found.mask, marks))
     change = np.zeros(before.shape, np.bool_)
     for part in parts:
-        change |= _within(part, _reach(part, before, middle))
+        change[part.inside] |= _within(part, _reach(part, before, middle))
     for part in first:
         disc = _within(part, FIRST)
-        if (change & part.pixels).sum() < COLLAPSED * disc.sum():
-            change |= disc
-    return Correction(change, kept, emphasis), [(part.depth, _room(part, before)) for part in parts]
+        if (change[part.inside] & part.pixels).sum() < COLLAPSED * disc.sum():
+            change[part.inside] |= disc
+    rooms = [depth_in(before == label) for label in (False, True)]
+    return Correction(change, kept, emphasis, found), [(part.depth, _room(part, before, rooms)) for part in parts]
 
 
 def _reach(part: Part, before: Mask, middle: float) -> float:
     """Return how far from its hints a part may reach, as a multiple of its depth there."""
     if part.depth < middle * part.deepest:
         return TRIMMED
-    return np.inf if before[part.hinted][0] else FARTHEST
+    return np.inf if _label_of(part, before) else FARTHEST
 
 
 def _within(part: Part, reach: float) -> Mask:
     """Return the part's pixels within that many depths of its hints."""
-    distances = cv2.distanceTransform((~part.hinted).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.asarray(part.pixels & (distances <= reach * part.depth))
+    return np.asarray(part.pixels & (distances_from(part.hinted) <= reach * part.depth))
 
 
-def _room(part: Part, before: Mask) -> float:
-    """Return the distance of the hints from pixels that have their label already."""
-    return float(depth_in(before == before[part.hinted][0])[part.hinted].max())
+def _room(part: Part, before: Mask, rooms: Sequence[NDArray[np.float32]]) -> float:
+    """Return the distance of the hints from pixels that have their label already, given that of all pixels by label."""
+    return float(rooms[_label_of(part, before)][part.inside][part.hinted].max())
+
+
+def _label_of(part: Part, before: Mask) -> int:
+    """Return the label that all pixels of the part had before."""
+    return int(before[part.inside][part.hinted][0])

@@ -145,7 +145,7 @@ def ties_of_free(
 ) -> Ties:
     """Return the `Ties` of a photo (H, W, C) or a volume (D, H, W, C), between the neighbors at these offsets."""
     colors, shape = levels.reshape(-1, levels.shape[-1]), free.shape
-    pixels, place = np.flatnonzero(free), np.cumsum(free, dtype=np.int32) - 1
+    pixels = np.flatnonzero(free)
     places, strides = np.unravel_index(pixels, shape), [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
     outward, inward = np.zeros((len(pixels), count)), []
     for offset in (*offsets, *(tuple(-step for step in offset) for offset in offsets)):
@@ -157,7 +157,7 @@ def ties_of_free(
             first, second = here[ends], there[ends]
             weights = weights_of((colors[pixels[first]].astype(np.int32) - colors[second]).T, offset)
             if ends is tied:
-                inward.append((first, place[second].astype(np.intp), weights))
+                inward.append((first, np.searchsorted(pixels, second), weights))
             else:
                 outward[first] += weights[:, None]
                 outward[first, labels.ravel()[second]] -= weights

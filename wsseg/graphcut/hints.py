@@ -24,6 +24,7 @@ from wsseg.arrays import (
     check_mask,
     check_seeds,
 )
+from wsseg.graphcut.regions import distances_from
 from wsseg.graphcut.windows import box_in, slices_of
 
 Places: TypeAlias = Sequence[tuple[int, int]] | Mask
@@ -33,6 +34,8 @@ Places: TypeAlias = Sequence[tuple[int, int]] | Mask
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Hints:
     """Pixels whose label is certain; every part is optional.
+
+    Arrays are copied, so a scribble may grow in place and earlier hints stay as they were.
 
     Raises
     ------
@@ -64,11 +67,11 @@ class Hints:
             object.__setattr__(self, "box", _box_of(self.box))
         for name, places in (("foreground", self.foreground), ("background", self.background)):
             if isinstance(places, np.ndarray) and not _are_points(places):
-                check_mask(places, name)
+                object.__setattr__(self, name, check_mask(places, name).copy())
             else:
                 object.__setattr__(self, name, _points_of(places, name))
         if self.seeds is not None:
-            check_seeds(self.seeds)
+            object.__setattr__(self, "seeds", check_seeds(self.seeds).copy())
 
 
 def seeds_from_hints(hints: Hints, shape: tuple[int, ...], *, click_radius: float) -> Seeds:
@@ -94,7 +97,7 @@ def seeds_from_hints(hints: Hints, shape: tuple[int, ...], *, click_radius: floa
     Raises
     ------
     PhotoError
-        If a hint lies outside the photo, or two hints contradict each other.
+        If a hint lies outside the photo, or hints contradict each other or the box.
 
     Examples
     --------
@@ -109,9 +112,15 @@ def seeds_from_hints(hints: Hints, shape: tuple[int, ...], *, click_radius: floa
     outside = _outside_of(hints.box, shape) == BACKGROUND
     known = np.full(shape, UNKNOWN, np.uint8) if hints.seeds is None else _of_size(hints.seeds, shape, "seeds")
     certain = {side: marked[side] | (known == side) for side in marked}
-    if (clash := certain[FOREGROUND] & (certain[BACKGROUND] | outside)).any():
-        y, x = np.argwhere(clash)[0].tolist()
-        raise PhotoError(f"hints must not contradict each other, got both labels at x {x}, y {y}; remove one of them")
+    if (clash := certain[FOREGROUND] & certain[BACKGROUND]).any():
+        raise PhotoError(
+            f"hints must not contradict each other, got both labels at {_first_of(clash)}; remove one of them"
+        )
+    if (clash := certain[FOREGROUND] & outside).any():
+        raise PhotoError(
+            f"hints must not contradict the box, got the object at {_first_of(clash)} beyond it; enlarge the box or "
+            "remove the hint"
+        )
     seeds = _discs(sides, shape, click_radius * max(shape))
     for side in certain:
         seeds[certain[side]] = side
@@ -144,7 +153,7 @@ def _box_of(box: Any) -> Box:
     except (TypeError, ValueError, OverflowError):
         whole = False
     if not whole:
-        raise TypeError(f"box must be x0, y0, x1, y1 in whole pixels, got {_shown(box)}; write four numbers")
+        raise TypeError(f"box must be x0, y0, x1, y1 in whole pixels, got {_shown(box)}; write four whole numbers")
     if not (0 <= x0 < x1 and 0 <= y0 < y1):
         raise PhotoError(
             f"box must be 0 <= x0 < x1 and 0 <= y0 < y1, got {_shown(box)}; write the upper left corner first"
@@ -170,7 +179,7 @@ def _points_of(points: Any, name: str) -> tuple[Point, ...]:
     except (TypeError, ValueError, OverflowError):
         pass  # Told below, as are numbers that are not whole.
     raise TypeError(
-        f"{name} must be points (x, y) in whole pixels, or a mask, got {_shown(refused)}; write a point as (120, 80)"
+        f"{name} must be points (x, y) in whole pixels, or a mask, got {_shown(refused)}; write points as [(120, 80)]"
     )
 
 
@@ -195,6 +204,12 @@ def _marks(places: Places, shape: tuple[int, ...], name: str) -> Mask:
             )
         marked[y, x] = True
     return marked
+
+
+def _first_of(pixels: Mask) -> str:
+    """Return the place of the first pixel, as errors tell it."""
+    y, x = np.argwhere(pixels)[0].tolist()
+    return f"x {x}, y {y}"
 
 
 def _outside_of(box: Box | None, shape: tuple[int, ...]) -> Seeds:
@@ -284,8 +299,7 @@ def _mean_probability(odds: NDArray[np.float32]) -> float:
 
 def _nearness(hinted: Mask, sigma: float) -> NDArray[np.float32]:
     """Return exp(-d^2 / 2 sigma^2) at distance d from the nearest hinted pixel."""
-    distances = cv2.distanceTransform((~hinted).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.asarray(np.exp(-np.square(distances / sigma) / 2), np.float32)
+    return np.asarray(np.exp(-np.square(distances_from(hinted) / sigma) / 2), np.float32)
 
 
 def _likeness(hinted: Mask, features: NDArray[np.float32]) -> NDArray[np.float32]:

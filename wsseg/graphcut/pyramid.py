@@ -6,7 +6,7 @@ A multilevel banded graph cut (Lombaert, Sun, Grady, Xu 2005), for one object or
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -16,6 +16,9 @@ from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Image, Labels, Mask, S
 from wsseg.graphcut.energy import ties_within
 from wsseg.graphcut.expansion import Expansion, expand_nodes
 from wsseg.recipe import Recipe
+
+COVERED: Final = 1e-3
+"""Least part of a pixel that counts as covered by a cell, so that rounding adds none."""
 
 
 class Level(NamedTuple):
@@ -79,8 +82,9 @@ def cut_in_band(
     The energy and its bound are those of the band, 0 where there is no outline.
     """
     known = seeds_at(certain, image.shape[:2])
-    labels = np.where(known == UNKNOWN, enlarged(coarse, image.shape[:2]), known)
-    free = band_along(labels, band) & (known == UNKNOWN)
+    unknown = known == UNKNOWN
+    labels = np.where(unknown, enlarged(coarse, image.shape[:2]), known)
+    free = band_along(labels, band) & unknown
     if not free.any():
         return Expansion(labels, 0.0, True, 0.0)
     costs = costs_within(free)
@@ -142,13 +146,31 @@ def seeds_at(seeds: Seeds, shape: tuple[int, ...]) -> Seeds:
     """
     if seeds.shape == shape:
         return seeds
-    if (seeds == UNKNOWN).all():
-        return np.full(shape, UNKNOWN, np.uint8)
-    holds = [
-        cv2.resize((seeds == label).astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA) > 0
-        for label in (BACKGROUND, FOREGROUND)
-    ]
+    if _all_unknown(seeds):
+        return np.broadcast_to(np.uint8(UNKNOWN), shape)
+    background, foreground = (_any_in_cells(seeds == label, shape) for label in (BACKGROUND, FOREGROUND))
     smaller = np.full(shape, UNKNOWN, np.uint8)
-    for label, held, other in ((BACKGROUND, *holds), (FOREGROUND, *holds[::-1])):
-        smaller[held & ~other] = label
+    smaller[background & ~foreground] = BACKGROUND
+    smaller[foreground & ~background] = FOREGROUND
     return smaller
+
+
+def _any_in_cells(mask: Mask, shape: tuple[int, ...]) -> Mask:
+    """Return whether each of (height, width) cells covers a pixel of the mask, wholly or in part."""
+    if not mask.any():
+        return np.zeros(shape, np.bool_)
+    edges = [np.linspace(0, side, cells + 1) for side, cells in zip(mask.shape, shape, strict=True)]
+    first = [np.floor(edge[:-1] + COVERED).astype(np.intp) for edge in edges]
+    last = [np.ceil(edge[1:] - COVERED).astype(np.intp) for edge in edges]
+    # Two rectangles of the size of the smallest cell, one at each end, make up any cell.
+    least = [int((end - start).min()) for start, end in zip(first, last, strict=True)]
+    found = np.asarray(cv2.dilate(mask.view(np.uint8), np.ones(least, np.uint8), anchor=(0, 0)), np.bool_)
+    for axis in range(2):
+        found = found.take(first[axis], axis) | found.take(last[axis] - least[axis], axis)
+    return found
+
+
+def _all_unknown(seeds: Seeds) -> bool:
+    """Return whether no pixel has a seed; an array that repeats one row or column is asked only once for it."""
+    distinct = seeds[tuple(slice(None if stride else 1) for stride in seeds.strides)]
+    return bool((distinct == UNKNOWN).all())

@@ -1,9 +1,11 @@
-"""The components of masks and labels, and the box around a mask."""
+"""The components of masks and labels, the box around a mask, and distances from it."""
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from wsseg.arrays import BACKGROUND, UNKNOWN, Box, Labels, Mask, check_labels, check_mask, check_same_size
+from wsseg.graphcut.windows import slices_of
 
 
 def box_of(mask: Mask) -> Box | None:
@@ -12,6 +14,15 @@ def box_of(mask: Mask) -> Box | None:
     if not len(rows):
         return None
     return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+
+
+def distances_from(mask: Mask) -> NDArray[np.float32]:
+    """Return each pixel's distance from the nearest pixel of the mask, in pixels; the mask must not be empty.
+
+    The last bit of OpenCV's distances depends on where in memory they lie. Their squares are whole numbers.
+    """
+    distances = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(np.sqrt(np.rint(np.square(distances))))
 
 
 def largest_component(mask: Mask) -> Mask:
@@ -37,15 +48,16 @@ def largest_component(mask: Mask) -> Mask:
     >>> wsseg.largest_component(np.array([[True, False, True, True]]))
     array([[False, False,  True,  True]])
     """
-    check_mask(mask)
-    _, labels, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    window, largest = box_of(check_mask(mask)), np.zeros_like(mask)
+    if window is None:
+        return largest
+    inside = slices_of(window)
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(mask[inside].astype(np.uint8), connectivity=8)
     areas = statistics[1:, cv2.CC_STAT_AREA]
-    if not len(areas):
-        return mask.copy()
-    equals = labels == 1 + areas.argmax()
+    largest[inside] = labels == 1 + areas.argmax()
     if (areas == areas.max()).sum() > 1:
-        equals = labels == labels.flat[np.isin(labels, 1 + np.flatnonzero(areas == areas.max())).argmax()]
-    return np.asarray(equals)
+        largest[inside] = labels == labels.flat[np.isin(labels, 1 + np.flatnonzero(areas == areas.max())).argmax()]
+    return largest
 
 
 def large_components(mask: Mask, *, least: float) -> Mask:
@@ -65,6 +77,8 @@ def without_specks(mask: Mask, changed: Mask, hinted: Mask, *, least: float) -> 
     areas = statistics[:, cv2.CC_STAT_AREA]
     areas[0] = 0
     goes = areas < least * areas.max()
+    if goes.sum() == 1:  # The rest of the photo alone.
+        return mask
     goes &= np.isin(np.arange(len(areas)), labels[cv2.dilate(changed.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0])
     goes[labels[hinted & mask]] = False
     return np.asarray(mask & ~goes[labels])

@@ -40,6 +40,6 @@ def seeds_from_saliency(saliency: Saliency, *, foreground_quantile: float, backg
     check_saliency(saliency)
     low, high = np.quantile(saliency, (background_quantile, foreground_quantile), method="inverted_cdf")
     seeds = np.full(saliency.shape, UNKNOWN, np.uint8)
-    seeds[saliency > high] = FOREGROUND
-    seeds[saliency <= low] = BACKGROUND
+    np.copyto(seeds, FOREGROUND, where=saliency > high)
+    np.copyto(seeds, BACKGROUND, where=saliency <= low)
     return seeds

@@ -139,7 +139,8 @@ class MaskSolver:
         prior = unary_from_log_odds(evidence.odds_within(saliency, free))
         if self._mixtures is None:
             return prior
-        palette = palette_of(image[free][None])
+        # By their places, because a mask of a large photo is slow to index by.
+        palette = palette_of(image.reshape(-1, 3)[np.flatnonzero(free)][None])
         colors = unary_from_mixtures(palette, *self._mixtures, color_limit=self.recipe.color_limit)[0]
         return np.asarray(colors + prior)
 
@@ -183,8 +184,10 @@ class MaskSolver:
 
         An object that is enclosed may be in several pieces.
         """
+        if not self.recipe.largest:
+            return labels
         mask, known = labels == FOREGROUND, seeds_at(evidence.certain, labels.shape) == FOREGROUND
-        if not self.recipe.largest or (evidence.enclosed and not known.any()):
+        if evidence.enclosed and not known.any():
             return labels
         kept = components_of(mask, known) if known.any() else largest_component(mask)
         return kept.astype(np.uint8)

@@ -35,6 +35,14 @@ def slices_of(window: Box) -> tuple[slice, slice]:
     return slice(window.y0, window.y1), slice(window.x0, window.x1)
 
 
+def rim_of(window: Box, shape: tuple[int, ...]) -> Mask:
+    """Return the pixels at those edges of a window, (h, w), beyond which the photo goes on."""
+    rim = np.ones((window.y1 - window.y0, window.x1 - window.x0), np.bool_)
+    top, left, bottom, right = window.y0 > 0, window.x0 > 0, window.y1 < shape[0], window.x1 < shape[1]
+    rim[top : rim.shape[0] - bottom, left : rim.shape[1] - right] = False
+    return rim
+
+
 def box_in(window: Box, box: Box) -> Box:
     """Return the part of a box that lies in a window, in pixels of the window."""
     x0, x1 = (min(max(x, window.x0), window.x1) - window.x0 for x in (box.x0, box.x1))

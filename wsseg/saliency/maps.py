@@ -220,7 +220,8 @@ def saliency_from_map(coarse: Saliency, size: tuple[int, ...], *, blur: float) -
         sigmas = {"sigmaX": min(sigma * columns / width, columns), "sigmaY": min(sigma * rows / height, rows)}
         coarse = np.asarray(cv2.GaussianBlur(coarse, (0, 0), **sigmas), np.float32)
     saliency = np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-    return np.asarray(saliency / max(saliency.max(), np.finfo(np.float32).tiny))
+    saliency /= max(saliency.max(), np.finfo(np.float32).tiny)
+    return saliency
 
 
 def diffuseness(saliency: Saliency) -> float:

@@ -14,7 +14,7 @@ from wsseg.graphcut.hints import Hints, hints_in, seeds_from_hints
 from wsseg.graphcut.pyramid import seeds_at
 from wsseg.graphcut.regions import box_of, components_of, without_specks
 from wsseg.graphcut.solver import MaskResult, MaskSolver
-from wsseg.graphcut.windows import box_around, image_in, map_in, slices_of
+from wsseg.graphcut.windows import box_around, image_in, map_in, rim_of, slices_of
 from wsseg.recipe import Recipe
 from wsseg.segmenting.looks import LARGEST, with_signs_of
 from wsseg.segmenting.results import SaliencyResult
@@ -25,6 +25,9 @@ LEAST: Final = 0.25
 NEAR: Final = 3
 """Side of the square around each changed pixel in which the outline is cut again, in pixels of the first cut."""
 
+FIRST_SIDE: Final = 256
+"""Long side at which a window is first cut, at most, in pixels. At 360 pixels as many clicks are needed, and each takes
+almost twice the time."""
 
 SPECK: Final = 0.02
 """Area below which a piece that a correction cuts off is a speck, as a share of the largest piece."""
@@ -45,8 +48,10 @@ class Corrector:
 
     def __init__(self, result: SaliencyResult, clues: Clues, recipe: Recipe) -> None:
         self._result, self._clues = result, clues
-        # A window's border may cross the object, and what is right stays, in however many pieces.
-        self._recipe = replace(recipe, border=0.0, largest=False)
+        # A window's border may cross the object, what is right stays in however many pieces, and a person knows better
+        # than the seeds of the map.
+        side = min(recipe.exact_side, FIRST_SIDE)
+        self._recipe = replace(recipe, border=0.0, largest=False, hard_seeds=False, exact_side=side)
         self._window: _Window | None = None
 
     def corrected(self, before: MaskResult, hints: Hints, marks: Seeds, new: Seeds, *, refit: bool) -> MaskResult:
@@ -102,7 +107,7 @@ class _Window:
 
     def __init__(self, box: Box, result: SaliencyResult, clues: Clues, recipe: Recipe) -> None:
         shape = result.saliency.shape
-        self.box, self._recipe = box, recipe
+        self.box, self._rim, self._recipe = box, rim_of(box, shape), recipe
         self._image, self._maps = image_in(box, result.image), Maps(*(_map_in(box, one, shape) for one in result.maps))
         self._clues = clues.within(box, shape, recipe.refit_side)
         saliency = np.ascontiguousarray(result.saliency[slices_of(box)])
@@ -112,8 +117,9 @@ class _Window:
         """Return the corrected mask of the window; all arguments are those of the window."""
         radius = self._recipe.click_radius
         certain = seeds_from_hints(hints, before.shape, click_radius=radius)
-        # The outside of a box is certain, but it does not change the odds inside.
-        said = seeds_from_hints(replace(hints, box=None), before.shape, click_radius=radius)
+        said = certain
+        if hints.box is not None:  # Its outside is certain, but it does not change the odds inside.
+            said = seeds_from_hints(replace(hints, box=None), before.shape, click_radius=radius)
         coarse = self._solver.labels_of(before) > 0
         known, heard, marks = (seeds_at(one, coarse.shape) for one in (certain, said, new))
 
@@ -128,20 +134,21 @@ class _Window:
         if refit:
             whole = self._finished(self._solver.cut(plain), replace(plain, certain=certain))
             mask = components_of(whole.mask, before | (said == FOREGROUND))
-            return whole._replace(mask=_without_specks(mask, before, certain))
+            if mask.any():  # A refit that finds no object only corrects.
+                return whole._replace(mask=_without_specks(mask, before, (certain != UNKNOWN) | self._rim))
         found = correction_of(
             coarse,
             marks,
-            lambda kept, emphasis: self._solver.cut(evidence(kept, emphasis)).mask,
+            lambda kept, emphasis: self._solver.cut(evidence(kept, emphasis)),
             middle=self._recipe.hint_middle,
         )
         final = evidence(found.kept, found.emphasis)
-        cut = self._solver.cut(final)._replace(mask=coarse ^ found.change)
+        cut = found.cut._replace(mask=coarse ^ found.change)
         near = _near(found.change | (marks != UNKNOWN), before.shape)
         held = np.where(near, certain, before).astype(np.uint8)
         corrected = self._finished(cut, replace(final, certain=held))
         mask = _one_sided(corrected.mask, before, new)
-        return corrected._replace(mask=_without_specks(mask, before, certain))
+        return corrected._replace(mask=_without_specks(mask, before, (certain != UNKNOWN) | self._rim))
 
     def _finished(self, cut: Cut, evidence: Evidence) -> MaskResult:
         """Return the mask at the window's own size."""
@@ -154,11 +161,11 @@ def _near(change: Mask, shape: tuple[int, ...]) -> Mask:
     return np.asarray(cv2.resize(grown, shape[::-1], interpolation=cv2.INTER_NEAREST) > 0)
 
 
-def _without_specks(mask: Mask, before: Mask, certain: Seeds) -> Mask:
-    """Return the mask without specks of the object, and then without specks of the background."""
-    changed, hinted = mask != before, certain != UNKNOWN
+def _without_specks(mask: Mask, before: Mask, kept: Mask) -> Mask:
+    """Return the mask without specks of the object, and then of the background, where none of them is to be kept."""
+    changed = mask != before
     for _ in range(2):
-        mask = ~without_specks(mask, changed, hinted, least=SPECK)
+        mask = ~without_specks(mask, changed, kept, least=SPECK)
     return mask
 
 

@@ -87,7 +87,9 @@ class Session:
 
     def _segmented(self, hints: Hints | None, *, refit: bool) -> Segmentation:
         if hints is None:
-            return self._segmentation(self._unhinted)
+            if not refit:
+                return self._segmentation(self._unhinted)
+            hints = Hints()
         if not isinstance(hints, Hints):
             raise TypeError(f"hints must be wsseg.Hints, got {type(hints).__name__}; use wsseg.Hints(box=...) instead")
         marks = seeds_from_hints(hints, self.result.saliency.shape, click_radius=0)
@@ -105,12 +107,11 @@ class Session:
 
         The first step of all has the box alone, or nothing.
         """
-        leading = [step for step in reversed(self._steps) if step.leads_to(box, said)]
-        for step in leading:
-            if (step.new_among(said) == UNKNOWN).all():
-                return step
-        if leading:
-            return leading[0]
+        latest = self._steps[::-1]
+        known = next((step for step in latest if step.is_of(box, said)), None)
+        known = known or next((step for step in latest if step.leads_to(box, said)), None)
+        if known is not None:
+            return known
         start = self._unhinted
         if box is not None and box != Box(0, 0, said.shape[1], said.shape[0]):
             start = mask_in_box(box, self.result, self._clues, self._recipe, self._objectness)

@@ -26,7 +26,8 @@ class Step:
 
     def __init__(self, box: Box | None, marks: Seeds, found: MaskResult) -> None:
         self._box = box
-        self._marks = {side: np.flatnonzero(marks == side).astype(np.int32) for side in (BACKGROUND, FOREGROUND)}
+        self._marks = {side: _packed(marks == side) for side in (BACKGROUND, FOREGROUND)}
+        self._count = _count_of(marks)
         self._found, self._mask, self._shape = found._replace(mask=NO_MASK), _packed(found.mask), marks.shape
 
     @property
@@ -36,14 +37,27 @@ class Step:
 
     def leads_to(self, box: Box | None, marks: Seeds) -> bool:
         """Return whether all hints of this step are among these."""
-        return box == self._box and all((marks.ravel()[places] == side).all() for side, places in self._marks.items())
+        if box != self._box or self._count > _count_of(marks):
+            return False
+        return all((marks[self._marked(side)] == side).all() for side in self._marks)
+
+    def is_of(self, box: Box | None, marks: Seeds) -> bool:
+        """Return whether the hints of this step are these and no others."""
+        return self._count == _count_of(marks) and self.leads_to(box, marks)
 
     def new_among(self, marks: Seeds) -> Seeds:
         """Return the marks that this step does not have; UNKNOWN elsewhere."""
         new = marks.copy()
-        for places in self._marks.values():
-            new.ravel()[places] = UNKNOWN
+        for side in self._marks:
+            new[self._marked(side)] = UNKNOWN
         return new
+
+    def _marked(self, side: int) -> Mask:
+        return _unpacked(self._marks[side], self._shape)
+
+
+def _count_of(marks: Seeds) -> int:
+    return int(np.count_nonzero(marks != UNKNOWN))
 
 
 def _packed(mask: Mask) -> bytes:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from wsseg import __version__
 from wsseg.arrays import Image, Saliency, check_image
 from wsseg.classifier.architectures import bare_model
-from wsseg.classifier.classifier import Classifier, Interpolation, Preprocessing, squeezed
+from wsseg.classifier.classifier import Classifier, Interpolation, Preprocessing, pixels_of, squeezed
 from wsseg.classifier.modes import reproducible
 from wsseg.files.store import check_new_file, replacing
 from wsseg.recipe import Recipe
@@ -165,8 +165,7 @@ class Objectness:
         """The photo at the network's size, and its mirror image, (n, 3, h, w)."""
         size = input_size(check_image(image).shape, SIDE) if self.any_size else self.network.preprocessing.size
         with reproducible(), torch.inference_mode():
-            pixels = torch.tensor(np.ascontiguousarray(image), device="cpu").permute(2, 0, 1)[None]
-            photo = squeezed(pixels, size, self.network.preprocessing.interpolation).float() / 255
+            photo = squeezed(pixels_of(image), size, self.network.preprocessing.interpolation).float() / 255
             return views_of(photo.to(self.device), mirror=mirror).contiguous(memory_format=torch.channels_last)
 
     @property
