@@ -1,7 +1,9 @@
 """The command that serves the page, and what it refuses."""
 
+import asyncio
 import http.client
 import json
+import logging
 import signal
 import socket
 import subprocess
@@ -17,6 +19,7 @@ from served import TOKEN
 
 import wsseg
 from wsseg.review import running, serve
+from wsseg.review.running import is_fault
 from wsseg.runs.record import read_run
 
 
@@ -158,3 +161,14 @@ def test_the_backend_is_served_by_its_command(made: Path) -> None:
         host = process.stdout.readline().strip().removeprefix("http://")
         assert asked(host, "", "/health")["status"] == "UP"
         process.kill()
+
+
+def test_requests_that_are_cut_off_at_the_end_are_no_faults() -> None:
+    def record(text: str, error: BaseException | None = None) -> logging.LogRecord:
+        info = error and (type(error), error, None)
+        return logging.LogRecord("uvicorn.error", logging.ERROR, "", 0, text, ("2",) if "%s" in text else (), info)
+
+    assert is_fault(record("Exception in ASGI application", ValueError("a bug")))
+    assert is_fault(record("address in use"))
+    assert not is_fault(record("Exception in ASGI application", asyncio.CancelledError()))
+    assert not is_fault(record("Cancel %s running task(s), timeout graceful shutdown exceeded"))

@@ -1,7 +1,9 @@
 """A server on this machine: its socket, its names, and how long it runs."""
 
+import logging
 import socket
 import webbrowser
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -85,8 +87,19 @@ def run_server(
     )
     server = uvicorn.Server(config)
     Thread(target=_announced, args=(server, address, announce, browser), daemon=True).start()
-    with suppress(KeyboardInterrupt):
-        server.run(sockets=[door])
+    logger = logging.getLogger("uvicorn.error")
+    logger.addFilter(is_fault)
+    try:
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[door])
+    finally:
+        logger.removeFilter(is_fault)
+
+
+def is_fault(record: logging.LogRecord) -> bool:
+    """Return whether a line of the server's log is a fault; requests that are cut off at the end are none."""
+    is_cut_off = record.exc_info is not None and isinstance(record.exc_info[1], CancelledError)
+    return not is_cut_off and "timeout graceful shutdown exceeded" not in record.getMessage()
 
 
 def _announced(server: "uvicorn.Server", address: str, announce: Callable[[str], None], browser: bool) -> None:
