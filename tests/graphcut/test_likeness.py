@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN
-from wsseg.graphcut.likeness import HINTS, PENALTY, likeness_of
+from wsseg.graphcut.likeness import HINTS, PENALTY, cells_of, likeness_of
 
 
 def scene() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -32,10 +32,12 @@ def test_it_minimizes_the_weighted_squares(emphasis: float) -> None:
     target = np.append(wanted * np.sqrt(weights), np.zeros(4))
     slope = np.linalg.lstsq(rows, target, rcond=None)[0]
     expected = (np.column_stack([cells, np.ones(54)]) @ slope).clip(-1, 1).reshape(6, 9)
-    np.testing.assert_allclose(likeness_of(features, mask, hinted, emphasis=emphasis), expected, atol=1e-4)
+    np.testing.assert_allclose(likeness_of(cells_of(features), mask, hinted, emphasis=emphasis), expected, atol=1e-4)
 
 
 def test_an_empty_mask_and_constant_features_are_fine() -> None:
     nothing = np.zeros((4, 5), np.bool_)
-    found = likeness_of(np.ones((3, 4, 5), np.float32), nothing, np.full((4, 5), UNKNOWN, np.uint8), emphasis=1.0)
+    found = likeness_of(
+        cells_of(np.ones((3, 4, 5), np.float32)), nothing, np.full((4, 5), UNKNOWN, np.uint8), emphasis=1.0
+    )
     np.testing.assert_allclose(found, -1, atol=1e-5)

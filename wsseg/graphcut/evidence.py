@@ -4,6 +4,7 @@ Saliency and hints both become `Evidence`, so the solver handles one kind of inp
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import cv2
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from wsseg.arrays import BACKGROUND, UNKNOWN, Box, Mask, Saliency, Seeds
 from wsseg.graphcut.energy import odds_from_saliency
 from wsseg.graphcut.hints import odds_from_hints, odds_raised, seeds_outside
-from wsseg.graphcut.likeness import likeness_of
+from wsseg.graphcut.likeness import cells_of, likeness_of
 from wsseg.graphcut.pyramid import seeds_at, shrunk_size
 from wsseg.graphcut.windows import map_in
 from wsseg.recipe import Recipe
@@ -80,6 +81,11 @@ class Clues:
     learned: NDArray[np.float32] | None
     """(channels, rows, columns): the features of the self-taught network; None without one."""
 
+    @cached_property
+    def cells(self) -> NDArray[np.float64] | None:
+        """The features of the self-taught network in each of its cells, see `cells_of`; None without one."""
+        return None if self.learned is None else cells_of(self.learned)
+
     def within(self, window: Box, shape: tuple[int, ...], side: int) -> "Clues":
         """Return the clues in a window of a photo of (height, width), the odds at a long side of `side` pixels."""
         size = shrunk_size(window.y1 - window.y0, window.x1 - window.x0, side)
@@ -118,19 +124,18 @@ def evidence_from_hints(said: Seeds, before: Mask, clues: Clues, recipe: Recipe,
         hint_alike=emphasis * recipe.hint_alike,
     )
     odds = clues.odds + added
-    if clues.learned is not None:
-        odds += recipe.hint_learned * _likeness_at(odds.shape, said, before, clues.learned, emphasis)
+    if clues.learned is not None and clues.cells is not None:
+        likeness = _likeness_at(clues.learned.shape[1:], clues.cells, said, before, emphasis)
+        odds += recipe.hint_learned * cv2.resize(likeness, odds.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return Evidence(certain=said, odds=odds, prior=0.0, balance=recipe.balance)
 
 
 def _likeness_at(
-    shape: tuple[int, ...], said: Seeds, before: Mask, learned: NDArray[np.float32], emphasis: float
+    grid: tuple[int, ...], cells: NDArray[np.float64], said: Seeds, before: Mask, emphasis: float
 ) -> NDArray[np.float32]:
-    """Return the likeness to the object by the learned features, (h, w) of that shape."""
-    grid = learned.shape[1:]
+    """Return the likeness to the object by the learned features, on their grid of (rows, columns)."""
     share = cv2.resize(before.astype(np.float32), grid[::-1], interpolation=cv2.INTER_AREA)
-    likeness = likeness_of(learned, share >= 0.5, seeds_at(said, grid), emphasis=emphasis)
-    return np.asarray(cv2.resize(likeness, shape[::-1], interpolation=cv2.INTER_LINEAR))
+    return likeness_of(cells, share >= 0.5, seeds_at(said, grid), emphasis=emphasis)
 
 
 def evidence_in_box(

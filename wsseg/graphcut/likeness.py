@@ -19,13 +19,20 @@ PENALTY: Final = 0.01
 """Weight of the squared coefficients of standardized features; .003 was about as good."""
 
 
-def likeness_of(features: NDArray[np.float32], mask: Mask, hinted: Seeds, *, emphasis: float) -> NDArray[np.float32]:
+def cells_of(features: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the features (channels, h, w) of each cell, standardized, and a one: (h * w, channels + 1)."""
+    cells = features.reshape(len(features), -1).T.astype(np.float64)
+    cells = (cells - cells.mean(axis=0)) / (cells.std(axis=0) + np.finfo(np.float32).eps)
+    return np.column_stack([cells, np.ones(len(cells))])
+
+
+def likeness_of(cells: NDArray[np.float64], mask: Mask, hinted: Seeds, *, emphasis: float) -> NDArray[np.float32]:
     """Return the likeness to the object of each cell, (h, w) in [-1, 1].
 
     Parameters
     ----------
-    features : (channels, h, w) float32 array
-        Features on a grid over the photo.
+    cells : (h * w, channels + 1) float64 array
+        Features on a grid over the photo, see `cells_of`.
     mask : (h, w) bool array
         The mask so far.
     hinted : (h, w) uint8 array
@@ -37,9 +44,6 @@ def likeness_of(features: NDArray[np.float32], mask: Mask, hinted: Seeds, *, emp
     -------
     (h, w) float32 array
     """
-    cells = features.reshape(len(features), -1).T.astype(np.float64)
-    cells = (cells - cells.mean(axis=0)) / (cells.std(axis=0) + np.finfo(np.float32).eps)
-    cells = np.column_stack([cells, np.ones(len(cells))])
     wanted, weights = np.where(mask.ravel(), 1.0, -1.0), np.zeros(len(cells))
     for sign in (-1.0, 1.0):
         held = wanted == sign
@@ -48,6 +52,6 @@ def likeness_of(features: NDArray[np.float32], mask: Mask, hinted: Seeds, *, emp
         said = hinted.ravel() == side
         wanted[said], weights[said] = sign, emphasis * HINTS / max(1, int(said.sum()))
     weighted = (cells * weights[:, None]).T
-    penalty = np.diag(np.append(np.full(len(features), PENALTY), np.finfo(np.float64).tiny))
+    penalty = np.diag(np.append(np.full(cells.shape[1] - 1, PENALTY), np.finfo(np.float64).tiny))
     coefficients = np.linalg.lstsq(weighted @ cells + penalty, weighted @ wanted, rcond=None)[0]
     return np.asarray((cells @ coefficients).clip(-1, 1).reshape(mask.shape), np.float32)
