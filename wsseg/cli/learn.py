@@ -44,6 +44,7 @@ class AdaptOptions:
             "--classifier",
             group=RECIPE,
             metavar="NAME",
+            converter=convert.classifier,
         ),
     ] = None
     rounds: Annotated[
