@@ -6,7 +6,7 @@ A multilevel banded graph cut (Lombaert, Sun, Grady, Xu 2005), for one object or
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -16,6 +16,9 @@ from wsseg.arrays import BACKGROUND, FOREGROUND, UNKNOWN, Image, Labels, Mask, S
 from wsseg.graphcut.energy import ties_within
 from wsseg.graphcut.expansion import Expansion, expand_nodes
 from wsseg.recipe import Recipe
+
+_HALF: Final = 127
+"""Half of a pixel that one label alone may have, rounded: so near the outline the cut decides anyway."""
 
 
 class Level(NamedTuple):
@@ -104,8 +107,9 @@ def enlarged(labels: Labels, size: tuple[int, ...]) -> Labels:
     """
     if labels.shape == size:
         return labels
-    if labels.max() <= FOREGROUND:  # A single label needs no comparison, and less memory.
-        return np.asarray(_share_of(FOREGROUND, labels, size) >= 0.5, np.uint8)
+    if labels.max() <= FOREGROUND:  # A single label needs no comparison, and its share needs no floats.
+        share = cv2.resize(labels * np.uint8(2 * _HALF), size[::-1], interpolation=cv2.INTER_LINEAR)
+        return np.asarray(share >= _HALF).view(np.uint8)
     larger, most = np.zeros(size, np.uint8), np.zeros(size, np.float32)
     rest = np.ones(size, np.float32)
     for label in np.setdiff1d(labels, [BACKGROUND]):
