@@ -53,7 +53,7 @@ def test_one_label_is_enlarged_like_several() -> None:
         share = cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR)
         clear = abs(share - 0.5) > 1 / 254
         np.testing.assert_array_equal(2 * enlarged(mask, size)[clear], enlarged(2 * mask, size)[clear])
-        assert clear.mean() > 0.98
+        assert clear.mean() > 0.95
 
 
 @pytest.mark.parametrize(
