@@ -23,6 +23,7 @@ import cyclopts
 import numpy as np
 from cyclopts import Parameter
 from cyclopts.types import PositiveInt
+from intervals import interval
 from provenance import provenance
 from rich.console import Console
 from rich.progress import track
@@ -32,7 +33,6 @@ from variants import Looker, Variant, cut, objects, otsu, variants_of
 import wsseg
 from wsseg.arrays import Seeds
 from wsseg.cli.options import MaskRecipe
-from wsseg.evaluation.bootstrap import Resamples, interval_of
 from wsseg.files.photos import read_photo
 from wsseg.metrics import scores
 from wsseg.recipe import EMBEDDED, Recipe
@@ -164,14 +164,6 @@ def means_of(sets: Iterable[list[Score]], variant: str) -> list[str]:
     """Return the mean IoU of each set, and the mean of these."""
     means = [np.mean([one.ious[variant] for one in scored]) if scored else np.nan for scored in sets]
     return [f"{mean:.3f}" for mean in (*means, np.mean(means))]
-
-
-def interval(ious: list[float]) -> str:
-    """Return the 95 % bootstrap interval of a mean."""
-    resamples = Resamples(random_state=0)
-    for iou in ious:
-        resamples.add({"iou": iou})
-    return format(interval_of(resamples.draws("iou")), ".3f")
 
 
 if __name__ == "__main__":

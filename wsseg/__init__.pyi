@@ -36,7 +36,7 @@ from .files.masks import read_labels as read_labels
 from .files.masks import read_mask as read_mask
 from .files.masks import read_truth as read_truth
 from .files.photos import read_image as read_image
-from .files.volumes import Volume as Volume
+from .files.volume import Volume as Volume
 from .files.volumes import read_volume as read_volume
 from .files.volumes import write_volume as write_volume
 from .graphcut.colors import mixtures_from_seeds as mixtures_from_seeds

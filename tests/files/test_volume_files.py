@@ -10,7 +10,8 @@ import tifffile
 from PIL import Image as pillow
 
 from wsseg.files.levels import ReadError
-from wsseg.files.volumes import Volume, read_volume, write_volume
+from wsseg.files.volume import Volume
+from wsseg.files.volumes import TYPES, read_volume, write_volume
 
 VALUES = np.arange(2 * 3 * 4).reshape(2, 3, 4)
 
@@ -45,6 +46,22 @@ def test_nifti_keeps_affine_spacing_and_orientation(suffix: str, tmp_path: Path)
     assert scan.spacing == pytest.approx(before.header.get_zooms()[::-1])
 
 
+def test_a_nifti_of_one_slice_or_one_channel_has_three_axes(tmp_path: Path) -> None:
+    for shape, wanted in (((4, 3), (1, 3, 4)), ((4, 3, 2, 1), (2, 3, 4)), ((4, 3, 2, 1, 1), (2, 3, 4))):
+        nibabel.save(nibabel.Nifti1Image(np.zeros(shape, np.float32), np.eye(4)), tmp_path / "v.nii")
+        assert read_volume(tmp_path / "v.nii").values.shape == wanted
+
+
+def test_a_nifti_with_a_damaged_affine_has_none(tmp_path: Path) -> None:
+    nibabel.save(nibabel.Nifti1Image(np.zeros((4, 3, 2), np.uint8), np.diag([2, 2, 2, 1])), tmp_path / "v.nii")
+    data = bytearray((tmp_path / "v.nii").read_bytes())
+    for place in (80, 280):  # The size of a voxel along x, and the affine's first number.
+        data[place : place + 4] = np.float32(np.nan).tobytes()
+    (tmp_path / "v.nii").write_bytes(data)
+    found = read_volume(tmp_path / "v.nii")
+    assert (found.spacing, found.affine) == ((1, 1, 1), None)
+
+
 def test_a_nifti_of_several_channels_has_them_last(tmp_path: Path) -> None:
     nibabel.save(nibabel.Nifti1Image(np.zeros((4, 3, 2, 5), np.float32), np.eye(4)), tmp_path / "v.nii")
     assert read_volume(tmp_path / "v.nii").values.shape == (2, 3, 4, 5)
@@ -64,10 +81,76 @@ def test_axes_of_a_tiff_are_followed(axes: str, shape: Any, wanted: Any, tmp_pat
     assert read_volume(tmp_path / "v.tif").values.shape == wanted
 
 
-def test_slices_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
-    for number in (10, 9, 1):
-        pillow.fromarray(np.full((3, 4), number, np.uint8)).save(tmp_path / f"slice{number}.png")
-    assert read_volume(tmp_path).values[:, 0, 0].tolist() == [1, 9, 10]
+@pytest.mark.parametrize(("axes", "shape"), [("TZYX", (2, 3, 4, 5)), ("TYX", (2, 4, 5)), ("TZCYX", (2, 3, 2, 4, 5))])
+def test_several_times_are_refused(axes: str, shape: Any, tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "v.tif", np.zeros(shape, np.uint16), imagej=True, metadata={"axes": axes})
+    with pytest.raises(ReadError, match="must hold one volume, got the axes T.*; save one of the volumes alone"):
+        read_volume(tmp_path / "v.tif")
+
+
+def test_pages_of_several_sizes_are_refused(tmp_path: Path) -> None:
+    for place, side in enumerate((4, 5)):
+        tifffile.imwrite(tmp_path / "v.tif", np.zeros((side, side), np.uint8), append=bool(place))
+    with pytest.raises(ReadError, match="must hold one stack, got 2; save one of them alone"):
+        read_volume(tmp_path / "v.tif")
+
+
+@pytest.mark.parametrize(
+    ("stated", "wanted"),
+    [
+        ({"PhysicalSizeZ": 2.0, "PhysicalSizeY": 0.5, "PhysicalSizeX": 0.25}, (2, 0.5, 0.25)),
+        ({"PhysicalSizeY": 0.5, "PhysicalSizeX": 0.5}, (1, 1, 1)),
+        ({"PhysicalSizeZ": 2.0, "PhysicalSizeZUnit": "nm", "PhysicalSizeY": 1.0, "PhysicalSizeX": 1.0}, (1, 1, 1)),
+    ],
+)
+def test_the_spacing_of_ome_is_read(stated: Any, wanted: Any, tmp_path: Path) -> None:
+    values = np.zeros((6, 16, 20), np.uint16)
+    tifffile.imwrite(tmp_path / "v.ome.tif", values, photometric="minisblack", metadata={"axes": "ZYX", **stated})
+    assert read_volume(tmp_path / "v.ome.tif").spacing == wanted
+
+
+def test_a_tiff_that_ends_early_is_refused_and_no_slice_left_out(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "v.tif", np.zeros((4, 60, 80), np.uint16), imagej=True, metadata={"axes": "ZYX"})
+    data = (tmp_path / "v.tif").read_bytes()
+    for share in range(1, 8):
+        (tmp_path / "v.tif").write_bytes(data[: len(data) * share // 8])
+        with pytest.raises(ReadError):
+            read_volume(tmp_path / "v.tif")
+
+
+@pytest.mark.parametrize("numbers", [(10, 8, 9), (100, 90, 80), (5,)])
+def test_slices_are_in_the_order_of_their_numbers(numbers: Any, tmp_path: Path) -> None:
+    for number in numbers:
+        pillow.fromarray(np.full((3, 4), number, np.uint8)).save(tmp_path / f"run7-slice{number}.png")
+    assert read_volume(tmp_path).values[:, 0, 0].tolist() == sorted(numbers)
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        (("s1", "s2", "s4"), "evenly growing numbers, got 's2.png' before 's4.png'; add what is missing"),
+        (("s1", "s01"), "evenly growing numbers"),
+        (("a", "b"), "evenly growing numbers"),
+        (("z1c1", "z1c2", "z2c1", "z2c2"), "evenly growing numbers, got 'z1c2.png' before 'z2c1.png'"),
+        (("s1", "s2-old"), None),
+        (("s1", "s2-3"), "names that differ in their numbers alone, got 's1.png' and 's2-3.png'; rename"),
+    ],
+)
+def test_slices_that_are_missing_or_mixed_are_refused(names: Any, wanted: str | None, tmp_path: Path) -> None:
+    for name in names:
+        pillow.fromarray(np.zeros((3, 4), np.uint8)).save(tmp_path / f"{name}.png")
+    if wanted is None:
+        assert len(read_volume(tmp_path).values) == len(names)
+    else:
+        with pytest.raises(ReadError, match=wanted):
+            read_volume(tmp_path)
+
+
+def test_a_folder_without_slices_of_its_own_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "deeper").mkdir()
+    pillow.fromarray(np.zeros((3, 4), np.uint8)).save(tmp_path / "deeper" / "1.png")
+    with pytest.raises(ReadError, match="must hold slices, got no picture; links and folders in it are not followed"):
+        read_volume(tmp_path)
 
 
 def test_sixteen_bits_of_slices_are_kept(tmp_path: Path) -> None:
@@ -126,6 +209,44 @@ def test_another_suffix_and_a_missing_file_are_refused(tmp_path: Path) -> None:
         read_volume(tmp_path / "v.dcm")
     with pytest.raises(ReadError, match="must exist, got nothing at this path"):
         read_volume(tmp_path / "v.tif")
+
+
+@pytest.mark.parametrize(
+    ("volume", "wanted"),
+    [
+        (Volume(np.zeros((2, 3, 4, 3), np.uint8)), r"values must be a non-empty array \(Z, Y, X\)"),
+        (Volume(np.zeros((0, 3, 4), np.uint8)), "values must be a non-empty array"),
+        (Volume(np.zeros((2, 3, 4), np.uint8), (0, 1, 1)), "spacing must be positive"),
+        (Volume(np.zeros((2, 3, 4), np.uint8), affine=np.eye(3)), r"affine must be an invertible \(4, 4\) array"),
+        (Volume(np.zeros((2, 3, 4), np.uint8), affine=np.full((4, 4), np.nan)), "affine must be an invertible"),
+        (Volume(np.zeros((2, 3, 4), np.uint8), affine=np.zeros((4, 4))), "affine must be an invertible"),
+    ],
+)
+@pytest.mark.parametrize("name", ["v.tif", "v.nii", "v.npy"])
+def test_what_cannot_be_written_is_refused(volume: Volume, wanted: str, name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=wanted):
+        write_volume(tmp_path / name, volume)
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("suffix", TYPES)
+@pytest.mark.parametrize("dtype", ["bool", *np.typecodes["AllInteger"], *np.typecodes["AllFloat"]])
+def test_a_file_holds_a_type_as_it_is_or_says_which_it_holds(suffix: str, dtype: str, tmp_path: Path) -> None:
+    values, path = VALUES.astype(dtype), tmp_path / f"v{suffix}"
+    if values.dtype.name in TYPES[suffix]:
+        write_volume(path, Volume(values))
+        found = read_volume(path).values
+        np.testing.assert_array_equal(found, values)
+        assert found.dtype == values.dtype
+    else:
+        with pytest.raises(TypeError, match=rf"values must be .* in a file '{suffix}', got .*; use values.astype"):
+            write_volume(path, Volume(values))
+
+
+def test_only_a_volume_is_written(tmp_path: Path) -> None:
+    for given in (VALUES, Volume(VALUES.tolist())):
+        with pytest.raises(TypeError, match="volume must be a wsseg.Volume of an array, got"):
+            write_volume(tmp_path / "v.npy", given)  # type: ignore[arg-type]
 
 
 def test_equal_volumes_give_equal_files(tmp_path: Path) -> None:

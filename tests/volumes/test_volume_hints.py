@@ -24,8 +24,9 @@ def test_outside_of_a_box_is_background() -> None:
     assert (seeds[1:3, 1:3, 1:4] != 1).all()
 
 
-def test_eight_bit_pictures_of_seeds_hold_0_128_and_255() -> None:
-    picture = np.full(SHAPE, 128, np.uint8)
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint64])
+def test_pictures_of_seeds_hold_0_128_and_255(dtype: Any) -> None:
+    picture = np.full(SHAPE, 128, dtype)
     picture[0, 0, 0], picture[2, 3, 4] = 0, 255
     seeds = labels_from_hints(picture, SHAPE)
     assert (seeds[0, 0, 0], seeds[2, 3, 4], np.count_nonzero(seeds)) == (1, 2, 2)
@@ -36,6 +37,23 @@ def test_integers_are_labels(dtype: Any) -> None:
     labels = np.zeros(SHAPE, dtype)
     labels[0, 0, :3] = 1, 2, 7
     np.testing.assert_array_equal(labels_from_hints(labels, SHAPE), labels)
+
+
+def test_integers_that_are_all_0_say_nothing_yet() -> None:
+    seeds = labels_from_hints(VolumeHints(seeds=np.zeros(SHAPE, int), **BOTH), SHAPE)
+    np.testing.assert_array_equal(seeds, labels_from_hints(VolumeHints(**BOTH), SHAPE))
+
+
+def test_voxels_of_an_iterator_are_kept() -> None:
+    hints = VolumeHints(foreground=(place for place in [(1, 2, 3)]), background=np.array([[0, 0, 0]]))  # type: ignore[arg-type]
+    for _ in range(2):
+        assert np.count_nonzero(labels_from_hints(hints, SHAPE)) == 2
+
+
+@pytest.mark.parametrize("places", [None, 3])
+def test_what_holds_no_voxels_is_a_type_error(places: Any) -> None:
+    with pytest.raises(TypeError, match=rf"foreground must be voxels .* got {places}; write voxels as"):
+        VolumeHints(foreground=places)
 
 
 def test_an_array_is_not_changed() -> None:
@@ -69,8 +87,10 @@ def test_what_cannot_be_is_named_with_a_remedy(hints: dict[str, Any], wanted: st
     ("hints", "wanted"),
     [
         ([(1, 2, 3)], "hints must be wsseg.VolumeHints or an array of seeds, got list"),
-        (np.zeros(SHAPE), "array of integers, got float64 array; use seeds.astype"),
-        (VolumeHints(foreground=[(1, 2)]), r"write a voxel as \(4, 120, 80\)"),  # type: ignore[list-item]
+        (np.zeros(SHAPE), "array of integers, got float64 ndarray; use 0 for unknown, 1 for background and 2"),
+        (VolumeHints(foreground=[(1, 2)]), r"write voxels as \[\(4, 120, 80\)\]"),  # type: ignore[list-item]
+        (np.ma.masked_array(np.ones(SHAPE, int)), "array of integers, got int64 MaskedArray"),
+        (VolumeHints(foreground=np.zeros(SHAPE, bool)), "got array.*False.*, or give an array as seeds"),  # type: ignore[arg-type]
         (VolumeHints(box=(1, 2, 3)), "write six numbers"),  # type: ignore[arg-type]
     ],
 )

@@ -51,6 +51,17 @@ def test_another_shape_is_refused(shape: tuple[int, ...]) -> None:
         levels_of(np.zeros(shape), low=0, high=100)
 
 
+@pytest.mark.parametrize(("low", "high"), [(-1.7e308, 1.7e308), (0, 1e-320)])
+def test_values_that_cannot_be_scaled_are_refused(low: float, high: float) -> None:
+    with pytest.raises(ValueError, match=r"volume must span 1e-300 to 1e\+300, got values from .*; rescale them"):
+        levels_of(np.linspace(low / 2, high / 2, 60).reshape(3, 4, 5) * 2, low=0, high=100)
+
+
+def test_a_masked_array_is_refused_since_its_mask_would_be_ignored() -> None:
+    with pytest.raises(TypeError, match="got a masked array; use volume.filled"):
+        levels_of(np.ma.masked_array(np.ones((2, 2, 2)), True), low=0, high=100)
+
+
 def test_nan_is_refused() -> None:
     volume = np.zeros((2, 2, 2))
     volume[1, 1, 1] = np.nan

@@ -55,16 +55,23 @@ def test_the_volume_is_not_changed() -> None:
     np.testing.assert_array_equal(volume, kept)
 
 
-@pytest.mark.parametrize("spacing", [(1, 1), "abc", 3, (1, 1, None)])
+@pytest.mark.parametrize("spacing", [(1, 1), "abc", 3, (1, 1, None), (1, 1, 10**400)])
 def test_a_spacing_that_is_no_three_numbers_is_a_type_error(spacing: Any) -> None:
     with pytest.raises(TypeError, match="spacing must be three numbers z, y, x, got"):
         wsseg.open_volume(np.zeros((2, 2, 2)), spacing=spacing)
 
 
-@pytest.mark.parametrize("spacing", [(0, 1, 1), (1, -1, 1), (1, 1, float("inf")), (float("nan"), 1, 1)])
-def test_a_spacing_must_be_positive(spacing: Any) -> None:
-    with pytest.raises(ValueError, match="spacing must be positive, got"):
-        wsseg.open_volume(np.zeros((2, 2, 2)), spacing=spacing)
+@pytest.mark.parametrize("spacing", [(0, 1, 1), (1, -1, 1), (1, 1, float("inf")), (float("nan"), 1, 1), (1, 1, 1e-7)])
+def test_a_spacing_must_be_positive_and_moderate(spacing: Any) -> None:
+    for given in (np.zeros((2, 2, 2)), wsseg.Volume(np.zeros((2, 2, 2)), spacing)):
+        with pytest.raises(ValueError, match="spacing must be positive, and differ by at most 1,000,000 times, got"):
+            wsseg.open_volume(given, spacing=None if isinstance(given, wsseg.Volume) else spacing)
+
+
+@pytest.mark.parametrize(("name", "value"), [("recipe", "default"), ("recipe", {}), ("memory", "4")])
+def test_another_type_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(TypeError, match=f"{name} must be .*, got {value!r}; use "):
+        wsseg.open_volume(np.zeros((2, 2, 2)), **{name: value})
 
 
 @pytest.mark.parametrize("memory", [0, 1e-9, float("nan")])

@@ -1,5 +1,7 @@
 """Which size of a volume is cut as a whole."""
 
+import re
+
 import pytest
 
 from wsseg.arrays import PhotoError
@@ -7,7 +9,7 @@ from wsseg.volumes.sizes import Plan, plan_of, small_factors
 
 
 def plan(shape: tuple[int, int, int], memory: float, labels: int = 2, neighbors: int = 6) -> Plan:
-    return plan_of(shape, (1, 1, 1), channels=1, labels=labels, neighbors=neighbors, memory=memory)
+    return plan_of(shape, (1, 1, 1), channels=1, labels=labels, neighbors=neighbors, band=3, memory=memory)
 
 
 def test_a_volume_that_fits_is_cut_as_a_whole() -> None:
@@ -24,6 +26,26 @@ def test_a_larger_one_is_halved_until_it_fits() -> None:
     assert not found.exact
     assert found.gigabytes <= 1
     assert len(plan((512, 512, 512), 4).halvings) == 2
+
+
+@pytest.mark.parametrize(
+    ("shape", "memory", "neighbors", "measured"),
+    [((96, 160, 160), 0.3, 6, 0.22), ((160, 256, 256), 0.5, 6, 0.39), ((96, 128, 128), 0.6, 26, 0.48)],
+)
+def test_bands_take_memory_too(shape: tuple[int, int, int], memory: float, neighbors: int, measured: float) -> None:
+    """The memory was measured on balls."""
+    found = plan(shape, memory, neighbors=neighbors)
+    assert not found.exact
+    assert found.gigabytes == pytest.approx(measured, rel=0.15)
+
+
+def test_the_memory_that_is_asked_for_is_enough() -> None:
+    with pytest.raises(PhotoError, match="memory must be at least ") as refusal:
+        plan((256, 300, 400), 0.1)
+    [least] = re.findall(r"at least ([\d.]+) GB", str(refusal.value))
+    assert plan((256, 300, 400), float(least)).gigabytes <= float(least)
+    with pytest.raises(PhotoError):
+        plan((256, 300, 400), float(least) - 0.1)
 
 
 def test_more_neighbors_and_labels_take_more() -> None:

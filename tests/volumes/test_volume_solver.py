@@ -63,8 +63,10 @@ def test_a_noisy_ball_is_found() -> None:
     assert (mask & truth).sum() / (mask | truth).sum() > 0.93
 
 
-@pytest.mark.parametrize("noise", [0.3, 0.8])
-def test_each_recut_is_that_of_a_new_graph(noise: float) -> None:
+@pytest.mark.parametrize(("noise", "small"), [(0.3, 9999), (0.8, 9999), (0.8, 300)])
+def test_each_recut_is_that_of_a_new_graph(noise: float, small: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where distances are measured in blocks of voxels."""
+    monkeypatch.setattr("wsseg.volumes.solver.SMALL_VOXELS", small)
     volume = ball(noise=noise)[0]
     solver, seeds = solver_of(volume), BALL_SEEDS.copy()
     rng = np.random.default_rng(0)
@@ -80,6 +82,15 @@ def test_each_recut_is_that_of_a_new_graph(noise: float) -> None:
         assert again.flow == pytest.approx(anew.flow, rel=1e-12)
     fewer = solver.solve(BALL_SEEDS)
     np.testing.assert_array_equal(fewer.labels, solved_anew(volume, BALL_SEEDS, solver).labels)
+
+
+def test_a_larger_voxel_s_face_costs_as_much_as_the_faces_it_covers() -> None:
+    solver, same = solver_of(ball()[0]), np.zeros((1, 1, 1, 1), np.int32)
+    for factors in ((2, 2, 2), (1, 2, 2)):
+        for offset in offsets_of(3, 6):
+            covered = np.prod(factors) / factors[int(np.flatnonzero(offset)[0])]
+            fine, coarse = (solver._scene(size).weights_of(same, offset).item() for size in ((1, 1, 1), factors))
+            assert coarse == pytest.approx(covered * fine), (factors, offset)
 
 
 def test_seeds_are_never_contradicted_however_wrong() -> None:
@@ -103,7 +114,7 @@ def test_refit_depends_on_the_seeds_alone() -> None:
 def test_a_volume_above_the_memory_is_cut_in_bands() -> None:
     volume, truth = ball((24, 26, 28), radius=8, noise=0.3)
     seeds = marked(truth.shape, one=[(1, 1, 1), (12, 13, 1)], two=[(12, 13, 14), (10, 13, 12)]).astype(np.uint8)
-    banded = solver_of(volume, memory=0.003)
+    banded = solver_of(volume, memory=0.006)
     assert len(banded.plan().halvings) == 1
     found, whole = banded.solve(seeds), solver_of(volume).solve(seeds)
     assert (found.exact, whole.exact) == (False, True)
@@ -160,7 +171,7 @@ def test_stages_are_tracked_in_their_order() -> None:
         seen.append(len(stages))  # type: ignore[arg-type]
         return stages
 
-    solver = solver_of(volume, memory=0.003)
+    solver = solver_of(volume, memory=0.006)
     for _ in range(2):
         solver.solve(seeds, track=track)  # type: ignore[arg-type]
     assert seen == [3, 2]  # Mixtures, the small size and a band; mixtures are kept.

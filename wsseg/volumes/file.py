@@ -65,6 +65,7 @@ def segment_volume_file(
     """
     check_volume_name(Path(out))
     check_new_file(Path(out), force=force)
+    _check_apart(Path(out), volume, seeds)
     given, marked = read_volume(volume), _whole(read_volume(seeds).values, seeds)
     if marked.shape != given.values.shape[:3]:
         raise PhotoError(
@@ -80,10 +81,17 @@ def segment_volume_file(
     return found
 
 
+def _check_apart(out: Path, *inputs: str | PathLike[str]) -> None:
+    """Raise ValueError if writing `out` would replace an input, or a slice of one."""
+    for given in map(Path, inputs):
+        if given.resolve() in (out.resolve(), *out.resolve().parents):
+            raise ValueError(f"out must be apart from '{given}', which is read, got '{out}'; choose another name")
+
+
 def _whole(seeds: NDArray[Any], path: str | PathLike[str]) -> NDArray[np.integer]:
     """Return the seeds as integers; some programs write whole numbers as floats."""
     if seeds.dtype.kind in "iu":
         return seeds
     if seeds.dtype.kind == "f" and not (np.rint(seeds) == seeds).all():
         raise PhotoError(f"'{path}' must hold whole numbers, got {seeds.dtype}; save the seeds as integers")
-    return seeds.astype(np.int16)
+    return seeds.astype(np.int64)

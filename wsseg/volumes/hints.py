@@ -1,6 +1,7 @@
 """Hints in a volume: voxels, a box, volumes of seeds. They are hard constraints of the cut (Boykov, Jolly 2001)."""
 
-from collections.abc import Sequence
+import reprlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -19,7 +20,7 @@ BEHIND: Final = 1
 """The label of the background in seeds and labels of volumes; objects have 2 and more."""
 
 _PICTURED: Final = {0: BEHIND, 128: NOWHERE, 255: BEHIND + 1}
-"""The values of 8-bit seeds that mean background, unknown and object."""
+"""The values of pictures of seeds that mean background, unknown and object."""
 
 
 class Voxel(NamedTuple):
@@ -72,8 +73,15 @@ class VolumeHints:
     background: Sequence[tuple[int, int, int]] = ()
     """Voxels (z, y, x) of the background."""
     seeds: NDArray[np.integer] | None = None
-    """(D, H, W): as uint8 with 0 for background, 128 for unknown and 255 for the object; or of any integers with 0 for
+    """(D, H, W): with 0 for background, 128 for unknown and 255 for the object and no other value; or with 0 for
     unknown, 1 for background, and 2 and more for one object each."""
+
+    def __post_init__(self) -> None:
+        for name in ("foreground", "background"):
+            places = getattr(self, name)
+            if not isinstance(places, Iterable):
+                raise _no_voxels(name, places)
+            object.__setattr__(self, name, tuple(places))
 
 
 def labels_from_hints(hints: VolumeHints | NDArray[np.integer], shape: tuple[int, ...]) -> VolumeLabels:
@@ -107,22 +115,27 @@ def labels_from_hints(hints: VolumeHints | NDArray[np.integer], shape: tuple[int
 
 def _labels_of(seeds: Any, shape: tuple[int, ...]) -> VolumeLabels:
     """Return an array of seeds in the coding of this module."""
-    if not isinstance(seeds, np.ndarray) or seeds.dtype.kind not in "iu":
-        got = f"{seeds.dtype} array" if isinstance(seeds, np.ndarray) else type(seeds).__name__
-        raise TypeError(f"seeds must be an array of integers, got {got}; use seeds.astype(int)")
+    if not isinstance(seeds, np.ndarray) or seeds.dtype.kind not in "iu" or np.ma.isMaskedArray(seeds):
+        got = f"{seeds.dtype} {type(seeds).__name__}" if isinstance(seeds, np.ndarray) else type(seeds).__name__
+        raise TypeError(
+            f"seeds must be an array of integers, got {got}; use 0 for unknown, 1 for background and 2 for the object"
+        )
     if seeds.shape != shape:
         raise PhotoError(f"seeds must have the shape of the volume, {shape}, got {seeds.shape}; resample them")
-    values = np.flatnonzero(np.bincount(seeds.ravel(), minlength=256)) if seeds.dtype == np.uint8 else np.unique(seeds)
-    if seeds.dtype == np.uint8 and set(values.tolist()) <= set(_PICTURED):
-        coded = np.zeros(256, np.uint8)
-        coded[list(_PICTURED)] = list(_PICTURED.values())
-        return np.asarray(coded[seeds])
-    if values[0] < 0 or values[-1] > 255:
+    low, high = int(seeds.min()), int(seeds.max())
+    if low < 0 or high > 255:
         raise PhotoError(
-            f"seeds must hold 0 to 255, got {values[0]} to {values[-1]}; use 0 for unknown, 1 for background, "
+            f"seeds must hold 0 to 255, got {low} to {high}; use 0 for unknown, 1 for background, "
             "and 2 and more for objects"
         )
-    return seeds.astype(np.uint8)
+    labels = seeds.astype(np.uint8)
+    values = np.flatnonzero(np.bincount(labels.ravel())).tolist()
+    # Other integers that are all 0 say nothing yet.
+    if set(values) <= set(_PICTURED) and (seeds.dtype == np.uint8 or high > 0):
+        coded = np.zeros(256, np.uint8)
+        coded[list(_PICTURED)] = list(_PICTURED.values())
+        return np.asarray(coded[labels])
+    return labels
 
 
 def _voxel(place: Any, shape: tuple[int, ...], name: str) -> tuple[int, int, int]:
@@ -131,9 +144,7 @@ def _voxel(place: Any, shape: tuple[int, ...], name: str) -> tuple[int, int, int
         whole = (int(z), int(y), int(x))
         inside = whole == (z, y, x) and all(0 <= at < side for at, side in zip(whole, shape, strict=True))
     except (TypeError, ValueError, OverflowError) as error:
-        raise TypeError(
-            f"{name} must be voxels (z, y, x) in whole numbers, got {place!r}; write a voxel as (4, 120, 80)"
-        ) from error
+        raise _no_voxels(name, place) from error
     if not inside:
         raise PhotoError(
             f"{name} must be voxels (z, y, x) of the volume {shape}, got {place!r}; use whole numbers from 0 "
@@ -164,6 +175,13 @@ def _mark_outside(seeds: VolumeLabels, box: VolumeBox | None) -> None:
     if (clash := outside & (seeds > BEHIND)).any():
         raise _contradiction(tuple(np.argwhere(clash)[0].tolist()))
     seeds[outside] = BEHIND
+
+
+def _no_voxels(name: str, got: object) -> TypeError:
+    return TypeError(
+        f"{name} must be voxels (z, y, x) in whole numbers, got {reprlib.repr(got)}; write voxels as [(4, 120, 80)], "
+        "or give an array as seeds"
+    )
 
 
 def _contradiction(voxel: tuple[int, ...]) -> PhotoError:

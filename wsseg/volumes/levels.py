@@ -15,6 +15,10 @@ Factors = tuple[int, int, int]
 """How many voxels along each axis one larger voxel covers."""
 
 
+SMALLEST_SPAN, LARGEST_SPAN = 1e-300, 1e300
+"""Differences between values that can be scaled without leaving the numbers of 64 bits."""
+
+
 class Range(NamedTuple):
     """The values of a channel that became the levels 0 and 255; values beyond them were clipped."""
 
@@ -37,6 +41,11 @@ def levels_of(volume: Any, *, low: float, high: float) -> tuple[Levels, tuple[Ra
         floor, ceiling = map(float, np.percentile(values.astype(np.float64, copy=False), (low, high)))
         if floor == ceiling:  # Few voxels differ from all others, as in a volume of two values.
             floor, ceiling = float(values.min()), float(values.max())
+        if not (floor == ceiling or SMALLEST_SPAN <= ceiling - floor <= LARGEST_SPAN):
+            raise ValueError(
+                f"volume must span {SMALLEST_SPAN:g} to {LARGEST_SPAN:g}, got values from {floor:g} to {ceiling:g}; "
+                "rescale them"
+            )
         scale = 255 / (ceiling - floor) if ceiling > floor else 0.0
         for place, plane in enumerate(values):
             levels[place, ..., channel] = np.rint(((plane.astype(np.float64) - floor) * scale).clip(0, 255))
@@ -49,6 +58,8 @@ def _checked(volume: Any) -> NDArray[Any]:
     if not isinstance(volume, np.ndarray) or volume.dtype.kind not in "biuf":
         got = f"{volume.dtype} array" if isinstance(volume, np.ndarray) else type(volume).__name__
         raise TypeError(f"volume must be an array of real numbers, got {got}; see wsseg.read_volume")
+    if np.ma.isMaskedArray(volume):
+        raise TypeError("volume must have no mask of its own, got a masked array; use volume.filled(0)")
     if volume.ndim not in (3, 4) or volume.size == 0:
         raise ValueError(
             f"volume must be a non-empty array (Z, Y, X) or (Z, Y, X, C), got shape {volume.shape}; "

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsseg.arrays import Mask
-from wsseg.files.volumes import Volume, write_volume
+from wsseg.files.volume import Volume
+from wsseg.files.volumes import write_volume
 from wsseg.volumes.hints import BEHIND, VolumeBox, VolumeLabels
 from wsseg.volumes.levels import Range
 from wsseg.volumes.sizes import Plan

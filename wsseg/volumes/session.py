@@ -1,13 +1,12 @@
 """A volume, cut again as hints arrive."""
 
-import math
 from threading import RLock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wsseg.files.volumes import Volume
+from wsseg.files.volume import Volume, check_spacing
 from wsseg.recipe import VOLUME_MEMORY, VolumeRecipe
 from wsseg.volumes.hints import VolumeHints, labels_from_hints
 from wsseg.volumes.levels import levels_of
@@ -138,9 +137,15 @@ class VolumeSession:
         recipe: VolumeRecipe | None = None,
         memory: float = VOLUME_MEMORY,
     ) -> None:
-        given = volume if isinstance(volume, Volume) else Volume(volume, (1.0, 1.0, 1.0), None)
-        self._affine, numbers = given.affine, recipe or VolumeRecipe()
-        self.spacing = given.spacing if spacing is None else _checked(spacing)
+        given = volume if isinstance(volume, Volume) else Volume(volume)
+        self._affine, numbers = given.affine, VolumeRecipe() if recipe is None else recipe
+        if not isinstance(numbers, VolumeRecipe):
+            raise TypeError(
+                f"recipe must be a wsseg.VolumeRecipe, got {recipe!r}; use wsseg.VolumeRecipe(neighbors=26)"
+            )
+        if not isinstance(memory, int | float):
+            raise TypeError(f"memory must be a number of GB, got {memory!r}; use memory=8")
+        self.spacing = check_spacing(given.spacing if spacing is None else spacing)
         """Size of a voxel along z, y and x."""
         levels, self.ranges = levels_of(given.values, low=numbers.low, high=numbers.high)
         """The values of each channel that became the levels 0 and 255."""
@@ -195,13 +200,3 @@ class VolumeSession:
             spacing=self.spacing,
             affine=self._affine,
         )
-
-
-def _checked(spacing: Any) -> tuple[float, float, float]:
-    try:
-        z, y, x = map(float, spacing)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"spacing must be three numbers z, y, x, got {spacing!r}; use (2.0, 0.5, 0.5)") from error
-    if not all(0 < step < math.inf for step in (z, y, x)):
-        raise ValueError(f"spacing must be positive, got {spacing!r}; give the size of a voxel along z, y and x")
-    return z, y, x

@@ -83,6 +83,7 @@ class VolumeSolver:
             channels=self.levels.shape[3],
             labels=labels,
             neighbors=self.recipe.neighbors,
+            band=self.recipe.band,
             memory=self._memory,
         )
 
