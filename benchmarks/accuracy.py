@@ -35,7 +35,7 @@ from wsseg.arrays import Seeds
 from wsseg.cli.options import MaskRecipe
 from wsseg.files.photos import read_photo
 from wsseg.metrics import scores
-from wsseg.recipe import Recipe
+from wsseg.recipe import EMBEDDED, Recipe
 
 VOID = {"grabcut": 128}
 """The void value of the truths, by set."""
@@ -78,7 +78,7 @@ def main(
     *,
     data: Data,
     limit: Annotated[PositiveInt | None, Parameter(help="Maximum number of photos of each set, evenly spaced.")] = None,
-    classifier: Annotated[str, Parameter(help="As in wsseg segment.")] = wsseg.classifier.weights.EMBEDDED,
+    classifier: Annotated[str, Parameter(help="As in wsseg segment.")] = EMBEDDED,
     workers: Annotated[PositiveInt, Parameter(help="Number of processes; it does not change the scores.")] = 1,
     targets: Annotated[bool, Parameter(help="Use the classes in classes.json as targets.", negative=())] = False,
     ablate: Annotated[bool, Parameter(help="Also leave out each part, and run the peers.", negative=())] = False,

@@ -1,4 +1,4 @@
-"""Measure the seconds of each stage on photos of 500 x 375, on one core, and those of cv2.grabCut in the same run.
+"""Measure the processor's seconds of each stage on photos of 500 x 375, on one core, beside those of cv2.grabCut.
 
     python benchmarks/stages.py --data DIR --recipe default --limit 20
     python benchmarks/stages.py --data DIR --recipe fast --limit 1 --whole
@@ -17,7 +17,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import process_time
 from typing import Annotated, Any, TypeVar
 
 import cv2
@@ -35,6 +35,7 @@ from variants import grabcut
 import wsseg
 from wsseg.cli.options import MaskRecipe
 from wsseg.files.encode import encoded_picture
+from wsseg.files.photos import read_photo
 from wsseg.recipe import Recipe
 from wsseg.segmenting.outputs import encode
 
@@ -83,10 +84,10 @@ def main(
 
 
 def seconds_of(stage: Callable[[], Result]) -> tuple[float, Result]:
-    """Return the seconds of one call, and its result."""
-    start = perf_counter()
+    """Return the processor's seconds of one call, and its result."""
+    start = process_time()
     result = stage()
-    return perf_counter() - start, result
+    return process_time() - start, result
 
 
 def alone(measure: Callable[..., tuple[float, ...]], *given: Any) -> tuple[float, ...]:
@@ -111,8 +112,8 @@ def whole_of(photo: Path, megapixels: float, recipe: Recipe) -> tuple[float, ...
     file = encoded_picture(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), "jpg")
     del image
     Path("/proc/self/clear_refs").write_text("5")  # Resets the peak.
-    reading, image = seconds_of(partial(wsseg.read_image, file))
-    looking, session = seconds_of(partial(segmenter.open, image))
+    reading, read = seconds_of(partial(read_photo, file))
+    looking, session = seconds_of(partial(segmenter.open, read))
     with session:
         cutting, result = seconds_of(session.segment)
     writing = [seconds_of(partial(encode, result, picture))[0] for picture in WHOLE[3:]]

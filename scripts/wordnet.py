@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import torchvision
 from timm.data.imagenet_info import ImageNetInfo
 
 FOLDER = Path(__file__).resolve().parents[1] / "wsseg" / "classifier" / "wordnet"
@@ -28,14 +29,25 @@ class Noun(NamedTuple):
 
 
 def main() -> None:
-    """Write the nouns, one a line, and the license."""
+    """Write the nouns, one a line, ImageNet's usual classes, and the license."""
     source = Path(sys.argv[1])
     nouns, uses = nouns_of(source / "data.noun"), uses_of(source)
     wanted = {wnid[1:] for size in IMAGENETS for wnid in ImageNetInfo(size).label_names()}
     lines = [line_of(offset, nouns[offset], uses) for offset in sorted(with_ancestors(wanted, nouns))]
     (FOLDER / "nouns.tsv.gz").write_bytes(gzip.compress("".join(lines).encode(), mtime=0))
     (FOLDER / "LICENSE").write_text("".join(license_of(source / "data.noun")))
+    (FOLDER / "imagenet.tsv").write_text("".join(classes()), "utf-8")
     print(f"{FOLDER}: {len(lines)} nouns, {(FOLDER / 'nouns.tsv.gz').stat().st_size} bytes")
+
+
+def classes() -> Iterator[str]:
+    """Yield the classes of ImageNet as `wnid<tab>name<tab>synonyms`, in the order of the scores.
+
+    The names are torchvision's, which distinguish the two cranes and the two maillots; the first synonyms do not.
+    """
+    info, names = ImageNetInfo("imagenet-1k"), torchvision.models.ResNet50_Weights.DEFAULT.meta["categories"]
+    for wnid, name, synonyms in zip(info.label_names(), names, info.label_descriptions(), strict=True):
+        yield f"{wnid}\t{name}\t{synonyms}\n"
 
 
 def nouns_of(file: Path) -> dict[str, Noun]:

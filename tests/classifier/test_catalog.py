@@ -11,7 +11,7 @@ from wsseg.classifier import architectures
 from wsseg.classifier import weights as classifier
 from wsseg.classifier.catalog import devices, models
 from wsseg.classifier.load import load_classifier
-from wsseg.classifier.weights import EMBEDDED, WHEELS
+from wsseg.classifier.wheels import EMBEDDED, WHEELS
 
 
 def test_wheels_come_first_and_the_installed_one_has_its_digest() -> None:

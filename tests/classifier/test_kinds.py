@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from wsseg.classifier.categories import Categories, Target
-from wsseg.classifier.load import imagenet_categories
+from wsseg.classifier.imagenet import imagenet_categories
 
 IMAGENET = imagenet_categories()
 

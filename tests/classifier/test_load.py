@@ -9,11 +9,11 @@ import torch
 import torchvision
 from small_classifiers import PHOTO, SMALL, Answer, Tiny, own, shipped
 
-from wsseg.classifier import load
-from wsseg.classifier import weights as wheels
+from wsseg.classifier import load, wheels
 from wsseg.classifier.categories import Categories, Target
 from wsseg.classifier.classifier import IMAGENET, Preprocessing
-from wsseg.classifier.load import imagenet_categories, load_classifier
+from wsseg.classifier.imagenet import imagenet_categories
+from wsseg.classifier.load import load_classifier
 
 
 @pytest.mark.parametrize(

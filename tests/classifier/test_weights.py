@@ -15,7 +15,8 @@ from small_classifiers import PHOTO, RNG, SMALL, assert_same_scores, network, sa
 
 from wsseg.classifier import architectures
 from wsseg.classifier.classifier import IMAGENET, Preprocessing
-from wsseg.classifier.load import imagenet_categories, load_classifier
+from wsseg.classifier.imagenet import imagenet_categories
+from wsseg.classifier.load import load_classifier
 from wsseg.segmenting.segmenter import Segmenter
 
 

@@ -12,10 +12,9 @@ import pytest
 from commands import Run
 
 import wsseg
-from wsseg.classifier.weights import EMBEDDED
 from wsseg.cli.app import COMMANDS, WITH_RECIPE
 from wsseg.cli.output import answers
-from wsseg.recipe import MAX_PIXELS, RECIPES, Recipe
+from wsseg.recipe import EMBEDDED, MAX_PIXELS, RECIPES, Recipe
 
 BOX = "box must be four whole numbers X0,Y0,X1,Y1"
 

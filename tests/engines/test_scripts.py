@@ -64,3 +64,35 @@ def test_a_daemonic_process_has_no_workers(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(processes, "current_process", lambda: SimpleNamespace(daemon=True))
     with pytest.raises(ValueError, match="workers must be 1 in a daemonic process.*got 2; use 1, or start"):
         list(in_processes(list, [], lost=str, workers=2))
+
+
+FORKED = """
+import os, signal, sys
+from multiprocessing import forkserver
+from wsseg.engines.processes import in_processes, warm_up
+
+def seen(items):
+    for item in items:
+        if item == 30 and not os.path.exists("marker"):
+            open("marker", "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield item, os.getppid(), "colorsys" in sys.modules
+
+if __name__ == "__main__":
+    warm_up(["colorsys", "no_such_module"])
+    results = in_processes(seen, range(60), lost=None, workers=2)
+    first, parent, warm = next(results)
+    os.kill(parent, signal.SIGKILL)
+    rest = list(results)
+    print(warm, parent != os.getpid(), sorted([first, *(item for item, *_ in rest)]) == list(range(60)))
+    print(len({parent for _, parent, _ in rest}) > 1, forkserver._forkserver._preload_modules)
+"""
+
+
+@pytest.mark.skipif(not processes.FORKS, reason="workers are not forked here")
+def test_workers_are_forked_from_a_process_that_may_die(tmp_path: Path) -> None:
+    """It has imported what was warmed up. One that takes its place forks a worker in place of one that crashed."""
+    script = tmp_path / "script.py"
+    script.write_text(FORKED)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    assert done.stdout.split("\n")[:2] == ["True True True", "True ['__main__']"], done.stderr

@@ -50,9 +50,13 @@ def test_labels_are_enlarged_by_their_shares() -> None:
 
 
 def test_one_label_is_enlarged_like_several() -> None:
+    """Except where the shares are equal but for a level of 8 bits: one label is enlarged in those."""
     mask = (np.random.default_rng(0).random((12, 17)) < 0.5).astype(np.uint8)
     for size in [(24, 34), (31, 40), (90, 121)]:
-        np.testing.assert_array_equal(2 * enlarged(mask, size), enlarged(2 * mask, size))
+        share = cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR)
+        clear = abs(share - 0.5) > 1 / 254
+        np.testing.assert_array_equal(2 * enlarged(mask, size)[clear], enlarged(2 * mask, size)[clear])
+        assert clear.mean() > 0.95
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,12 @@ def processes_of(group: int, *, called: str = "") -> list[int]:
 
 
 def workers_of(program: Program) -> list[int]:
-    return processes_of(program.pid, called="spawn_main")
+    """Return the processes that were forked from the one that the program started for it."""
+    return [one for one in processes_of(program.pid, called="forkserver") if parent_of(one) != program.pid]
+
+
+def parent_of(process: int) -> int:
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def lines_in(out: Path) -> int:
@@ -208,9 +213,11 @@ def test_a_run_survives_its_workers(photos: Path, whole: Path, tmp_path: Path) -
 
 
 def test_workers_that_cannot_start_end_a_run(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python dies in each of them before it gets its task."""
+    """Each of them dies as it is forked, before it gets its task."""
     (tmp_path / "sitecustomize.py").write_text(
-        "import os, sys\nif any('spawn_main' in word for word in sys.orig_argv):\n    os._exit(7)\n"
+        "import os, sys\n"
+        "if any('forkserver' in word for word in sys.orig_argv):\n"
+        "    os.register_at_fork(after_in_child=lambda: os._exit(7))\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     code, message = ended(photos, tmp_path / "out", workers=2)

@@ -243,6 +243,22 @@ class TestHostileFiles:
         rewrite(file, {some: torch.zeros(7)})
         self.refused(file)
 
+    @pytest.mark.parametrize("name", ["timm:vit_giant_patch14_224", "vgg19", "timm:resnet18@my.pt"])
+    def test_a_small_file_does_not_allocate_the_large_network_that_it_names(
+        self, file: Path, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real, allocated = nn.Module.register_parameter, list[int]()
+
+        def watched(module: nn.Module, key: str, value: nn.Parameter | None) -> None:
+            allocated.append(0 if value is None or value.is_meta else value.numel())
+            real(module, key, value)
+
+        made = json.loads(header_of(file)["__metadata__"]["wsseg"])["provenance"]
+        rewrite(file, provenance=made | {"classifier": name})
+        monkeypatch.setattr(nn.Module, "register_parameter", watched)
+        self.refused(file, "it has too few weights for ")
+        assert sum(allocated) < 1000  # Those of the own module alone.
+
     @pytest.mark.parametrize("value", [float("nan"), float("inf")])
     def test_weights_that_are_not_finite_are_refused(self, file: Path, value: float) -> None:
         rewrite(file, {"decoder.context.bias": torch.full((48,), value)})

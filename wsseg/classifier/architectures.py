@@ -13,7 +13,7 @@ from timm.models import PretrainedCfg
 from torch import nn
 from torchvision.models import WeightsEnum
 
-from wsseg.classifier.weights import WHEELS, StateDict
+from wsseg.classifier.weights import StateDict
 
 # Names in the DenseNet weights that torchvision published before it renamed its layers.
 _OLD_DENSENET: Final = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
@@ -58,18 +58,32 @@ def timm_model(name: str, config: PretrainedCfg, state: StateDict) -> tuple[nn.M
     return model, classes
 
 
-def bare_model(name: str) -> nn.Module | None:
-    """Return the network of a classifier of this name, without its weights; None if the name alone does not tell it."""
-    name = name.partition("@")[0]
-    if name in WHEELS:
-        name = f"timm:tf_{name}"
-    library, _, name = name.rpartition(":")
+def library_model(name: str, most: float) -> nn.Module | None:
+    """Return the network of torchvision or timm of this name, without its weights; None if there is none.
+
+    ValueError if it has more than `most` parameters, before any is allocated.
+    """
     model: nn.Module | None = None
+    library, _, name = name.partition("@")[0].rpartition(":")
     if library == "timm" and timm.is_model(name):
+        _check_parameters(name, timm_parameters(name), most)
         model = timm.create_model(name, pretrained=False)
     elif library in ("", "torchvision") and name in torchvision.models.list_models(module=torchvision.models):
+        _check_parameters(name, torchvision_weights(name).meta["num_params"], most)
         model = torchvision.models.get_model(name, weights=None, **_torchvision_options(name, _own_side(name)))
     return model
+
+
+def timm_parameters(name: str) -> int:
+    """Return the number of parameters of timm's network of this name, counted without allocating them."""
+    with torch.device("meta"):
+        network = timm.create_model(name, pretrained=False)
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _check_parameters(name: str, count: int, most: float) -> None:
+    if count > most:
+        raise ValueError(f"it has too few weights for {name}, which has {count} parameters")
 
 
 def _own_side(name: str) -> int:

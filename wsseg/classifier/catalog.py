@@ -10,15 +10,9 @@ import torch
 import torchvision
 from timm.models import PretrainedCfg
 
-from wsseg.classifier.architectures import torchvision_weights
-from wsseg.classifier.weights import (
-    WHEELS,
-    download_path,
-    hub_file,
-    sha256_start,
-    weights_in_wheel,
-    wheel_command,
-)
+from wsseg.classifier.architectures import timm_parameters, torchvision_weights
+from wsseg.classifier.weights import download_path, hub_file, sha256_start
+from wsseg.classifier.wheels import WHEELS, weights_in_wheel, wheel_command
 
 Availability: TypeAlias = Literal["installed", "cached", "extra", "download"]
 """In an installed wheel, already downloaded, installable with pip, or downloaded on first use."""
@@ -77,9 +71,9 @@ def _of_wheel(name: str) -> Model:
     try:
         file = Path(str(weights_in_wheel(name)))
     except ModuleNotFoundError:
-        return Model(name, "extra", _parameters_of(f"tf_{name}"), None, wheel_command(name))
+        return Model(name, "extra", timm_parameters(f"tf_{name}"), None, wheel_command(name))
     origin = f"its wheel; {wheel_command(name)}"
-    return Model(name, "installed", _parameters_of(f"tf_{name}"), _size(file), origin, file, WHEELS[name].sha256)
+    return Model(name, "installed", timm_parameters(f"tf_{name}"), _size(file), origin, file, WHEELS[name].sha256)
 
 
 def _of_torchvision(name: str) -> Model:
@@ -102,14 +96,7 @@ def _of_timm(name: str, config: PretrainedCfg) -> Model:
         file = path if path.is_file() else None
     if file is None:
         return Model(f"timm:{name}", "download", None, None, origin)
-    return Model(f"timm:{name}", "cached", _parameters_of(name), _size(file), origin, file, sha256_start(file))
-
-
-def _parameters_of(name: str) -> int:
-    """The number of parameters of timm's network of this name, counted without allocating them."""
-    with torch.device("meta"):
-        network = timm.create_model(name, pretrained=False)
-    return sum(parameter.numel() for parameter in network.parameters())
+    return Model(f"timm:{name}", "cached", timm_parameters(name), _size(file), origin, file, sha256_start(file))
 
 
 def _size(file: Path) -> float:

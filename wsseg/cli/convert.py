@@ -60,6 +60,15 @@ def shard(kind: object, tokens: Sequence[Token]) -> tuple[int, int]:
     return int(index), int(count)
 
 
+def classifier(kind: object, tokens: Sequence[Token]) -> str:
+    """Check the name of a classifier, before the libraries that know it are imported."""
+    from wsseg.classifier.sources import check_source
+
+    [token] = tokens
+    check_source(token.value)
+    return token.value
+
+
 def workers(kind: object, tokens: Sequence[Token]) -> int | None:
     """Convert to a number of processes; `None` stands for auto."""
     [token] = tokens

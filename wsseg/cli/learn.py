@@ -47,6 +47,7 @@ class AdaptOptions:
             "--classifier",
             group=RECIPE,
             metavar="NAME",
+            converter=convert.classifier,
         ),
     ] = None
     rounds: Annotated[

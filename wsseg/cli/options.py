@@ -72,6 +72,7 @@ ClassifierName: TypeAlias = Annotated[
         "--classifier",
         group=RECIPE,
         metavar="NAME",
+        converter=convert.classifier,
         complete=_classifiers,
     ),
 ]

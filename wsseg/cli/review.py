@@ -36,7 +36,13 @@ class ReviewOptions:
     ] = None
     classifier: Annotated[
         str | None,
-        option("Classifier for hints (default: that of the run).", "--classifier", group=RECIPE, metavar="NAME"),
+        option(
+            "Classifier for hints (default: that of the run).",
+            "--classifier",
+            group=RECIPE,
+            metavar="NAME",
+            converter=convert.classifier,
+        ),
     ] = None
     recipe: Annotated[
         str | None,

@@ -183,9 +183,11 @@ def visualize(
     ] = 0,
 ) -> int:
     """Write the picture that the classifier finds most typical of a class."""
+    from wsseg.classifier.sources import check_targets
     from wsseg.files.encode import check_new_picture
 
     check_new_picture(out, force=force)
+    check_targets(classifier, [category])
     with tracking("steps") as track:
         made = wsseg.visualize(
             category, classifier=classifier, device=device, steps=steps, random_state=random_state, track=track
@@ -203,7 +205,13 @@ def models(
         str | None, option("Show only the classes of this kind, such as dog.", group=FILES, metavar="KIND")
     ] = None,
     classifier: Annotated[
-        str, option(f"Classifier whose classes are shown (default: {EMBEDDED}).", group=FILES, metavar="NAME")
+        str,
+        option(
+            f"Classifier whose classes are shown (default: {EMBEDDED}).",
+            group=FILES,
+            metavar="NAME",
+            converter=convert.classifier,
+        ),
     ] = EMBEDDED,
     as_json: Json = False,
 ) -> int:

@@ -1,4 +1,8 @@
-"""Worker processes on this machine, restarted when they crash."""
+"""Worker processes on this machine, restarted when they crash.
+
+On Linux they are forked from a process of their own, which has imported what they need (`warm_up`) and nothing else:
+the imports are done once, and their memory is shared. Elsewhere each worker starts afresh.
+"""
 
 import os
 import pickle
@@ -7,12 +11,12 @@ import sys
 import threading
 import traceback
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing import current_process, get_context, parent_process, resource_tracker
+from multiprocessing import Pipe, current_process, forkserver, get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
@@ -24,6 +28,9 @@ Item = TypeVar("Item")
 
 AHEAD: Final = 3
 """Items that a worker holds at once: one is being read, one worked on, one written."""
+
+FORKS: Final = sys.platform == "linux"
+"""Whether workers are forked. Libraries of macOS may not be used after a fork."""
 
 _READY: Final = "ready"
 
@@ -61,6 +68,15 @@ def in_processes(
         pool.close()
 
 
+def warm_up(modules: Sequence[str]) -> None:
+    """Start importing the modules that workers will need, in the process that they are forked from, and return at once.
+
+    Nothing happens if that process runs already, or where workers are not forked.
+    """
+    if FORKS and not current_process().daemon:
+        _started_safely(forkserver.ensure_running, modules)
+
+
 def _check_may_have_workers(workers: int) -> None:
     if current_process().daemon:
         raise ValueError(
@@ -78,7 +94,7 @@ def _check_may_have_workers(workers: int) -> None:
 
 @dataclass(eq=False)
 class _Worker(Generic[Item]):
-    process: SpawnProcess
+    process: BaseProcess
     connection: Connection
     ready: bool = False
     items: deque[Item] = field(default_factory=deque)
@@ -120,13 +136,10 @@ class _Pool(Generic[Item, Result]):
             worker.connection.close()
 
     def _started(self) -> _Worker[Item]:
-        context = get_context("spawn")
-        mine, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        if os.name == "posix":
-            resource_tracker.ensure_running()  # Started along with a worker, it would let signals through again.
-        with deferred(signal.SIGINT):  # An interrupt during the worker's imports would print a traceback.
-            _start(process)
+        mine, theirs = Pipe()
+        make = get_context("forkserver").Process if FORKS else get_context("spawn").Process
+        process = make(target=_serve, args=(theirs,), daemon=True)
+        _started_safely(process.start)
         theirs.close()  # So that the connection ends when the worker does.
         with suppress(OSError):  # The worker has crashed. (An argument of the process would block forever.)
             mine.send_bytes(self._stream)
@@ -191,14 +204,23 @@ class _Pool(Generic[Item, Result]):
             self._suspects.append(item)
 
 
-def _start(process: SpawnProcess) -> None:
-    """Start a worker; a worker that is still importing the script, and so would start workers of its own, ends here."""
+def _started_safely(start: Callable[[], None], modules: Sequence[str] = ()) -> None:
+    """Start a worker, or the process that workers are forked from, which then imports the modules.
+
+    A worker that is still importing the script, and would start workers of its own, ends here.
+    """
+    if os.name == "posix":
+        resource_tracker.ensure_running()  # Started along with a worker, it would let signals through again.
     try:
-        process.start()
+        forkserver.set_forkserver_preload(list(modules))
+        with deferred(signal.SIGINT):  # An interrupt during the worker's imports would print a traceback.
+            start()
     except RuntimeError as error:
         if "bootstrapping phase" in str(error):
-            raise SystemExit(_UNGUARDED) from error  # Python's traceback would hide the sentence of the first process.
+            os._exit(_UNGUARDED)  # Python's traceback would hide the sentence of the first process.
         raise
+    finally:
+        forkserver.set_forkserver_preload(["__main__"])  # Python's own default, for others in this program.
 
 
 def _check_can_start(code: int, reason: str, failed_starts: int) -> None:

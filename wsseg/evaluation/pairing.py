@@ -126,7 +126,7 @@ def _detections_by_photo(run: Path, truths: TruthSet) -> list[PhotoFiles]:
 
 def _detections_of(run: Path) -> dict[str, DetectedMasks]:
     """Return the detections of each photo in a run with `--top 5`."""
-    from wsseg.classifier.load import imagenet_categories
+    from wsseg.classifier.imagenet import imagenet_categories
 
     if not is_run(run):
         raise ValueError(

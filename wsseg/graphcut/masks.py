@@ -78,7 +78,7 @@ def solver_and_mask(
 
 def _solved(solver: MaskSolver, saliency: Saliency, *, given: bool) -> MaskResult:
     if solver.salient:
-        return solver.solve(evidence_from_saliency(saliency, solver.recipe, given=given))
+        return solver.solve(evidence_from_saliency(saliency, solver.recipe, given=given), once=True)
     return MaskResult(np.zeros(saliency.shape, np.bool_), solver.seeds, 0.0, 0.0, True, {}, (UNSALIENT,))
 
 

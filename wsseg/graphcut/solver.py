@@ -89,15 +89,18 @@ class MaskSolver:
         """The photo at each of its sizes; the first and smallest is cut as a whole."""
         return [level.image for level in self._levels]
 
-    def solve(self, evidence: Evidence, *, refit: bool = False) -> MaskResult:
+    def solve(self, evidence: Evidence, *, refit: bool = False, once: bool = False) -> MaskResult:
         """Return the mask of least energy under the evidence.
 
         The first call learns the mixtures; later calls keep them unless `refit` is set. If the evidence leaves one side
-        without colors to learn, its odds alone decide.
+        without colors to learn, its odds alone decide. With `once`, the graphs are freed as soon as they were cut.
         """
         if refit or self._mixtures is None:
             self._learn(evidence)
-        return self.refined(self.cut(evidence), evidence)
+        cut = self.cut(evidence)
+        if once:
+            self.release_graphs()
+        return self.refined(cut, evidence)
 
     def learn(self, mask: Mask, evidence: Evidence) -> None:
         """Learn the mixtures anew, from a mask (H, W) of any size and the evidence."""

@@ -165,7 +165,7 @@ def _loader(
     digest = made_by.get("objectness")
 
     def load() -> "Segmenter":
-        from wsseg.classifier.weights import WHEELS
+        from wsseg.classifier.wheels import WHEELS
         from wsseg.segmenting.segmenter import Segmenter
 
         if classifier is None and name not in WHEELS:

@@ -8,7 +8,7 @@ from wsseg.files.names import Source
 from wsseg.runs.batch import Engine, run
 from wsseg.runs.bugs import with_bugs_reported
 from wsseg.runs.journal import check_claimable, opened
-from wsseg.runs.load import library_versions, segmenter_of, settings_of, task_of
+from wsseg.runs.load import check_names, library_versions, segmenter_of, settings_of, task_of
 from wsseg.runs.photos import arriving_photos, hint_files, photos_of, photos_of_shard, some_of
 from wsseg.runs.record import Record, digest_of
 from wsseg.runs.request import Request
@@ -51,6 +51,8 @@ def execute(request: Request) -> FolderRun:
     check_reviews_kept(request.out, force=request.force, discard=request.discard_reviews)
     if request.dry_run:
         return _planned(request, tuple(filter(None, sources)))
+    check_names(request)
+    request.warm_up(total)
     segmenter = segmenter_of(request)
     targets = segmenter.resolve(request.targets, top=request.top)
     settings = settings_of(request, segmenter, targets)

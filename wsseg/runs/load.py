@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from wsseg import __version__
 from wsseg.classifier.categories import Target
+from wsseg.classifier.sources import check_source, check_targets
 from wsseg.engines.stream import deferred
 from wsseg.runs.names import check_target_names, target_names_of
 from wsseg.runs.request import Request
@@ -20,6 +22,13 @@ if TYPE_CHECKING:
 
 _LIBRARIES: Final = ("torch", "timm", "numpy", "opencv-python-headless", "PyMaxflow", "scikit-image", "pillow")
 """The libraries that decide a mask."""
+
+
+def check_names(request: Request) -> None:
+    """Raise the errors of a wrong classifier or target that need no network to be seen, before seconds of imports."""
+    if isinstance(request.classifier, str | Path):
+        check_source(request.classifier)
+        check_targets(request.classifier, request.targets or ())
 
 
 def segmenter_of(request: Request) -> "Segmenter":

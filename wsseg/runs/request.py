@@ -105,6 +105,13 @@ class Request:
 
         return partial(in_processes, workers=workers)
 
+    def warm_up(self, photos: int | None) -> None:
+        """Let worker processes for so many photos, if there are any, begin to import what they need."""
+        if self.engine == "local" and (self.workers or workers_for(photos)) > 1:
+            from wsseg.engines.processes import warm_up
+
+            warm_up(["wsseg.segmenting.segmenter"])
+
 
 def box_of(box: Box | Sequence[int] | None) -> Box | None:
     """Return the box that four whole numbers stand for."""

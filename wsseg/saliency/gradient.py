@@ -7,7 +7,7 @@ float32 (h, w), not negative, at the size of the network's input: the maximum ov
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -20,6 +20,7 @@ from wsseg.classifier.categories import Target
 from wsseg.classifier.classifier import Classifier
 from wsseg.classifier.modes import reproducible
 from wsseg.recipe import RecipeError
+from wsseg.saliency.layers import backward_steps
 from wsseg.saliency.score import score_of
 from wsseg.saliency.views import BATCH, differentiable, mean_map, views_of
 
@@ -267,7 +268,7 @@ def guided_gradient(classifier: Classifier, batch: torch.Tensor, target: Target)
 
 def _guide(classifier: Classifier, scores: torch.Tensor) -> None:
     """Change the backward pass of these scores; the network and its modules are not touched."""
-    nodes = list(_backward_steps(scores))
+    nodes = list(backward_steps([scores]))
     rectifiers = [node for node in nodes if _rectifies(node)]
     others = [node.name() for node in nodes if node not in rectifiers and _OTHER_ACTIVATIONS.fullmatch(node.name())]
     if others or not rectifiers:
@@ -278,17 +279,6 @@ def _guide(classifier: Classifier, scores: torch.Tensor) -> None:
         )
     for node in rectifiers:
         node.register_prehook(lambda slopes: tuple(slope.clamp(min=0) for slope in slopes))
-
-
-def _backward_steps(scores: torch.Tensor) -> Iterator[Node]:
-    """Each step of the backward pass once, including in-place and functional ones."""
-    waiting, seen = [scores.grad_fn], set[Node]()
-    while waiting:
-        node = waiting.pop()
-        if node is not None and node not in seen:
-            seen.add(node)
-            yield node
-            waiting.extend(following for following, _ in node.next_functions)
 
 
 def _rectifies(node: Node) -> bool:

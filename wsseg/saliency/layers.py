@@ -2,12 +2,13 @@
 
 import difflib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple, TypeAlias
 
 import torch
 from torch import nn
+from torch.autograd.graph import Node
 
 from wsseg.classifier.classifier import Classifier
 from wsseg.recipe import RecipeError
@@ -147,6 +148,17 @@ def last_of_each(grids: Sequence[Grid], score: torch.Tensor) -> list[Grid]:
     for grid in grids:
         by_size[grid.size] = [*by_size.pop(grid.size, []), grid]
     return [last(group, score) for group in by_size.values()]
+
+
+def backward_steps(outputs: Iterable[torch.Tensor]) -> Iterator[Node]:
+    """Yield each step of the backward pass from these outputs once, in-place and functional ones included."""
+    waiting, seen = [output.grad_fn for output in outputs], set[Node]()
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            yield node
+            waiting.extend(following for following, _ in node.next_functions)
 
 
 def pooled_weights(classifier: Classifier, outputs: Sequence[Output], scores: torch.Tensor, grid: Grid) -> torch.Tensor:

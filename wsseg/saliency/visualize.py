@@ -21,10 +21,9 @@ from wsseg.classifier.categories import Target
 from wsseg.classifier.classifier import Classifier
 from wsseg.classifier.load import load_classifier
 from wsseg.classifier.modes import reproducible
-from wsseg.classifier.weights import EMBEDDED
 from wsseg.files.encode import check_new_picture, encoded_picture
 from wsseg.files.store import replacing
-from wsseg.recipe import VISUALIZATION_STEPS
+from wsseg.recipe import EMBEDDED, VISUALIZATION_STEPS
 from wsseg.saliency.gradient import score_gradient
 
 

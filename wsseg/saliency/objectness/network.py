@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from wsseg.classifier.classifier import Classifier, Preprocessing
 from wsseg.classifier.modes import reproducible
-from wsseg.saliency.layers import Grid, forward, grids_of
+from wsseg.saliency.layers import Grid, backward_steps, forward, grids_of
 from wsseg.saliency.views import differentiable
 
 WIDTH: Final = 48
@@ -111,13 +111,14 @@ class ObjectnessNetwork(nn.Module):
                 black = torch.zeros(1, 3, *self.preprocessing.size, device=self.get_buffer("mean").device)
                 for parameter in parameters.values():
                     parameter.requires_grad_(True)
-                outputs = [one for one in self._outputs(black, taps).values() if one.requires_grad]
-                seeds, inputs = list(map(torch.ones_like, outputs)), list(parameters.values())
-                slopes = torch.autograd.grad(outputs, inputs, seeds, allow_unused=True) if outputs else ()
+                # What the backward pass would need is not kept: its steps are only listed.
+                with torch.autograd.graph.saved_tensors_hooks(lambda one: one.new_empty(0), lambda one: one):
+                    outputs = self._outputs(black, taps).values()
+                used = {id(getattr(step, "variable", None)) for step in backward_steps(outputs)}
         finally:
             for name, parameter in parameters.items():
                 parameter.requires_grad_(learning[name])
-        return {name: one for (name, one), slope in zip(parameters.items(), slopes, strict=False) if slope is not None}
+        return {name: one for name, one in parameters.items() if id(one) in used}
 
     def used_tensors(self) -> dict[str, torch.Tensor]:
         """Return the tensors that the map depends on, by their names in the state dict.

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from wsseg import __version__
 from wsseg.arrays import Image, Saliency, check_image
-from wsseg.classifier.architectures import bare_model
 from wsseg.classifier.classifier import Classifier, Interpolation, Preprocessing, pixels_of, squeezed
+from wsseg.classifier.load import bare_model
 from wsseg.classifier.modes import reproducible
 from wsseg.files.store import check_new_file, replacing
 from wsseg.recipe import Recipe
@@ -36,6 +36,10 @@ SHIPPED: Final = "efficientnet_lite2.safetensors"
 
 LARGEST: Final = 2_000_000_000
 """Maximum size of a network's file, in bytes."""
+
+UNUSED: Final = 30
+"""Parameters of the classifier per number in the file, at most: the file lacks the layers after the last level, which
+are 24 in 25 of AlexNet's parameters. So a small file never takes much memory."""
 
 LONGEST: Final = 1024
 """Side of an input, in pixels, at most."""
@@ -353,7 +357,7 @@ def _objectness_of(
         raise ValueError("its weights are not real numbers")
     tensors = {name: tensor.float() for name, tensor in content.items()}
     made = description.provenance
-    layers = bare_model(made.classifier)
+    layers = bare_model(made.classifier, most=UNUSED * sum(tensor.numel() for tensor in tensors.values()))
     if layers is None:
         if classifier is None or (classifier.name, classifier.digest) != (made.classifier, made.sha256):
             raise ValueError(f"it needs the classifier {made.classifier}; use it together with that classifier")
