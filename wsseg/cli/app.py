@@ -66,11 +66,13 @@ PRINTED = ("models", "doctor")
 WITH_RECIPE = ("segment", "saliency", "tune")
 """The commands with a flag for each of the recipe's numbers."""
 
-THREADS = {"GOMP_SPINCOUNT": "1000"}
-"""Environment variables that torch reads when it is loaded: how long a thread that waits keeps its core.
+THREADS = {"GOMP_SPINCOUNT": "1000", "OPENBLAS_NUM_THREADS": "1"}
+"""Environment variables that torch and NumPy read when they are loaded: how long a waiting thread of torch keeps its
+core, and how many threads NumPy's linear algebra has.
 
-By default they keep their cores busy while they wait. If another program is busy, a fit then takes 9 times as long;
-with this number it takes twice as long.
+By default a waiting thread keeps its core busy. If another program is busy, a fit then takes 9 times as long; with this
+number it takes twice as long. The matrices of a hint are small: two threads take twice the processor time of one, and
+no less time.
 """
 
 
