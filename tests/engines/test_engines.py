@@ -31,6 +31,10 @@ def by(act: Any, items: Iterable[int | None]) -> Iterator[tuple[int, int]]:
     return (act(item) for item in items if item is not None)
 
 
+def surroundings(_: int) -> tuple[str | None, str]:
+    return os.environ.get("CALLED_FROM"), str(Path.cwd())
+
+
 def lost(item: int, fate: str) -> tuple[int, str]:
     return item, fate
 
@@ -58,6 +62,19 @@ def test_one_process_keeps_the_order() -> None:
 
 def test_without_items_there_are_no_results() -> None:
     assert list(in_processes(squares, [], lost=lost, workers=2)) == []
+
+
+def test_workers_have_the_variables_and_the_folder_of_their_call(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also if the process that they are forked from is older."""
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        folder.mkdir()
+        monkeypatch.setenv("CALLED_FROM", name)
+        monkeypatch.chdir(folder)
+        found = in_processes(partial(by, surroundings), [0], lost=lost, workers=2)
+        assert list(found) == [(name, str(folder))]
 
 
 def test_another_process_does_the_items_of_one_that_died(tmp_path: Path) -> None:

@@ -225,7 +225,7 @@ class TestSession:
     def test_no_number_of_hints_is_ignored(self, network: Classifier, learned: SaliencyResult, name: str) -> None:
         hints = Hints(box=CAT)
         if not name.startswith("box"):
-            hints = Hints(box=Box(60, 40, 150, 120), foreground=[(64, 44)], background=[(108, 80)])
+            hints = Hints(box=Box(60, 40, 150, 120), foreground=[(64, 44)], background=[(80, 100)])
         before, after = (
             Session(network, learned, one, load_objectness()).segment(hints)
             for one in (QUICK, replace(QUICK, **{name: CHANGES[name]}))

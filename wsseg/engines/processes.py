@@ -142,6 +142,7 @@ class _Pool(Generic[Item, Result]):
         _started_safely(process.start)
         theirs.close()  # So that the connection ends when the worker does.
         with suppress(OSError):  # The worker has crashed. (An argument of the process would block forever.)
+            mine.send(_surroundings())
             mine.send_bytes(self._stream)
         return _Worker(process, mine)
 
@@ -245,6 +246,7 @@ def _serve(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The first process handles Ctrl-C.
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
+        _take_over(*connection.recv())
         work: Stream[object, object] = pickle.loads(connection.recv_bytes())  # Imports what is limited next.
         connection.send(_READY)
         with single_threaded():
@@ -254,6 +256,21 @@ def _serve(connection: Connection) -> None:
         error.add_note(traceback.format_exc())
         with suppress(OSError):  # The first process is gone.
             connection.send(error)
+
+
+def _surroundings() -> tuple[dict[str, str], str]:
+    """Return the environment variables and the working folder, which a fork would have as they were at first."""
+    try:
+        return dict(os.environ), str(Path.cwd())
+    except OSError:  # The folder has been removed.
+        return dict(os.environ), os.curdir
+
+
+def _take_over(variables: dict[str, str], folder: str) -> None:
+    os.environ.clear()
+    os.environ.update(variables)
+    with suppress(OSError):
+        os.chdir(folder)
 
 
 def _end_with_parent() -> None:
