@@ -67,25 +67,34 @@ def test_a_daemonic_process_has_no_workers(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 FORKED = """
-import os, signal, sys
+import itertools, os, signal, sys
 from multiprocessing import forkserver
 from wsseg.engines.processes import in_processes, warm_up
 
 def seen(items):
+    late = os.path.exists("marker")
     for item in items:
         if item == 30 and not os.path.exists("marker"):
             open("marker", "w").close()
             os.kill(os.getpid(), signal.SIGKILL)
-        yield item, os.getppid(), "colorsys" in sys.modules
+        yield item, os.getppid(), late, "colorsys" in sys.modules
+
+def numbers(results):
+    for number in itertools.count():
+        if number > 30 and any(late for _, _, late, _ in results):
+            return
+        yield number
 
 if __name__ == "__main__":
     warm_up(["colorsys", "no_such_module"])
-    results = in_processes(seen, range(60), lost=None, workers=2)
-    first, parent, warm = next(results)
-    os.kill(parent, signal.SIGKILL)
-    rest = list(results)
-    print(warm, parent != os.getpid(), sorted([first, *(item for item, *_ in rest)]) == list(range(60)))
-    print(len({parent for _, parent, _ in rest}) > 1, forkserver._forkserver._preload_modules)
+    results = []
+    for result in in_processes(seen, numbers(results), lost=None, workers=2):
+        results.append(result)
+        if len(results) == 1:
+            os.kill(result[1], signal.SIGKILL)
+    _, parent, _, warm = results[0]
+    print(warm, parent != os.getpid(), sorted(item for item, *_ in results) == list(range(len(results))))
+    print(any(late for _, _, late, _ in results), forkserver._forkserver._preload_modules)
 """
 
 

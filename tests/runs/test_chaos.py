@@ -198,7 +198,9 @@ def test_a_killed_run_resumes_to_the_same_result(photos: Path, whole: Path, tmp_
                     os.kill(worker, signal.SIGKILL)
             time.sleep(chance.uniform(0, 0.3 if works else 10))
             program.kill()
-            assert program.communicate(timeout=PATIENCE)[1] == b""
+            errors = program.communicate(timeout=PATIENCE)[1]
+            # Python's fork server says so if the program dies while it asks for a worker.
+            assert errors == b"" or (b"recvfds" in errors and errors.endswith(b"\nEOFError\n")), errors
         assert not (out / RUN).exists()
     assert finished(photos, out)[0] == 0
     assert_same(out, whole)
