@@ -153,9 +153,15 @@ def test_what_is_no_request_is_refused(ask: Ask) -> None:
     assert ask("/predict", {"tasks": 1})[0] == 400
     assert ask("/predict", predict(A, hint("keypointlabels", x="left", y=1)))[0] == 422
     assert ask("/predict", predict(A, hint("keypointlabels", x=1e12, y=1)))[0] == 422
+    assert ask("/predict", predict(A, hint("keypointlabels", x=10**400, y=1)))[0] == 422
     assert ask("/predict", predict(A, hint("brushlabels", rle=[0] * 20)))[0] == 422
     assert ask("/health", Origin="http://evil.example")[0] == 403
     assert ask("/health", Host="evil.example")[0] == 403
+
+
+def test_a_relation_is_no_hint(ask: Ask) -> None:
+    relation = {"type": "relation", "from_id": "x", "to_id": "y", "direction": "right"}
+    assert ask("/predict", predict(A, relation)) == ask("/predict", predict(A))
 
 
 @pytest.mark.parametrize(

@@ -172,3 +172,11 @@ def test_requests_that_are_cut_off_at_the_end_are_no_faults() -> None:
     assert is_fault(record("address in use"))
     assert not is_fault(record("Exception in ASGI application", asyncio.CancelledError()))
     assert not is_fault(record("Cancel %s running task(s), timeout graceful shutdown exceeded"))
+
+
+def test_no_module_of_the_working_folder_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "wsseg.py").write_text("open('hit', 'w').close()\nraise SystemExit(2)")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="photos must be segmented first"):
+        serve.serve_review(tmp_path / "out", photos=tmp_path / "none.png", port=0, browser=False)
+    assert not (tmp_path / "hit").exists()

@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 from served import TOKEN, Served, point
 
+from wsseg.files.encode import write_mask
 from wsseg.files.masks import UNKNOWN_LEVEL, read_mask, read_truth
+from wsseg.learning.dataset import MaskDataset
 from wsseg.review.guard import AT_ONCE, LARGEST
 from wsseg.review.server import PAGE
+from wsseg.runs.record import LINES
 
 CUT = "/api/items/0/cut"
 
@@ -45,7 +48,7 @@ def test_pictures_are_asked_for_by_number(served: Served) -> None:
     assert served.ask("/api/items/1/mask").body[:4] == b"\x89PNG"
     assert served.ask("/api/items/1/hints").body == b""
     assert len(served.ask("/api/sizes").json) == 5
-    for number in ("5", "99999999999999999999", "-1", "0x1", "..", "%2e%2e%2frun.json", "a"):
+    for number in ("5", "99999999999999999999", "-1", "0x1", "..", "%2e%2e%2frun.json", "a", "9" * 5000):
         assert served.ask(f"/api/items/{number}/photo").status == 404, number
 
 
@@ -114,6 +117,13 @@ def test_rejected_and_without_an_object(served: Served) -> None:
     assert found["b"].decision.iou == 0  # type: ignore[union-attr]
 
 
+def test_an_empty_mask_that_is_accepted_is_no_object(served: Served) -> None:
+    mask = served.run / "masks/a.png"
+    write_mask(mask, np.zeros((120, 150), np.bool_))
+    assert served.decide(0, "accepted").json["item"]["verdict"] == "no object"
+    assert not read_mask(mask).any() and len(MaskDataset(served.run, accepted=True)) == 4
+
+
 def test_another_target_is_the_finding_of_the_record(served: Served) -> None:
     classes = served.ask("/api/items/0/classes").json
     assert [each["category"] for each in classes] == ["ape", "bee", "cow", "dog"]
@@ -124,6 +134,18 @@ def test_another_target_is_the_finding_of_the_record(served: Served) -> None:
     answer = served.decide(1, "accepted", target="unicorn")
     assert answer.status == 422 and "unicorn" in answer.json["error"]
     assert served.findings()["b"].decision is None
+
+
+def test_a_name_that_is_no_utf_8_and_a_number_that_is_none_are_in_the_queue(served: Served) -> None:
+    line = json.loads((served.run / LINES).read_bytes().splitlines()[0])
+    line |= {"name": "x\udcff", "input": "x\udcff.png"}
+    line["findings"][0]["confidence"] = float("nan")
+    with (served.run / LINES).open("ab") as lines:
+        lines.write(json.dumps(line).encode() + b"\n")
+    item = served.ask("/api/queue").json["items"][-1]
+    assert (item["name"], item["confidence"]) == ("x\udcff", None)
+    answer = served.ask(f"/api/items/{item['number']}/photo")
+    assert answer.status == 422 and "\udcff" in answer.json["error"]
 
 
 def test_a_second_tab_is_told_and_writes_nothing(served: Served) -> None:

@@ -61,6 +61,14 @@ def test_the_brush_marks_a_line_of_its_width() -> None:
     assert columns.min() in (3, 4) and columns.max() in (26, 27)
 
 
+def test_the_widest_brush_covers_the_longest_photo() -> None:
+    shape = 4, 9000
+    widest = Stroke("brush", [(1, 1), (5, 2)], 1, 2 * max(shape))
+    check_strokes([widest], shape)
+    hints = hints_from_strokes([widest], shape)
+    assert hints is not None and hints.seeds is not None and (hints.seeds == FOREGROUND).all()
+
+
 def test_the_eraser_removes_hints_of_either_kind_and_the_box() -> None:
     strokes = [
         stroke("point", (5, 5)),

@@ -85,6 +85,7 @@ class TestLines:
             ({"outputs": {"mask": ".wsseg/lock"}}, "its files must lie in folders of pictures"),
             ({"outputs": {"mask": 3}}, "Expected `str`, got `int` - at `$.outputs"),
             ({"outputs": ["a.png"]}, "Expected `object`, got `array` - at `$.outputs`"),
+            ({"input": "a\0.png"}, "its input must be a path, got"),
             ({"input": 7}, "its fields must be those of a record, got 'Expected `str`, got `int` - at `$.input`'"),
             ({"findings": [{"category": "cat", "probability": "1"}]}, "at `$.findings[0].probability`"),
             ({"findings": 1}, "Expected `array`, got `int` - at `$.findings`"),

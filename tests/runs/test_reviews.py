@@ -14,7 +14,7 @@ from wsseg.runs.journal import opened
 from wsseg.runs.merge import merge_runs
 from wsseg.runs.record import ACCEPTED, LINES, REVIEWS, Decision, Finding, Record, read_run, record_of
 from wsseg.runs.review import needs_review
-from wsseg.runs.reviews import REVIEWING, Reviews, check_reviews_kept, reviewing
+from wsseg.runs.reviews import REVIEWING, Reviews, append_whole, check_reviews_kept, reviewing
 
 CAT = np.eye(8, dtype=np.bool_)
 
@@ -181,3 +181,36 @@ def test_reviews_are_read_again_when_they_change(tmp_path: Path) -> None:
     assert not seen.lines
     with replacing(tmp_path / "x") as file:
         file.write(b"")
+
+
+def test_a_line_that_a_full_disk_cuts_off_leaves_nothing(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    file = tmp_path / REVIEWS
+    file.write_bytes(b"x" * 99 + b"\n")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (150, limits[1]))
+    try:
+        with pytest.raises(OSError, match="large"):
+            append_whole(file, b"y" * 200 + b"\n")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert file.read_bytes() == b"x" * 99 + b"\n"
+    append_whole(file, b"z\n")
+    assert file.read_bytes() == b"x" * 99 + b"\nz\n"
+
+
+def test_nothing_is_written_where_a_link_leads_out_of_the_run(tmp_path: Path) -> None:
+    out = made(tmp_path / "run", "a")
+    (record,) = read_run(out).records
+    (tmp_path / "prey").mkdir()
+    with reviewing(out) as reviews:
+        (out / "hints").symlink_to(tmp_path / "prey")
+        with pytest.raises(FileExistsError, match="no links out of its folder"):
+            reviews.write(record, {"hints/a.png": b"hints"})
+        (out / REVIEWS).symlink_to(tmp_path / "prey/lines")
+        with pytest.raises(FileExistsError, match="no links out of its folder"):
+            reviews.write(record, {})
+    assert not list((tmp_path / "prey").iterdir())
+    with pytest.raises(FileExistsError, match="no links out of its folder"), reviewing(out):
+        pass
+    assert (out / REVIEWS).is_symlink() and not (out / REVIEWING).exists()

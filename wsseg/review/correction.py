@@ -65,9 +65,8 @@ class Corrector:
         if self._work.strokes or self._work.target or self._work.anew:
             found = self._photo.cut(self._work, self._saved, full=True)
             same = not self._work.strokes and bool(np.array_equal(found.mask, self._automatic))
-            return self._replaced("accepted" if same else "corrected", found, found.mask)
-        if "automatic" in self._item.finding.outputs:
-            verdict = "corrected" if self._mask.any() else "no object"
+            return self._replaced(_truth_of(found.mask, "accepted" if same else "corrected"), found, found.mask)
+        verdict = _truth_of(self._mask, "corrected" if "automatic" in self._item.finding.outputs else "accepted")
         return Correction(verdict=verdict, finding=self._item.finding, files={}, iou=self._iou(self._mask))
 
     def _iou(self, mask: Mask) -> float:
@@ -106,6 +105,11 @@ class Corrector:
         return {
             paths[kind]: encode(drawn, kind, replace(self._style, format=_format_of(paths[kind]))) for kind in wanted
         }
+
+
+def _truth_of(mask: Mask, verdict: Verdict) -> Verdict:
+    """Return the verdict on a mask that a person takes for the truth; an empty one says that there is no object."""
+    return verdict if mask.any() else "no object"
 
 
 def _format_of(path: str) -> Literal["png", "webp", "jpg"]:

@@ -19,6 +19,9 @@ TOKEN: Final = "x-wsseg-token"
 LARGEST: Final = 4_000_000
 """Bytes of a body, at most: far more than an hour of strokes."""
 
+LONGEST: Final = 200
+"""Letters of a path, at most: Python reads no number of thousands of digits."""
+
 AT_ONCE: Final = 16
 """Requests that are served at once, at most; others are told to come again."""
 
@@ -79,6 +82,8 @@ class Guard:
 
     def _refusal(self, scope: "Scope") -> tuple[int, str] | None:
         """Return the status and the reason of a refusal, from the head of the request alone."""
+        if len(scope["path"]) > LONGEST:
+            return 404, "there is no such page"
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         if len(hosts) != 1 or headers["host"].lower() not in self._hosts:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -32,7 +33,7 @@ class Item:
             "name": self.record.name,
             "category": finding.category,
             "status": finding.status or "",
-            "confidence": finding.confidence,
+            "confidence": finding.confidence if isfinite(finding.confidence or 0.0) else None,
             "reasons": list(finding.reasons),
             "verdict": finding.decision.verdict if finding.decision else "",
             "at_random": bool(finding.decision and finding.decision.at_random),

@@ -46,7 +46,8 @@ class Hint(msgspec.Struct):
     """A result in the context of a request: a key point, a rectangle, or a stroke of the brush."""
 
     type: str
-    value: Values
+    value: Values = {}
+    """Empty for what is no drawing, as a relation."""
     is_positive: int | bool = 1
 
 
@@ -153,7 +154,7 @@ class Backend:
             found = [self._prediction(task, interface, hints) for task in asked.tasks]
         except msgspec.MsgspecError as error:
             return JSONResponse({"error": f"the request must be one of Label Studio, got '{error}'"}, status_code=400)
-        except (ValueError, TypeError, KeyError, OSError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, OSError, RecursionError, OverflowError) as error:
             return JSONResponse({"error": str(error)}, status_code=422)
         return JSONResponse({"results": found, "model_version": MODEL})
 
@@ -210,7 +211,7 @@ def _place(value: Values, across: str, down: str, shape: tuple[int, int]) -> tup
     x, y = value.get(across), value.get(down)
     if not isinstance(x, int | float) or not isinstance(y, int | float):
         raise PhotoError(f"a hint must have numbers {across} and {down}, got {x!r} and {y!r}; draw it again")
-    return x * shape[1] / 100, y * shape[0] / 100
+    return float(x) * shape[1] / 100, float(y) * shape[0] / 100
 
 
 def _result(mask: Mask, label: str, interface: Interface, confidence: float) -> Values:

@@ -137,7 +137,8 @@ def _made_ahead(
     given = {"--classifier": classifier, "--recipe": recipe, "--adapt": objectness}
     options = [f"{flag}={value}" for flag, value in given.items() if value is not None]
     paths = [str(path) for path in paths_of(photos, "photos")]
-    words = ["-m", "wsseg", "segment", *options, "--workers=1", "--progress=none", f"--out={out}", "--", *paths]
+    # -P: a module in the working folder, which may come from anywhere, is none of ours.
+    words = ["-P", "-m", "wsseg", "segment", *options, "--workers=1", "--progress=none", f"--out={out}", "--", *paths]
     ahead = subprocess.Popen([sys.executable, *words], stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
     try:
         while ahead.poll() is None and not is_run(out):

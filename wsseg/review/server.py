@@ -1,5 +1,6 @@
 """The server of the page: pictures, masks under hints, and decisions, all by number."""
 
+import json
 from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -149,8 +150,15 @@ def _answered(answer: Callable[[int, bytes], Response], number: int, body: bytes
         return _refusal(422, str(error) or type(error).__name__)
 
 
+class _Json(JSONResponse):
+    """JSON of ASCII alone: names of files may hold bytes that are no UTF-8."""
+
+    def render(self, content: object) -> bytes:
+        return json.dumps(content, allow_nan=False).encode()
+
+
 def _refusal(status: int, reason: str) -> Response:
-    return JSONResponse({"error": reason}, status_code=status)
+    return _Json({"error": reason}, status_code=status)
 
 
 class _Answers:
@@ -174,7 +182,7 @@ class _Answers:
         """Answer with all masks, and what the decisions so far say about the rest."""
         items = self._desk.items.all()
         made_by = self._desk.items.made_by
-        return JSONResponse(
+        return _Json(
             {
                 "run": str(self._desk.out),
                 "state": made_by.get("state", "at work") if isinstance(made_by.get("state"), str) else "at work",
@@ -185,11 +193,11 @@ class _Answers:
 
     def sizes(self, number: int, body: bytes) -> Response:
         """Answer with the share of the photo that each mask covers."""
-        return JSONResponse(self._desk.sizes())
+        return _Json(self._desk.sizes())
 
     def tab(self, number: int, body: bytes) -> Response:
         """Answer whether the tab is the active one."""
-        return JSONResponse({"active": self._tabs.claim(msgspec.json.decode(body, type=Claim))})
+        return _Json({"active": self._tabs.claim(msgspec.json.decode(body, type=Claim))})
 
     def photo(self, number: int, body: bytes) -> Response:
         """Answer with the view of the photo; its header has the photo's own size."""
@@ -229,7 +237,7 @@ class _Answers:
         with photo.lock:
             photo.session(None, full=False).segment()
             found = photo.likeliest()
-        return JSONResponse([{"category": category, "probability": each} for category, each in found])
+        return _Json([{"category": category, "probability": each} for category, each in found])
 
     def decision(self, number: int, body: bytes) -> Response:
         """Write a decision, and answer once it is on the disk."""
@@ -239,7 +247,7 @@ class _Answers:
         verdict: Verdict = asked.verdict
         self._desk.decide(number, verdict, asked.work, seconds=seconds, at_random=asked.at_random)
         items = self._desk.items.all()
-        return JSONResponse(
+        return _Json(
             {
                 "item": items[number].as_json(number),
                 "summary": summary_of(items, error=self._error, iou=self._iou),

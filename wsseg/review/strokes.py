@@ -19,6 +19,9 @@ MOST_STROKES: Final = 5_000
 MOST_POINTS: Final = 200_000
 """Most points of all strokes together: an hour of drawing."""
 
+WIDEST: Final = 32_767
+"""The widest line that OpenCV draws, in pixels."""
+
 
 class Stroke(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A click, a line of the brush or the eraser, or a box, in pixels of the upright photo."""
@@ -128,7 +131,7 @@ def _line(places: NDArray[np.float64], radius: float, shape: tuple[int, int]) ->
     """Return the pixels of a line of round ends."""
     canvas = np.zeros(shape, np.uint8)
     dots = np.floor(places).astype(np.int32)
-    width = max(1, round(2 * radius))
+    width = min(max(1, round(2 * radius)), WIDEST)
     cv2.polylines(canvas, [dots.reshape(-1, 1, 2)], False, 1, thickness=width)
     for x, y in (dots[0], dots[-1]):
         cv2.circle(canvas, (int(x), int(y)), int(radius), 1, thickness=-1)

@@ -115,6 +115,8 @@ class Record:
     """Where it failed, if that is a bug; empty otherwise."""
 
     def __post_init__(self) -> None:
+        if "\0" in self.place:
+            raise ValueError(f"its input must be a path, got {self.place!r}")
         for path in (self.name, *self.files):
             if not _is_below(path):
                 raise ValueError(f"its files must lie below the run's folder, got {path!r}")

@@ -7,7 +7,7 @@ it.
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -45,13 +45,42 @@ class Reviews:
     def write(self, record: Record, files: Mapping[str, bytes]) -> None:
         """Write files of a record, each whole or not at all, and last the record.
 
-        A review that is killed in between leaves the person's mask without a decision.
+        A review that is killed in between leaves the person's mask without a decision. A record that cannot be
+        written, as on a full disk, leaves no part of its line.
+
+        Raises
+        ------
+        FileExistsError
+            If a link in the run's folder leads elsewhere: nothing is written outside of it.
+        OSError
+            If a file cannot be written.
         """
+        check_no_links(self._out, [*files, REVIEWS])
         for path, data in files.items():
             with replacing(self._out / path, by=self._out / REVIEWING) as file:
                 file.write(data)
-        with (self._out / REVIEWS).open("ab") as lines:
-            lines.write(record.as_line())
+        append_whole(self._out / REVIEWS, record.as_line())
+
+
+def check_no_links(out: Path, paths: Iterable[str]) -> None:
+    """Raise FileExistsError if a link leads from a path below a folder to a place outside of it."""
+    for path in paths:
+        folder = out / path if path == REVIEWS else (out / path).parent
+        if not Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(out)):
+            raise FileExistsError(f"run must hold no links out of its folder, got '{folder}'; replace it by a copy")
+
+
+def append_whole(file: Path, line: bytes) -> None:
+    """Append a line to a file, or leave the file as it was if that fails."""
+    with file.open("ab", buffering=0) as lines:
+        before = lines.tell()
+        try:
+            rest = memoryview(line)
+            while rest:
+                rest = rest[lines.write(rest) :]
+        except OSError:
+            lines.truncate(before)
+            raise
 
 
 def stamp_of(file: Path) -> tuple[int, int] | None:
@@ -70,7 +99,7 @@ def reviewing(out: Path) -> Iterator[Reviews]:
     Raises
     ------
     FileExistsError
-        If another review is at work there.
+        If another review is at work there, or the file of reviews is a link out of the folder.
     """
     working = out / REVIEWING
     if working.is_symlink():
@@ -85,6 +114,7 @@ def reviewing(out: Path) -> Iterator[Reviews]:
             "or end it"
         ) from error
     try:
+        check_no_links(out, [REVIEWS])  # It is cut and removed, too.
         for half in working.glob(".wsseg-*"):
             half.unlink()
         _mend(out / REVIEWS)
