@@ -178,6 +178,7 @@ class TestInABrowser:
         page.keyboard.press("ArrowRight")
         page.locator("#mark").click()
         page.keyboard.press("Escape")
+        page.locator(".card .marked").nth(1).wait_for()
         assert page.locator(".card .marked").count() == 2
         page.select_option("#status", "marked")
         assert names_in(page) == ["p1", "p2"]

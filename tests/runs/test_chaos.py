@@ -196,7 +196,7 @@ def test_a_killed_run_resumes_to_the_same_result(photos: Path, whole: Path, tmp_
                 until_more(program, out, chance.randint(1, 3))
                 for worker in workers_of(program)[: chance.randint(0, 1)]:
                     os.kill(worker, signal.SIGKILL)
-            time.sleep(chance.uniform(0, 0.3 if works else 10))
+            time.sleep(chance.uniform(0, 0.3 if works else 3))
             program.kill()
             errors = program.communicate(timeout=PATIENCE)[1]
             # Python's fork server says so if the program dies while it asks for a worker.
