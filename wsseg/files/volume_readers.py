@@ -99,7 +99,7 @@ def _imagej_spacing(file: tifffile.TiffFile) -> tuple[float, float, float]:
     described = file.imagej_metadata or {}
     if "spacing" not in described:
         return 1.0, 1.0, 1.0
-    tags = file.pages[0].tags  # type: ignore[union-attr]  # Only later pages may be frames, which have none.
+    tags = file.pages.first.tags
     steps = [described["spacing"]]
     for name in ("YResolution", "XResolution"):
         above, below = tags[name].value if name in tags else (1, 1)
