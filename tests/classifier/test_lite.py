@@ -5,7 +5,8 @@ import timm
 import torch
 from torch import nn
 
-from wsseg.classifier.lite import VARIANTS, EfficientNetLite
+from wsseg.classifier.lite import VARIANTS, EfficientNetLite, folded
+from wsseg.classifier.load import load_classifier
 
 
 @pytest.fixture(params=VARIANTS)
@@ -35,6 +36,40 @@ def test_it_computes_the_same_numbers(both: tuple[nn.Module, nn.Module], size: t
     assert list(found) == [name for name in expected if name in found]
     for name, output in found.items():
         torch.testing.assert_close(output, expected[name], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("size", [(224, 224), (97, 130)], ids=str)
+def test_folding_changes_rounding_alone(both: tuple[nn.Module, nn.Module], size: tuple[int, int]) -> None:
+    network, before = both[0], {name: tensor.clone() for name, tensor in both[0].state_dict().items()}
+    batch = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        found, expected = folded(network)(batch), network(batch)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
+    torch.testing.assert_close(dict(network.state_dict()), before, rtol=0, atol=0)
+
+
+def test_folding_keeps_the_gradient() -> None:
+    classifier = load_classifier()
+    slopes = []
+    for network in (classifier.model, classifier.running):
+        inputs = torch.randn(2, 3, 96, 96, generator=torch.Generator().manual_seed(1)).requires_grad_()
+        slopes += torch.autograd.grad(network.eval()(inputs)[:, 7].sum(), inputs)
+    torch.testing.assert_close(*slopes, rtol=0, atol=1e-3 * float(slopes[0].abs().max()))
+
+
+def test_a_folded_network_has_no_normalization_and_the_same_layers(both: tuple[nn.Module, nn.Module]) -> None:
+    names = {name for name, _ in both[0].named_modules() if not name.endswith(".act")}
+    modules = dict(folded(both[0]).named_modules())
+    assert modules.keys() == names
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in modules.values())
+
+
+def test_a_network_folded_in_inference_mode_has_gradients() -> None:
+    with torch.inference_mode():
+        network = load_classifier().running
+    inputs = torch.zeros(1, 3, 64, 64, requires_grad=True)
+    (slopes,) = torch.autograd.grad(network(inputs).sum(), inputs)
+    assert slopes.isfinite().all()
 
 
 def test_only_layers_that_do_nothing_are_missing(both: tuple[nn.Module, nn.Module]) -> None:

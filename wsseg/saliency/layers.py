@@ -66,7 +66,7 @@ def forward(classifier: Classifier, inputs: torch.Tensor) -> tuple[list[Output],
 
     An output that a later layer changes in place is returned as changed.
     """
-    with classifier.frozen(), _recording(classifier.model) as outputs:
+    with classifier.frozen(), _recording(classifier.running) as outputs:
         scores = classifier.scores(inputs)
     # An output that does not depend on the photo lies on no grid over it.
     return [output for output in outputs if output.tensor.requires_grad], scores
@@ -108,7 +108,7 @@ def grids_of(classifier: Classifier, inputs: torch.Tensor, outputs: Sequence[Out
     if lost or not grids:
         why = f", whose {lost} gives tokens of an unknown order" if lost else ""
         plain = ""
-        if not grids and any(map(_is_script, classifier.model.modules())):
+        if not grids and any(map(_is_script, classifier.running.modules())):
             why, plain = ", whose layers TorchScript hides", "load the module that it was made from, or "
         raise RecipeError(
             "classifier must have layers that give a grid of activations, the last included, "
@@ -119,7 +119,7 @@ def grids_of(classifier: Classifier, inputs: torch.Tensor, outputs: Sequence[Out
 
 def named(classifier: Classifier, grids: Sequence[Grid], layers: str) -> list[Grid]:
     """Return the last output of each layer, given names separated by commas; ValueError for a layer without a grid."""
-    known, by_name = dict(classifier.model.named_modules()), {grid.name: grid for grid in grids}
+    known, by_name = dict(classifier.running.named_modules()), {grid.name: grid for grid in grids}
     names = [name.strip() for name in layers.split(",")]
     for name in names:
         if name not in by_name:

@@ -226,7 +226,7 @@ def taps_of(classifier: Classifier) -> list[Tap]:
     height, width = classifier.preprocessing.size
     with classifier.frozen(), differentiable(torch.zeros(1, 3, height, width, device=classifier.device)) as inputs:
         grids = grids_of(classifier, inputs, forward(classifier, inputs)[0])
-    weights = {name: sum(map(torch.numel, one.parameters())) for name, one in classifier.model.named_modules()}
+    weights = {name: sum(map(torch.numel, one.parameters())) for name, one in classifier.running.named_modules()}
 
     def rank(grid: Grid) -> tuple[int, int]:
         return grid.name.count("."), -weights[grid.name]

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from wsseg import __version__
 from wsseg.arrays import Image, Saliency, check_image
 from wsseg.classifier.classifier import Classifier, Interpolation, Preprocessing, pixels_of, squeezed
+from wsseg.classifier.lite import EfficientNetLite, folded
 from wsseg.classifier.load import bare_model
 from wsseg.classifier.modes import reproducible
 from wsseg.files.store import check_new_file, replacing
@@ -144,7 +145,7 @@ class Objectness:
         """
         views = self._views(image, mirror=mirror)
         with reproducible(), torch.inference_mode():
-            return mean_map(self.network(views).sigmoid(), mirror=mirror).numpy()
+            return mean_map(self._running(views).sigmoid(), mirror=mirror).numpy()
 
     def features(self, image: Image, *, mirror: bool) -> NDArray[np.float32]:
         """Compute the features that the map is a function of.
@@ -163,7 +164,7 @@ class Objectness:
         """
         views = self._views(image, mirror=mirror)
         with reproducible(), torch.inference_mode():
-            return mean_map(self.network.features(views), mirror=mirror).numpy()
+            return mean_map(self._running.features(views), mirror=mirror).numpy()
 
     def _views(self, image: Image, *, mirror: bool) -> torch.Tensor:
         """The photo at the network's size, and its mirror image, (n, 3, h, w)."""
@@ -171,6 +172,11 @@ class Objectness:
         with reproducible(), torch.inference_mode():
             photo = squeezed(pixels_of(image), size, self.network.preprocessing.interpolation).float() / 255
             return views_of(photo.to(self.device), mirror=mirror).contiguous(memory_format=torch.channels_last)
+
+    @cached_property
+    def _running(self) -> ObjectnessNetwork:
+        """The network that runs: `network`, or a faster copy that computes the same, see `lite.folded`."""
+        return folded(self.network) if isinstance(self.network.layers, EfficientNetLite) else self.network
 
     @property
     def device(self) -> torch.device:
