@@ -34,7 +34,7 @@ FINDINGS = st.builds(
 )
 RECORDS = st.builds(
     Record,
-    input=TEXT,
+    input=st.text(st.characters(exclude_categories=(), exclude_characters="\0"), max_size=20),
     name=PATHS,
     settings=TEXT,
     hash=TEXT,
