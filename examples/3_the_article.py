@@ -15,7 +15,7 @@ except ConnectionError as error:
     print(f"{error}\nuntil then, this example uses the embedded network:\n")
     classifier = wsseg.load_classifier()
 
-article = wsseg.Recipe(method="gradient", mirror=False, crops=False, blur=0.0)
+article = wsseg.Recipe(method="gradient", mirror_given=False, blur=0.0)
 segmenter = wsseg.Segmenter(classifier)
 doubtful = []
 

@@ -9,7 +9,7 @@ from wsseg.classifier.classifier import Classifier, Preprocessing
 from wsseg.classifier.load import load_classifier
 from wsseg.recipe import RECIPES
 
-QUICK = replace(RECIPES["untrained"], samples=1, mirror=False, exact_side=96, presence=0.0)
+QUICK = replace(RECIPES["untrained"], samples=1, mirror_given=False, exact_side=96, presence=0.0)
 
 CREW = ("space shuttle", "bulletproof vest|military uniform", "wig")
 """Targets in the photo of an astronaut beside her shuttle."""

@@ -101,13 +101,10 @@ class Recipe:
 
     method: str = _text("saliency", "fused", "saliency method", METHODS)
     blended_classes: int = _number(
-        "saliency",
-        5,
-        "likeliest classes that the map explains, weighted by probability, if no target is given",
-        1,
-        1000,
+        "saliency", 5, "likeliest classes that the map explains, weighted by probability, without a target", 1, 1000
     )
-    mirror: bool = _switch("saliency", True, "average the map with that of the mirrored photo")
+    mirror: bool = _switch("saliency", False, "average the map with that of the mirrored photo")
+    mirror_given: bool = _switch("saliency", True, "average it with that of the mirrored photo if a target is given")
     crops: bool = _switch("saliency", False, "average the map over five crops: the corners and the center")
     samples: int = _number("saliency", 2, "noisy copies of the photo, for smoothgrad", 1, 256)
     noise: float = _number(
@@ -306,9 +303,10 @@ RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
     {
         "default": Recipe(),
         "untrained": Recipe(objectness=0.0, prior=2.0, samples=4),
-        "fast": Recipe(method="spread_cam", mirror=False, objectness=1.0),
+        "fast": Recipe(method="spread_cam", mirror_given=False, objectness=1.0),
         "simonyan2013": Recipe(
             method="gradient",
+            mirror=True,
             objectness=0.0,
             blended_classes=1,
             blur=0.0,

@@ -168,8 +168,8 @@ class TestOptions:
             ("--force", "force", True),
             ("--feather .5 --crop --background blur", "style", wsseg.Style(feather=0.5, crop=True, background="blur")),
             ("--edge soft --write alpha", "style", wsseg.Style(edge="soft")),
-            ("--no-mirror --prior 1", "recipe", Recipe(mirror=False, prior=1.0)),
-            ("--recipe fast --mirror", "recipe", Recipe(method="spread_cam", objectness=1.0, mirror=True)),
+            ("--mirror --prior 1", "recipe", Recipe(mirror=True, prior=1.0)),
+            ("--recipe fast --mirror-given", "recipe", Recipe(method="spread_cam", objectness=1.0)),
         ],
     )
     def test_given_options_reach_the_function(

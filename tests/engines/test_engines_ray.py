@@ -144,7 +144,7 @@ def cat(folder: Path) -> Path:
     return folder
 
 
-QUICK = ("--objectness", "0", "--samples", "1", "--no-mirror", "--exact-side", "64")
+QUICK = ("--objectness", "0", "--samples", "1", "--exact-side", "64")
 
 
 def test_an_unreachable_cluster_is_named(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from wsseg import FolderRun, Recipe, Record, segment_folder
 
 pytestmark = pytest.mark.slow
 
-QUICK = Recipe(samples=1, mirror=False, objectness=0.0, exact_side=64)
+QUICK = Recipe(samples=1, mirror_given=False, objectness=0.0, exact_side=64)
 MAX_PIXELS = 100_000
 WIDTH, HEIGHT = 75, 50
 SIZE = (WIDTH, HEIGHT)

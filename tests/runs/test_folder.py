@@ -19,7 +19,7 @@ from wsseg.files.masks import read_labels, read_mask
 from wsseg.files.photos import read_image
 from wsseg.runs.record import digest_of
 
-QUICK = Recipe(method="spread_cam", mirror=False, objectness=0.0, exact_side=64)
+QUICK = Recipe(method="spread_cam", mirror_given=False, objectness=0.0, exact_side=64)
 
 
 @pytest.fixture(scope="module")

@@ -233,7 +233,7 @@ def test_without_min_confidence_a_merge_lists_nothing(photos: Path, tmp_path: Pa
     assert not (tmp_path / "out/review.txt").exists()
 
 
-RECIPE = wsseg.Recipe(method="spread_cam", mirror=False, objectness=0.0, exact_side=64)
+RECIPE = wsseg.Recipe(method="spread_cam", mirror_given=False, objectness=0.0, exact_side=64)
 
 
 @pytest.fixture(scope="module")

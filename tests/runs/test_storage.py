@@ -49,7 +49,7 @@ pytestmark = [
     ),
 ]
 
-QUICK = wsseg.Recipe(samples=1, mirror=False, objectness=0.0, exact_side=64)
+QUICK = wsseg.Recipe(samples=1, mirror_given=False, objectness=0.0, exact_side=64)
 
 
 @pytest.fixture(scope="module")

@@ -56,7 +56,7 @@ def test_a_fixed_size_network_gets_its_size() -> None:
 @pytest.mark.parametrize("network", [Pooled, Flat])
 def test_the_map_of_the_mirror_image_is_mirrored(network: Any) -> None:
     classifier, image = classifier_of(network()), noise(60, 90)
-    recipe = Recipe(samples=2, noise=0.0, cam_share_given=0.5)
+    recipe = Recipe(mirror=True, samples=2, noise=0.0, cam_share_given=0.5)
     found, mirrored = (METHODS["fused"](classifier, photo, ONE, recipe) for photo in (image, image[:, ::-1]))
     torch.testing.assert_close(found, mirrored.flip(1), rtol=1e-3, atol=1e-4)
 

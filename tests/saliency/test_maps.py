@@ -299,7 +299,7 @@ class TestMap:
         with torch.no_grad():
             model.weight.zero_()
             model.weight[:, :, -3 if y else 0, -3 if x else 0] = 1
-        recipe = Recipe(method="gradient", mirror=False, blur=0.0)
+        recipe = Recipe(method="gradient", mirror_given=False, blur=0.0)
         saliency = saliency_from_classifier(classifier_of(model), image, ONE, recipe)
         peak = np.unravel_index(saliency.argmax(), saliency.shape)
         assert abs(peak[0] / 40 - (11.5 if y else 0.5) / SIDE) < 0.1
@@ -312,7 +312,8 @@ def test_every_method_has_a_name_in_the_recipe() -> None:
 
 CHANGES: dict[str, tuple[str, Any]] = {
     "method": ("smoothgrad", "gradient"),
-    "mirror": ("smoothgrad", False),
+    "mirror": ("smoothgrad", True),
+    "mirror_given": ("smoothgrad", False),
     "crops": ("smoothgrad", True),
     "samples": ("smoothgrad", 3),
     "noise": ("smoothgrad", 0.5),
@@ -342,9 +343,10 @@ def test_every_number_of_the_map_is_tested() -> None:
 def test_no_number_is_ignored(image: Image, name: str) -> None:
     classifier = classifier_of(small_net())
     method, value = CHANGES[name]
+    target = replace(ONE, weights=(1.0,)) if name == "mirror" else ONE
     recipe = Recipe(method=method, objectness=0.0)
     before, after = (
-        saliency_from_classifier(classifier, image, ONE, each) for each in (recipe, replace(recipe, **{name: value}))
+        saliency_from_classifier(classifier, image, target, each) for each in (recipe, replace(recipe, **{name: value}))
     )
     assert np.abs(before - after).max() > 1e-4
 

@@ -29,23 +29,23 @@ class Weights(NamedTuple):
     """Confidence where all signs are 0, before it is clipped."""
 
 
-OWN_MAP: Final = Weights(MappingProxyType({"support": 3.029, "contrast": 0.469, "drop": 1.309}), -2.958)
+OWN_MAP: Final = Weights(MappingProxyType({"support": 3.056, "contrast": 0.477, "drop": 1.294}), -2.98)
 """For masks from the classifier's own map alone, fitted to those of `untrained`."""
 
 OBJECTS: Final = Weights(
-    MappingProxyType({"support": 2.563, "contrast": 0.247, "drop": 0.611, "overlap": 0.551, "decision": 0.631}), -3.5
+    MappingProxyType({"support": 2.717, "contrast": 0.262, "drop": 0.625, "overlap": 0.557, "decision": 0.595}), -3.644
 )
 """For masks from the map of objects alone, fitted to those of `fast`."""
 
 BOTH_MAPS: Final = Weights(
     MappingProxyType(
-        {"support": 3.972, "contrast": 0.207, "drop": 0.319, "overlap": 0.294, "decision": 0.549, "consent": 0.405}
+        {"support": 3.758, "contrast": 0.229, "drop": 0.383, "overlap": 0.257, "decision": 0.487, "consent": 0.445}
     ),
-    -4.429,
+    -4.209,
 )
 """For masks from both maps, fitted to those of `default`."""
 
-OK: Final = 0.75
+OK: Final = 0.76
 """Masks with this confidence or more are `ok`, if nothing else speaks against them: 55 % of 515 photos of six sets, of
 whose masks 5 % have an IoU under .5, each set by weights that were fitted to the other five."""
 

@@ -27,7 +27,7 @@ SIDE: Final = 256
 CUT_SIDE: Final = 208
 """Long side, in pixels, at which photos are cut."""
 
-FIRST: Final = replace(RECIPES["untrained"], samples=2, prior=3.0)
+FIRST: Final = replace(RECIPES["untrained"], mirror=True, samples=2, prior=3.0)
 """Recipe of the first labels, before there is a network; with half as many noisy copies, for speed."""
 
 LATER: Final = replace(FIRST, method="spread_cam", objectness=0.5, balance=0.5, blur=0.0)

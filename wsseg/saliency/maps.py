@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -104,6 +105,8 @@ def maps_of(
     share = recipe.objectness_of(given=target.given)
     if share and objects is None:
         raise ValueError(f"objects must be a map where its share is {share}, got None; compute it with Objectness.map")
+    if target.given:
+        recipe = replace(recipe, mirror=recipe.mirror_given)
     own = METHODS[recipe.method](classifier, image, target, recipe).numpy() if share < 1 else None
     return Maps(own, objects if share else None)
 

@@ -4,7 +4,7 @@ In the window a small object is large: the network sees it at several times the 
 near it, and the cut has more pixels for its outline. A classifier's own map comes from the whole photo in every look,
 because it depends on what else the photo shows.
 
-A look that only places the window of the next one is a rough one: it cuts a large photo at a smaller size.
+A look that only places the window of the next one is a rough one: it cuts the photo at a smaller size.
 """
 
 import math
@@ -30,7 +30,7 @@ SMALLEST: Final = 16
 """Short side of a window, in pixels; a smaller one has too few to look at."""
 
 ROUGH: Final = 2
-"""Long side of the photo in a rough look, per `exact_side` of the recipe."""
+"""Exact sides of the recipe per long side of the photo in a rough look."""
 
 
 class _Look(NamedTuple):
@@ -44,7 +44,7 @@ class _Look(NamedTuple):
     def found(self, recipe: Recipe, *, given: bool, rough: bool) -> MaskResult:
         """Return the mask of the window, at its own size or a rough one, see `mask_from_saliency`."""
         level = Level(self.image, self.saliency)
-        image, saliency = level_at(*level, ROUGH * recipe.exact_side) if rough else level
+        image, saliency = level_at(*level, recipe.exact_side // ROUGH) if rough else level
         return with_signs_of(self.maps, mask_from_saliency(image, saliency, recipe, given=given))
 
 
