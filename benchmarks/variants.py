@@ -111,7 +111,7 @@ def variants_of(recipe: Recipe) -> Mapping[str, Variant]:
         "without Grad-CAM: SmoothGrad spread": {"cam_share": 0.0, "cam_share_given": 0.0},
         "without both: SmoothGrad alone": {"method": "smoothgrad"},
         "without SmoothGrad: Grad-CAM spread": {"method": "spread_cam"},
-        "without mirror": {"mirror": False},
+        "with the mirror image": {"mirror": True, "mirror_given": True},
         "the likeliest class for the blend": {"blended_classes": 1},
         "without the second look": {"looks": 1},
         "without prior": {"prior": 0.0, "prior_given": 0.0},
