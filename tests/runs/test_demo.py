@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from commands import Run
+from fsspec.implementations.memory import MemoryFileSystem
 
 import wsseg
 from wsseg.runs.demo import SAMPLES, write_samples
@@ -44,6 +45,19 @@ def test_an_unknown_recipe_is_refused_before_any_work(tmp_path: Path) -> None:
 
 def test_the_command_takes_no_empty_folder(run: Run) -> None:
     assert run("demo", "-o", "") == (2, "", "error: -o must not be empty, got ''; give a path\n")
+
+
+def test_a_store_that_does_not_answer_is_one_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(*_: object, **__: object) -> None:
+        raise RuntimeError("no credentials")
+
+    monkeypatch.setattr(MemoryFileSystem, "info", lost)
+    monkeypatch.setattr(MemoryFileSystem, "exists", lost)
+    ended = run("demo", "-o", "memory://lost/demo")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.endswith(
+        "must be in a store that answers, got 'RuntimeError: no credentials'; check its address and keys\n"
+    )
 
 
 def test_the_quiet_command_prints_nothing(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from wsseg.files.encode import encoded_picture
 from wsseg.files.photos import read_image
-from wsseg.files.store import path_of, replacing
+from wsseg.files.store import path_of, replacing, store_of
 from wsseg.recipe import Recipe, recipe_named
 from wsseg.runs.folder import segment_folder
 from wsseg.runs.result import FolderRun, PhotoDone
@@ -72,10 +72,13 @@ def demo(
     (6, ['astronaut.png', 'cameraman.png'])
     """
     folder = path_of(out, "out")
-    if folder.exists() and not folder.is_dir():
-        raise FileExistsError(f"out must be a folder, got the file '{out}'; choose another folder")
-    if not force and folder.is_dir() and any(folder.iterdir()):
-        raise FileExistsError(f"out must be a new or empty folder, got '{out}'; choose another or use force (--force)")
+    with store_of(folder).answering(folder):
+        if folder.exists() and not folder.is_dir():
+            raise FileExistsError(f"out must be a folder, got the file '{out}'; choose another folder")
+        if not force and folder.is_dir() and any(folder.iterdir()):
+            raise FileExistsError(
+                f"out must be a new or empty folder, got '{out}'; choose another or use force (--force)"
+            )
     recipe = recipe if isinstance(recipe, Recipe) else recipe_named(recipe)
     write_samples(folder)
     return segment_folder(
