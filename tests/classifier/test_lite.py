@@ -5,6 +5,7 @@ import timm
 import torch
 from torch import nn
 
+from wsseg.classifier.classifier import IMAGENET
 from wsseg.classifier.lite import VARIANTS, EfficientNetLite, folded
 from wsseg.classifier.load import load_classifier
 
@@ -70,6 +71,14 @@ def test_a_network_folded_in_inference_mode_has_gradients() -> None:
     inputs = torch.zeros(1, 3, 64, 64, requires_grad=True)
     (slopes,) = torch.autograd.grad(network(inputs).sum(), inputs)
     assert slopes.isfinite().all()
+
+
+def test_a_network_of_one_s_own_may_go_on_learning(both: tuple[nn.Module, nn.Module]) -> None:
+    classifier, batch = load_classifier(both[0], preprocessing=IMAGENET), torch.ones(1, 3, 64, 64)
+    before = classifier.scores(batch)
+    with torch.no_grad():
+        both[0].get_parameter("conv_head.weight").mul_(0.5)
+    assert not torch.equal(classifier.scores(batch), before)
 
 
 def test_only_layers_that_do_nothing_are_missing(both: tuple[nn.Module, nn.Module]) -> None:

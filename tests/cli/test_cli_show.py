@@ -9,6 +9,7 @@ from commands import Run, files_in
 from PIL import Image as pillow
 
 import wsseg
+from wsseg.runs.journal import opened
 from wsseg.runs.record import Finding, Record
 
 STEERING = "\x1b[31m[red]:smile:\n"
@@ -130,3 +131,23 @@ class TestModelsAndDoctor:
         assert models["efficientnet_lite0"]["file"]
         assert models["vgg19"]["parameters"] == 143667240
         assert "timm:resnet50.a1_in1k" in models
+
+
+@pytest.mark.parametrize(
+    ("out", "error"),
+    [
+        (
+            "memory://bucket/x",
+            "out must be on a disk, got 'memory://bucket/x'; export to a local path and copy the result",
+        ),
+        ("", "-o must not be empty, got ''; give a path"),
+    ],
+)
+def test_an_export_goes_to_a_disk(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str, error: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with opened(tmp_path / "run", {"wsseg": "0"}):
+        pass
+    assert run("export", "run", "--to", "huggingface", "-o", out) == (2, "", f"error: {error}\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,6 +90,12 @@ def test_doubtful_objects_may_be_left_out(run: Path) -> None:
     assert len(wsseg.MaskDataset(run, min_confidence=1)) == 0
     with pytest.raises(ValueError, match="^min_confidence must be from 0 to 1, got 2; "):
         wsseg.MaskDataset(run, min_confidence=2)
+
+
+@pytest.mark.parametrize("strange", [True, "0.5", None])
+def test_a_confidence_is_a_number(run: Path, strange: Any) -> None:
+    with pytest.raises(TypeError, match="^min_confidence must be a number, got .*; convert it with float"):
+        wsseg.MaskDataset(run, min_confidence=strange)
 
 
 @pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])

@@ -97,3 +97,18 @@ def test_a_sharp_edge_stays_sharp() -> None:
     image = np.where(mask[..., None], DARK, LIGHT).astype(np.uint8)
     alpha = matte_from_mask(image, mask).alpha
     assert np.abs(alpha.astype(int) - 255 * mask).max() < 26
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4])
+@pytest.mark.parametrize("length", [1, 3, 60])
+def test_a_thin_object_is_opaque(width: int, length: int) -> None:
+    image, mask = np.full((80, 80, 3), LIGHT, np.uint8), np.zeros((80, 80), np.bool_)
+    mask[40 : 40 + width, 10 : 10 + length] = True
+    image[mask] = DARK
+    np.testing.assert_array_equal(matte_from_mask(image, mask).alpha, mask * 255)
+
+
+def test_an_object_that_colors_do_not_show_keeps_its_hard_edge() -> None:
+    image, mask = np.full((40, 1, 3), 7, np.uint8), np.zeros((40, 1), np.bool_)
+    mask[20] = True
+    np.testing.assert_array_equal(matte_from_mask(image, mask).alpha, mask * 255)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from networks import flattening_net, input_of, photo_of, pooling_net
 from small_nets import INTEGRATED, ONE, SEVERAL, SIDE, SMOOTH, Linear, classifier_of, small_net
 from torch import nn
 
-from wsseg.arrays import Image
+from wsseg.arrays import Image, Saliency
 from wsseg.classifier.categories import Target
 from wsseg.classifier.classifier import Classifier
-from wsseg.saliency import gradient, smoothgrad
+from wsseg.recipe import Recipe
+from wsseg.saliency import gradient, saliency_from_classifier, smoothgrad
 from wsseg.saliency.gradient import attributions, guided_backprop, guided_gradient, integrated_gradients, score_gradient
 from wsseg.saliency.views import BATCH
 
@@ -257,3 +259,19 @@ def test_slopes_depend_on_each_photo_alone(image: Image) -> None:
         together = score_gradient(classifier, views, ONE)
         apart = [score_gradient(classifier, view[None], ONE) for view in views]
     torch.testing.assert_close(together, torch.cat(apart))
+
+
+def test_mirror_counts_with_and_without_a_given_target(image: Image) -> None:
+    """`mirror_given` counts only with one."""
+    classifier = classifier_of(small_net())
+
+    def mapped(target: Target, **switches: bool) -> Saliency:
+        recipe = replace(Recipe(method="gradient", objectness=0.0, mirror=False, mirror_given=False), **switches)
+        return saliency_from_classifier(classifier, image, target, recipe)
+
+    guessed = replace(ONE, weights=(1.0,))
+    plain, mirrored = mapped(guessed), mapped(guessed, mirror=True)
+    assert not np.array_equal(plain, mirrored)
+    np.testing.assert_array_equal(mapped(ONE, mirror=True), mirrored)
+    np.testing.assert_array_equal(mapped(ONE, mirror_given=True), mirrored)
+    np.testing.assert_array_equal(mapped(guessed, mirror_given=True), plain)

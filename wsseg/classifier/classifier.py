@@ -154,8 +154,11 @@ class Classifier:
 
     @cached_property
     def running(self) -> nn.Module:
-        """The network that runs: `model`, or a faster copy that computes the same, see `lite.folded`."""
-        return folded(self.model) if isinstance(self.model, EfficientNetLite) else self.model
+        """The network that runs: `model`, or a faster copy that computes the same, see `lite.folded`.
+
+        A module of a person's own, which has no digest, runs itself, because it may still be learning.
+        """
+        return folded(self.model) if self.digest and isinstance(self.model, EfficientNetLite) else self.model
 
     @reproducible()
     def preprocess(self, image: Image, size: tuple[int, int] | None = None) -> torch.Tensor:

@@ -150,7 +150,15 @@ def saliency(paths: Paths, /, *, options: SaliencyOptions) -> int:
 def demo(
     *,
     out: Annotated[
-        Path, option("Folder to write (default: wsseg-demo).", "--out", "-o", group=FILES, metavar="FOLDER")
+        Path,
+        option(
+            "Folder to write (default: wsseg-demo).",
+            "--out",
+            "-o",
+            group=FILES,
+            metavar="FOLDER",
+            converter=convert.path,
+        ),
     ] = Path("wsseg-demo"),
     force: Annotated[bool, option("Replace files of the same names.", "--force", group=FILES)] = False,
     options: DemoOptions = DemoOptions(),
@@ -158,7 +166,8 @@ def demo(
     """Write sample photos and segment them, to try wsseg on."""
     with _photos_shown(options) as show:
         run = wsseg.demo(out, recipe=options.changed_recipe, force=force, progress=show)
-    say(f"now try, in {out}: wsseg segment cat.jpg -o cut --write cutout --edge soft")
+    if not options.quiet:
+        say(f"now try, in {out}: wsseg segment cat.jpg -o cut --write cutout --edge soft")
     return _say_done(run, quiet=options.quiet)
 
 

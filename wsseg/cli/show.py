@@ -112,7 +112,15 @@ def export(
         ),
     ],
     out: Annotated[
-        Path, option("File (coco: .json, cvat: .zip) or folder to write.", "--out", "-o", group=FILES, metavar="PATH")
+        Path,
+        option(
+            "File (coco: .json, cvat: .zip) or folder to write.",
+            "--out",
+            "-o",
+            group=FILES,
+            metavar="PATH",
+            converter=convert.path,
+        ),
     ],
     photos: Annotated[bool, option("Copy the photos too (voc, labelme, yolo).", "--photos", group=FILES)] = False,
     categories: Annotated[

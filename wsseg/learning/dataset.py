@@ -55,8 +55,8 @@ class MaskDataset(Dataset[MaskSample]):
 
     Raises
     ------
-    ValueError
-        If the folder is no run, or a photo has neither masks nor labels.
+    TypeError, ValueError
+        If a number is not valid, the folder is no run, or a photo has neither masks nor labels.
 
     Examples
     --------
@@ -77,7 +77,9 @@ class MaskDataset(Dataset[MaskSample]):
         transform: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
-        if isinstance(min_confidence, bool) or not 0 <= min_confidence <= 1:
+        if isinstance(min_confidence, bool) or not isinstance(min_confidence, (int, float)):
+            raise TypeError(f"min_confidence must be a number, got {min_confidence!r}; convert it with float()")
+        if not 0 <= min_confidence <= 1:
             raise ValueError(f"min_confidence must be from 0 to 1, got {min_confidence}; 0 takes every mask")
         self._folder, self._transform, self._max_pixels = path_of(run, "run"), transform, max_pixels
         self._items = [

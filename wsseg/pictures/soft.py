@@ -70,6 +70,8 @@ def matte_from_mask(image: Image, mask: Mask) -> Matte:
     colors = image.copy()
     window = slices_of(_around(box, mask.shape))
     alpha[window], colors[window] = _matte_in_window(image[window], mask[window], _long_side(box))
+    if not alpha.any():  # The colors do not tell the object from the background.
+        return Matte(np.asarray(mask * np.uint8(255)), image)
     return Matte(alpha, colors)
 
 
@@ -110,9 +112,11 @@ def seeds_of(sides: _Sides, inside: Mask, side: int) -> Seeds:
 
 def _sides_of(image: Image, inside: Mask, side: int) -> _Sides:
     depth = np.where(inside, _distance(inside), -_distance(~inside))
-    seeds = np.full(inside.shape, UNKNOWN, np.uint8)
-    seeds[depth > _narrowest(side)] = FOREGROUND
-    seeds[(depth < -_narrowest(side)) & (depth > -4 * _REACH * side)] = BACKGROUND
+    seeds, near = np.full(inside.shape, UNKNOWN, np.uint8), _narrowest(side)
+    deepest = float(depth.max())
+    # Of an object that is thin everywhere, the middle alone shows the colors.
+    seeds[depth > (near if deepest > near else deepest / 2)] = FOREGROUND
+    seeds[(depth < -near) & (depth > -max(4 * _REACH * side, 2 * near))] = BACKGROUND
     return _Sides(depth, _odds(image, seeds))
 
 

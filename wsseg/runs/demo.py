@@ -12,8 +12,8 @@ from typing import Final
 
 from wsseg.files.encode import encoded_picture
 from wsseg.files.photos import read_image
-from wsseg.files.store import replacing
-from wsseg.recipe import Recipe
+from wsseg.files.store import path_of, replacing, store_of
+from wsseg.recipe import Recipe, recipe_named
 from wsseg.runs.folder import segment_folder
 from wsseg.runs.result import FolderRun, PhotoDone
 
@@ -63,7 +63,7 @@ def demo(
     Raises
     ------
     FileExistsError
-        If the folder is not empty and `force` is not set.
+        If it is a file, or the folder is not empty and `force` is not set.
 
     Examples
     --------
@@ -71,9 +71,15 @@ def demo(
     >>> run.photos, [mask.name for mask in run.masks][:2]
     (6, ['astronaut.png', 'cameraman.png'])
     """
-    folder = Path(out)
-    if not force and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(f"out must be a new or empty folder, got '{out}'; choose another or use force (--force)")
+    folder = path_of(out, "out")
+    with store_of(folder).answering(folder):
+        if folder.exists() and not folder.is_dir():
+            raise FileExistsError(f"out must be a folder, got the file '{out}'; choose another folder")
+        if not force and folder.is_dir() and any(folder.iterdir()):
+            raise FileExistsError(
+                f"out must be a new or empty folder, got '{out}'; choose another or use force (--force)"
+            )
+    recipe = recipe if isinstance(recipe, Recipe) else recipe_named(recipe)
     write_samples(folder)
     return segment_folder(
         folder / "photos", folder / "out", recipe=recipe, pictures=PICTURES, force=force, progress=progress

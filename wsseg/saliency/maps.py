@@ -106,7 +106,7 @@ def maps_of(
     if share and objects is None:
         raise ValueError(f"objects must be a map where its share is {share}, got None; compute it with Objectness.map")
     if target.given:
-        recipe = replace(recipe, mirror=recipe.mirror_given)
+        recipe = replace(recipe, mirror=recipe.mirror or recipe.mirror_given)
     own = METHODS[recipe.method](classifier, image, target, recipe).numpy() if share < 1 else None
     return Maps(own, objects if share else None)
 

@@ -199,7 +199,7 @@ class Objectness:
         return self if device == self.device else replace(self, network=copy.deepcopy(self.network).to(device))
 
     def copied(self) -> "Objectness":
-        """Return a copy whose network may be changed."""
+        """Return a copy whose network may be changed, until it makes its first map."""
         return replace(self, network=copy.deepcopy(self.network))
 
     @cached_property
