@@ -128,7 +128,8 @@ class Classifier:
     name: str
     """Name that `load_classifier` knows it by, or the class of your own module."""
     model: nn.Module
-    """Network that maps (n, 3, H, W) inputs to un-normalized scores (n, classes)."""
+    """Network that maps (n, 3, H, W) inputs to un-normalized scores (n, classes); a bundled one must not change after
+    its first use."""
     categories: Categories
     """Names of the classes, in the order of the scores."""
     preprocessing: Preprocessing
