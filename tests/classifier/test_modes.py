@@ -5,12 +5,14 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from small_classifiers import PHOTO, own, shipped
 
+from wsseg.classifier import modes
 from wsseg.classifier.load import load_classifier
 from wsseg.classifier.modes import reproducible
 
@@ -123,3 +125,19 @@ print(forked())
 def test_a_process_forked_after_use_segments_too():
     run = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, text=True, timeout=120, check=False)
     assert run.stdout == "0\n", run.stderr
+
+
+class TestGiveBackMemory:
+    @pytest.mark.skipif(sys.platform != "linux", reason="Linux's C library keeps freed memory")
+    def test_freed_memory_is_given_back(self) -> None:
+        called = list[int]()
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(modes.ctypes, "CDLL", lambda _: SimpleNamespace(malloc_trim=called.append))
+            modes.give_back_memory()
+        assert called == [0]
+
+    @pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+    def test_a_library_without_the_function_is_no_error(self, monkeypatch: pytest.MonkeyPatch, platform: str) -> None:
+        monkeypatch.setattr(modes.sys, "platform", platform)
+        monkeypatch.setattr(modes.ctypes, "CDLL", lambda _: SimpleNamespace())
+        modes.give_back_memory()

@@ -390,3 +390,14 @@ class TestDiffuseness:
     def test_position_and_scale_do_not_matter(self) -> None:
         noise = np.random.default_rng(0).random((20, 30), np.float32)
         assert diffuseness(noise) == diffuseness(noise[::-1, ::-1]) == diffuseness(noise / 2)
+
+
+@pytest.mark.parametrize(("side", "given_back"), [(3000, True), (300, False)])
+def test_memory_is_given_back_before_a_large_photo_is_cut(
+    monkeypatch: pytest.MonkeyPatch, side: int, given_back: bool
+) -> None:
+    calls = list[bool]()
+    monkeypatch.setattr("wsseg.saliency.maps.give_back_memory", lambda: calls.append(True))
+    photo = np.zeros((side, side, 3), np.uint8)
+    saliency_from_classifier(classifier_of(small_net()), photo, ONE, Recipe(method="gradient", objectness=0.0))
+    assert bool(calls) is given_back

@@ -99,7 +99,8 @@ def overlay(image: Image, mask: Mask, *, color: tuple[int, int, int] = (0, 255, 
     if len(color) != 3 or not all(0 <= level <= 255 for level in color):
         raise ValueError(f"color must be three levels in [0, 255], got {color}; give red, green and blue")
     line, seam = _contours(mask)
-    picture = np.where(mask[..., None], image, cv2.convertScaleAbs(image, alpha=1 - opacity))
+    picture = np.asarray(cv2.convertScaleAbs(image, alpha=1 - opacity), np.uint8)
+    cv2.copyTo(image, mask.astype(np.uint8), picture)
     picture[seam] = 0
     picture[line] = color
     return picture

@@ -14,10 +14,14 @@ import torch
 from wsseg.arrays import Image, Maps, PhotoError, Saliency, check_saliency
 from wsseg.classifier.categories import Target
 from wsseg.classifier.classifier import Classifier
+from wsseg.classifier.modes import give_back_memory
 from wsseg.recipe import Recipe
 from wsseg.saliency.activation import cam, grad_cam, grad_cam_plus_plus, layer_cam, score_cam
 from wsseg.saliency.combine import fused, spread_cam
 from wsseg.saliency.gradient import gradient, guided_backprop, integrated_gradients, smoothgrad
+
+LARGE: Final = 20_000_000
+"""Bytes of a photo above which the memory of the networks' passes is given back: what follows takes more than that."""
 
 
 class Method(Protocol):
@@ -108,6 +112,8 @@ def maps_of(
     if target.given:
         recipe = replace(recipe, mirror=recipe.mirror or recipe.mirror_given)
     own = METHODS[recipe.method](classifier, image, target, recipe).numpy() if share < 1 else None
+    if image.size > LARGE:
+        give_back_memory()
     return Maps(own, objects if share else None)
 
 

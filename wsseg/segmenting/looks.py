@@ -63,6 +63,12 @@ def mask_from_looks(result: SaliencyResult, recipe: Recipe, objectness: Objectne
     objectness : Objectness, optional
         The network, which looks into each window if the result has a map of it.
     """
+    found, window = _found(result, recipe, objectness)
+    return found if window is None else _in_whole(found, window, result.saliency, recipe)
+
+
+def _found(result: SaliencyResult, recipe: Recipe, objectness: Objectness | None) -> tuple[MaskResult, Box | None]:
+    """Return what the last look found, and its window; None if that is the whole photo."""
     (height, width), given = result.image.shape[:2], result.scored.given
     look = whole = _Look(Box(0, 0, width, height), result.image, result.saliency, result.maps)
     found = look.found(recipe, given=given, rough=recipe.looks > 1)
@@ -78,8 +84,7 @@ def mask_from_looks(result: SaliencyResult, recipe: Recipe, objectness: Objectne
     if found.mask.shape != look.saliency.shape:  # It was a rough look, and no window followed.
         found = look.found(recipe, given=given, rough=False)
         signs[-1] = found.signs
-    found = found._replace(signs=mean_signs(signs))
-    return found if look is whole else _in_whole(found, look.window, result.saliency, recipe)
+    return found._replace(signs=mean_signs(signs)), None if look is whole else look.window
 
 
 def with_signs_of(maps: Maps, found: MaskResult) -> MaskResult:
