@@ -99,9 +99,10 @@ def test_many_threads_get_the_same_result():
 
 FORKING = """
 import multiprocessing
-import numpy, torch
+import cv2, numpy, torch
 import wsseg
 torch.set_num_threads(2)
+cv2.setNumThreads(1)  # A forked process may wait forever for a thread that OpenCV had at work.
 photo = numpy.random.default_rng(0).integers(0, 256, (300, 400, 3), numpy.uint8)
 segmenter = wsseg.Segmenter(recipe="fast")
 expected = segmenter.segment(photo).mask
