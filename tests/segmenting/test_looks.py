@@ -15,7 +15,7 @@ from wsseg.saliency import saliency_from_maps
 from wsseg.segmenting.looks import SMALLEST, mask_from_looks, window_around
 from wsseg.segmenting.results import SaliencyResult
 
-RECIPE = replace(RECIPES["fast"], exact_side=320)
+RECIPE = replace(RECIPES["fast"], exact_side=240)
 """A rough look is no smaller than the photos here."""
 
 
@@ -157,7 +157,7 @@ def test_there_is_no_window_without_an_object() -> None:
 @pytest.mark.parametrize("looks", [2, 3])
 def test_a_rough_look_changes_little(seen: SaliencyResult, looks: int) -> None:
     """Only looks that another one follows are rough; the mask of the last one is at the photo's own size."""
-    recipe = replace(RECIPE, exact_side=96, looks=looks)
+    recipe = replace(RECIPE, exact_side=72, looks=looks)
     found = mask_from_looks(seen, recipe, Watched())
     _, truth = small_disc()
     assert found.mask.shape == truth.shape
@@ -165,7 +165,7 @@ def test_a_rough_look_changes_little(seen: SaliencyResult, looks: int) -> None:
 
 
 def test_a_rough_look_that_no_window_follows_is_cut_again_at_the_own_size(seen: SaliencyResult) -> None:
-    recipe = replace(RECIPE, exact_side=96)
+    recipe = replace(RECIPE, exact_side=72)
     found = mask_from_looks(seen, recipe, Watched(height=0.0))
     alone = mask_from_saliency(seen.image, seen.saliency, recipe)
     np.testing.assert_array_equal(found.mask, alone.mask)

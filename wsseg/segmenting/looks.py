@@ -29,8 +29,8 @@ LARGEST: Final = 0.8
 SMALLEST: Final = 16
 """Short side of a window, in pixels; a smaller one has too few to look at."""
 
-ROUGH: Final = 2
-"""Exact sides of the recipe per long side of the photo in a rough look."""
+ROUGH: Final = 2 / 3
+"""Long side of the photo in a rough look, per `exact_side` of the recipe."""
 
 
 class _Look(NamedTuple):
@@ -44,7 +44,7 @@ class _Look(NamedTuple):
     def found(self, recipe: Recipe, *, given: bool, rough: bool) -> MaskResult:
         """Return the mask of the window, at its own size or a rough one, see `mask_from_saliency`."""
         level = Level(self.image, self.saliency)
-        image, saliency = level_at(*level, recipe.exact_side // ROUGH) if rough else level
+        image, saliency = level_at(*level, round(ROUGH * recipe.exact_side)) if rough else level
         return with_signs_of(self.maps, mask_from_saliency(image, saliency, recipe, given=given))
 
 
