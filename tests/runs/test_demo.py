@@ -1,5 +1,6 @@
 """The sample photos and their run."""
 
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -51,6 +52,8 @@ def test_a_store_that_does_not_answer_is_one_sentence(run: Run, monkeypatch: pyt
     def lost(*_: object, **__: object) -> None:
         raise RuntimeError("no credentials")
 
+    # The program never imports it; cyclopts would refuse the store's path with it, if another test has.
+    monkeypatch.delitem(sys.modules, "pydantic", raising=False)
     monkeypatch.setattr(MemoryFileSystem, "info", lost)
     monkeypatch.setattr(MemoryFileSystem, "exists", lost)
     ended = run("demo", "-o", "memory://lost/demo")
