@@ -38,6 +38,12 @@ def photo(request: pytest.FixtureRequest) -> Image:
 
 
 @pytest.fixture
+def no_pydantic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget pydantic, which the program never imports: with it, cyclopts refuses paths in a store."""
+    monkeypatch.delitem(sys.modules, "pydantic", raising=False)
+
+
+@pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs a command line in this process."""
     monkeypatch.setattr(answers, "width", 200)

@@ -133,6 +133,7 @@ class TestModelsAndDoctor:
         assert "timm:resnet50.a1_in1k" in models
 
 
+@pytest.mark.usefixtures("no_pydantic")
 @pytest.mark.parametrize(
     ("out", "error"),
     [

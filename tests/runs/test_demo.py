@@ -1,6 +1,5 @@
 """The sample photos and their run."""
 
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -48,12 +47,11 @@ def test_the_command_takes_no_empty_folder(run: Run) -> None:
     assert run("demo", "-o", "") == (2, "", "error: -o must not be empty, got ''; give a path\n")
 
 
+@pytest.mark.usefixtures("no_pydantic")
 def test_a_store_that_does_not_answer_is_one_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def lost(*_: object, **__: object) -> None:
         raise RuntimeError("no credentials")
 
-    # The program never imports it; cyclopts would refuse the store's path with it, if another test has.
-    monkeypatch.delitem(sys.modules, "pydantic", raising=False)
     monkeypatch.setattr(MemoryFileSystem, "info", lost)
     monkeypatch.setattr(MemoryFileSystem, "exists", lost)
     ended = run("demo", "-o", "memory://lost/demo")
