@@ -38,14 +38,9 @@ def photo(request: pytest.FixtureRequest) -> Image:
 
 
 @pytest.fixture
-def no_pydantic(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget pydantic, which the program never imports: with it, cyclopts refuses paths in a store."""
-    monkeypatch.delitem(sys.modules, "pydantic", raising=False)
-
-
-@pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command line in this process."""
+    """Runs a command line in this process, without pydantic: with it, cyclopts refuses paths in a store."""
+    monkeypatch.delitem(sys.modules, "pydantic", raising=False)  # The program never imports it, but other tests do.
     monkeypatch.setattr(answers, "width", 200)
 
     def call(*words: object) -> Ended:

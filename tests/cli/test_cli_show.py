@@ -133,7 +133,6 @@ class TestModelsAndDoctor:
         assert "timm:resnet50.a1_in1k" in models
 
 
-@pytest.mark.usefixtures("no_pydantic")
 @pytest.mark.parametrize(
     ("out", "error"),
     [

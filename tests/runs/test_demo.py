@@ -47,7 +47,6 @@ def test_the_command_takes_no_empty_folder(run: Run) -> None:
     assert run("demo", "-o", "") == (2, "", "error: -o must not be empty, got ''; give a path\n")
 
 
-@pytest.mark.usefixtures("no_pydantic")
 def test_a_store_that_does_not_answer_is_one_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def lost(*_: object, **__: object) -> None:
         raise RuntimeError("no credentials")
