@@ -104,7 +104,7 @@ class Recipe:
         "saliency", 5, "likeliest classes that the map explains, weighted by probability, without a target", 1, 1000
     )
     mirror: bool = _switch("saliency", False, "average the map with that of the mirrored photo")
-    mirror_given: bool = _switch("saliency", True, "the same where a target is given, whatever mirror says")
+    mirror_given: bool = _switch("saliency", True, "the same if a target is given, even without mirror")
     crops: bool = _switch("saliency", False, "average the map over five crops: the corners and the center")
     samples: int = _number("saliency", 2, "noisy copies of the photo, for smoothgrad", 1, 256)
     noise: float = _number(
